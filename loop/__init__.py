@@ -1,0 +1,1 @@
+"""The engine: proposes, trains, scores, judges, records. Knows no editor."""

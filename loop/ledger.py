@@ -1,0 +1,347 @@
+"""Entries → what is known of a campaign. The one projection that the engine, the command, the prompt and the editors share.
+
+Pure: no files, no clock. Feeding one more entry costs constant time, so a view of 10,000 experiments stays cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from loop.types import (
+    Answered,
+    Audited,
+    Author,
+    CampaignCreated,
+    Cost,
+    Entry,
+    Failure,
+    Judged,
+    Merged,
+    NoiseMeasured,
+    NoteAdded,
+    Outcome,
+    PauseRequested,
+    Proposed,
+    ProposeRequested,
+    Purpose,
+    Reason,
+    Repaired,
+    Resumed,
+    ResumeRequested,
+    RunEnded,
+    RunStarted,
+    Scored,
+    ScoreSource,
+    Spent,
+    StartRequested,
+    State,
+    StateChanged,
+    StopRequested,
+    Verdict,
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run. `outcome` is None while it trains, and for ever where its daemon died."""
+
+    attempt: int
+    purpose: Purpose
+    seed: int
+    commit: str
+    started_at: float
+    outcome: Outcome | None = None
+    score: float | None = None
+    source: ScoreSource | None = None
+    train_seconds: float = 0.0
+    total_seconds: float = 0.0
+    peak_memory_mb: float | None = None
+    tokens_per_s: float | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One proposal and all that is known of it. Number 0 is the baseline."""
+
+    number: int
+    commit: str
+    parent: str
+    hypothesis: str
+    author: Author
+    proposer: str
+    lines_added: int
+    lines_removed: int
+    proposed_at: float
+    program: str = ""
+    expected: str = ""
+    cites: tuple[str, ...] = ()
+    removes: int | None = None
+    fingerprint: str = ""
+    knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
+    runs: tuple[Run, ...] = ()
+    repairs: int = 0
+    verdict: Verdict | None = None
+    reason: Reason | None = None
+    score: float | None = None
+    delta: float | None = None
+    uncertainty: float | None = None
+    explanation: str = ""
+    judged_at: float | None = None
+
+    @property
+    def scores(self) -> dict[int, float]:
+        """Seed → score of every run of the present text that chose something (an audit chooses nothing)."""
+        return {
+            run.seed: run.score
+            for run in self.runs
+            if run.score is not None and run.purpose is not Purpose.AUDIT and run.commit == self.commit
+        }
+
+    @property
+    def measured(self) -> bool:
+        """Whether a run of it has finished with a score."""
+        return self.score is not None
+
+    @property
+    def failure(self) -> Failure | None:
+        """The failure of its last run."""
+        return self.runs[-1].failure if self.runs else None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How its last run ended, None while it waits or trains."""
+        return self.runs[-1].outcome if self.runs else None
+
+    @property
+    def source(self) -> ScoreSource | None:
+        return next((run.source for run in self.runs if run.source is not None), None)
+
+    @property
+    def peak_memory_mb(self) -> float | None:
+        return max((run.peak_memory_mb for run in self.runs if run.peak_memory_mb is not None), default=None)
+
+    @property
+    def train_seconds(self) -> float:
+        return sum(run.train_seconds for run in self.runs)
+
+    @property
+    def total_seconds(self) -> float:
+        return sum(run.total_seconds for run in self.runs)
+
+
+@dataclass
+class Ledger:
+    """A campaign as its entries tell it. Owned by one reader, who feeds it every entry in order."""
+
+    campaign: str
+    created: CampaignCreated | None = None
+    began_at: float | None = None
+    last_seq: int = 0
+    last_at: float | None = None
+    state: State = State.PREPARING
+    message: str = ""
+    experiments: dict[int, Experiment] = field(default_factory=dict)
+    noise_floor: float | None = None
+    incumbent: int | None = None  # experiment at the branch's tip
+    overrides: dict[str, str] = field(default_factory=dict)
+    unanswered: dict[int, Entry] = field(default_factory=dict)  # intents that the daemon has not dealt with, by seq
+    notes: list[NoteAdded] = field(default_factory=list)
+    audits: list[Audited] = field(default_factory=list)
+    spent: Cost = field(default_factory=Cost)
+    busy_s: float = 0.0  # time in states that run experiments, up to the last entry; what `stop: {hours}` counts
+    _current: tuple[int, int] | None = None  # (experiment, attempt) of the run that trains
+
+    @property
+    def minimize(self) -> bool:
+        return self.created is None or self.created.metric.minimize
+
+    @property
+    def baseline(self) -> float | None:
+        return self.experiments[0].score if 0 in self.experiments else None
+
+    @property
+    def incumbent_experiment(self) -> Experiment | None:
+        return self.experiments.get(self.incumbent) if self.incumbent is not None else None
+
+    @property
+    def best(self) -> Experiment | None:
+        """The kept experiment with the best score ever seen, which a human's revert may have left behind."""
+        kept = [e for e in self.experiments.values() if e.verdict is Verdict.KEEP and e.score is not None]
+        if not kept:
+            return None
+        sign = 1.0 if self.minimize else -1.0
+        return min(kept, key=lambda e: (sign * (e.score or 0.0), e.number))
+
+    @property
+    def keeps(self) -> int:
+        """Kept experiments, the baseline not counted."""
+        return sum(e.verdict is Verdict.KEEP for n, e in self.experiments.items() if n > 0)
+
+    @property
+    def judged(self) -> int:
+        """Experiments that were run and have a verdict, the baseline not counted: what `stop: {experiments}` counts."""
+        return sum(e.verdict is not None and bool(e.runs) for n, e in self.experiments.items() if n > 0)
+
+    @property
+    def since_keep(self) -> int:
+        """Measured experiments since the last keep: the length of the plateau."""
+        count = 0
+        for number in sorted(self.experiments, reverse=True):
+            experiment = self.experiments[number]
+            if number == 0 or experiment.verdict is Verdict.KEEP:
+                break
+            count += experiment.verdict is not None and bool(experiment.runs)
+        return count
+
+    @property
+    def waiting(self) -> list[Experiment]:
+        """Experiments without a verdict, in their order: what to resume with."""
+        return [e for _, e in sorted(self.experiments.items()) if e.verdict is None]
+
+    @property
+    def running(self) -> tuple[Experiment, Run] | None:
+        """The run that trains now (or did when its daemon died)."""
+        if self._current is None:
+            return None
+        experiment = self.experiments[self._current[0]]
+        return next(((experiment, r) for r in experiment.runs if r.attempt == self._current[1]), None)
+
+    def gain(self, score: float, over: float) -> float:
+        """Return score - over with the sign turned so that negative is better, whatever the metric's goal."""
+        return score - over if self.minimize else over - score
+
+    def feed(self, entries: Iterable[Entry]) -> Ledger:
+        """Take in entries, in order; those of other campaigns are passed over."""
+        for entry in entries:
+            if entry.campaign == self.campaign:
+                self._feed(entry)
+        return self
+
+    def _feed(self, entry: Entry) -> None:
+        working = self.state in (State.PREPARING, State.RUNNING) and not isinstance(entry.body, Resumed)
+        if working and self.last_at is not None:
+            self.busy_s += max(0.0, entry.at - self.last_at)
+        self.last_seq, self.last_at = entry.seq, entry.at
+        self.began_at = self.began_at if self.began_at is not None else entry.at
+        body = entry.body
+        match body:
+            case Resumed():
+                self._current = None
+            case StartRequested() | PauseRequested() | ResumeRequested() | StopRequested() | ProposeRequested():
+                self.unanswered[entry.seq] = entry
+            case NoteAdded():
+                self.notes.append(body)
+            case Answered():
+                intent = self.unanswered.pop(body.intent, None)
+                if intent is not None and isinstance(intent.body, StartRequested) and body.ok:
+                    self.overrides = {**self.overrides, **intent.body.overrides}
+            case CampaignCreated():
+                self.created = body
+            case NoiseMeasured():
+                self.noise_floor = body.noise_floor
+            case Proposed():
+                self._propose(entry, body)
+            case Merged():
+                self._change(
+                    body.experiment,
+                    commit=body.commit,
+                    parent=body.parent,
+                    lines_added=body.lines_added,
+                    lines_removed=body.lines_removed,
+                    fingerprint=body.fingerprint,
+                )
+            case Repaired():
+                self._repair(body)
+            case RunStarted():
+                run = Run(body.attempt, body.purpose, body.seed, body.commit, entry.at)
+                self._change(body.experiment, runs=(*self.experiments[body.experiment].runs, run))
+                self._current = (body.experiment, body.attempt)
+            case RunEnded():
+                self._change_run(
+                    body.experiment,
+                    body.attempt,
+                    outcome=body.outcome,
+                    train_seconds=body.train_seconds,
+                    total_seconds=body.total_seconds,
+                    peak_memory_mb=body.peak_memory_mb,
+                    tokens_per_s=body.tokens_per_s,
+                    failure=body.failure,
+                )
+                if self._current == (body.experiment, body.attempt):
+                    self._current = None
+            case Scored():
+                self._change_run(body.experiment, body.attempt, score=body.score, source=body.source)
+            case Judged():
+                self._change(
+                    body.experiment,
+                    verdict=body.verdict,
+                    reason=body.reason,
+                    score=body.score,
+                    delta=body.delta,
+                    uncertainty=body.uncertainty,
+                    explanation=body.explanation,
+                    judged_at=entry.at,
+                )
+                if body.verdict is Verdict.KEEP:
+                    self.incumbent = body.experiment
+            case Audited():
+                self.audits.append(body)
+            case Spent():
+                self.spent = add(self.spent, body.cost)
+            case StateChanged():
+                self.state, self.message = body.state, body.message
+
+    def _propose(self, entry: Entry, body: Proposed) -> None:
+        self.experiments[body.experiment] = Experiment(
+            number=body.experiment,
+            commit=body.commit,
+            parent=body.parent,
+            hypothesis=body.hypothesis,
+            author=body.author,
+            proposer=body.proposer,
+            lines_added=body.lines_added,
+            lines_removed=body.lines_removed,
+            proposed_at=entry.at,
+            program=body.program,
+            expected=body.expected,
+            cites=body.cites,
+            removes=body.removes,
+            fingerprint=body.fingerprint,
+            knobs=body.knobs,
+            cost=body.cost,
+        )
+        self.spent = add(self.spent, body.cost)
+
+    def _repair(self, body: Repaired) -> None:
+        experiment = self.experiments[body.experiment]
+        self.spent = add(self.spent, body.cost)
+        self._change(
+            body.experiment,
+            commit=body.commit,
+            hypothesis=body.hypothesis,
+            lines_added=body.lines_added,
+            lines_removed=body.lines_removed,
+            fingerprint=body.fingerprint,
+            knobs=body.knobs,
+            repairs=experiment.repairs + 1,
+            cost=add(experiment.cost, body.cost),
+        )
+
+    def _change(self, number: int, **changes: object) -> None:
+        self.experiments[number] = replace(self.experiments[number], **changes)  # type: ignore[arg-type]
+
+    def _change_run(self, number: int, attempt: int, **changes: object) -> None:
+        runs = tuple(
+            replace(run, **changes) if run.attempt == attempt else run  # type: ignore[arg-type]
+            for run in self.experiments[number].runs
+        )
+        self._change(number, runs=runs)
+
+
+def add(a: Cost, b: Cost) -> Cost:
+    """Return the sum; an unknown price makes the sum unknown."""
+    dollars = None if a.dollars is None or b.dollars is None else a.dollars + b.dollars
+    return Cost(a.tokens_in + b.tokens_in, a.tokens_out + b.tokens_out, dollars, a.seconds + b.seconds)

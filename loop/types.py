@@ -1,0 +1,427 @@
+"""The words of the project as types: enums, frozen dataclasses, one class per journal entry, the exception tree.
+
+Imported by every room and by the language server; imports nothing of ours. No behaviour beyond small properties.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+# The exception tree. A message names the thing, the finding and the next step.
+#
+#   AutoResearchError
+#   ├── Refused            the user asked for something that cannot be done now; shown as it is, exit code 1
+#   │   └── ProgramError   program.md does not parse; carries one Problem per finding
+#   ├── JournalError       the journal cannot be read or written
+#   ├── RepoError          git said no
+#   ├── TooFewRuns         a noise floor needs at least two scores
+#   ├── MergeConflict      a waiting patch no longer fits the incumbent
+#   └── ProposalFailed     a proposer gave up on this proposal (the campaign goes on, or pauses where it says so)
+class AutoResearchError(Exception):
+    """The root of every error that this project raises on purpose."""
+
+
+class Refused(AutoResearchError):
+    """What was asked cannot be done now; the message is shown to the user as it is."""
+
+
+class JournalError(AutoResearchError):
+    """The journal cannot be read or written."""
+
+
+class RepoError(AutoResearchError):
+    """Git refused an operation."""
+
+
+class TooFewRuns(AutoResearchError):
+    """A noise floor was asked of fewer than two scores."""
+
+
+class MergeConflict(AutoResearchError):
+    """A patch and the present incumbent changed the same lines."""
+
+
+class ProposalFailed(AutoResearchError):
+    """A proposer gave up. `pause` says that trying again soon is pointless (no key, no credit); `cost` was paid."""
+
+    def __init__(self, message: str, pause: bool = False, cost: Cost | None = None) -> None:
+        super().__init__(message)
+        self.pause = pause
+        self.cost = cost or Cost()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding in program.md: the line (1-based), the front matter key it is about, the sentence."""
+
+    line: int
+    key: str | None
+    message: str
+
+
+class ProgramError(Refused):
+    """program.md cannot be used; `problems` lists every finding in the order of its lines."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(f"program.md, line {p.line}: {p.message}" for p in problems))
+        self.problems = problems
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    FINISHED = "finished"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed_out"
+    INTERRUPTED = "interrupted"
+
+
+class Verdict(StrEnum):
+    """What became of an experiment."""
+
+    KEEP = "keep"
+    DISCARD = "discard"
+    CRASH = "crash"
+    INVALID = "invalid"
+
+
+class Reason(StrEnum):
+    """Why the verdict is what it is."""
+
+    BETTER = "better"
+    SIMPLER = "simpler"
+    WITHIN_NOISE = "within_noise"
+    WORSE = "worse"
+    FAILED = "failed"
+    HUMAN = "human"
+    TAMPERED = "tampered"
+
+
+class ScoreSource(StrEnum):
+    """Where a score comes from: the scorer's own process, or a number the script printed about itself."""
+
+    SEALED = "sealed"
+    SELF_REPORTED = "self-reported"
+
+
+class Author(StrEnum):
+    """Who wrote a proposal."""
+
+    MODEL = "model"
+    KNOBS = "knobs"
+    COMMAND = "command"
+    HUMAN = "human"
+
+
+class Purpose(StrEnum):
+    """What a run is for."""
+
+    BASELINE = "baseline"  # experiment 0, repeated with several seeds for the noise floor
+    MEASURE = "measure"  # the first run of a patch, on the first seed
+    CONFIRM = "confirm"  # a gain inside the margin, once more on another seed
+    AUDIT = "audit"  # best and baseline on a seed and on rows that chose nothing
+
+
+class State(StrEnum):
+    """What a campaign is doing. `stopped`, `finished` and `paused` start no new run."""
+
+    PREPARING = "preparing"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+
+
+class FailureKind(StrEnum):
+    """Why a run gave no score."""
+
+    IMPORT = "import"
+    SYNTAX = "syntax"
+    ASSERTION = "assertion"
+    OUT_OF_MEMORY = "out_of_memory"
+    DISK_FULL = "disk_full"
+    NAN = "nan"
+    DIVERGED = "diverged"
+    NO_CHECKPOINT = "no_checkpoint"
+    NO_SCORE = "no_score"
+    NON_CAUSAL = "non_causal"
+    BAD_SHAPE = "bad_shape"
+    TIMED_OUT = "timed_out"
+    KILLED = "killed"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run gave no score: a sentence, and where in the canvas when the traceback tells (line 0: unknown)."""
+
+    kind: FailureKind
+    message: str
+    line: int = 0
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a proposal cost. `dollars` is None where the price is unknown, which is not the same as free."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    dollars: float | None = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is measured. `pattern` finds the number in the script's output; a sealed score needs none."""
+
+    name: str = "val_bpb"
+    minimize: bool = True
+    pattern: str | None = None
+
+
+# Entries. An intent is appended by the command or the server and answered once; a fact is appended by the daemon alone.
+# Entries are never updated or deleted. None holds a key, a prompt or an absolute path.
+
+
+@dataclass(frozen=True)
+class StartRequested:
+    """Intent: run this campaign; `overrides` are front matter keys given for this start, as text."""
+
+    overrides: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PauseRequested:
+    """Intent: start no new run after the present experiment."""
+
+
+@dataclass(frozen=True)
+class ResumeRequested:
+    """Intent: go on after a pause."""
+
+
+@dataclass(frozen=True)
+class StopRequested:
+    """Intent: end the daemon; `now` interrupts the present run instead of waiting for its experiment."""
+
+    now: bool = False
+
+
+@dataclass(frozen=True)
+class ProposeRequested:
+    """Intent: measure this text of the canvas. It is adopted unless it crashes (the human decides).
+
+    `base` is the commit whose text the human changed ("" for the incumbent): what was kept since is merged in.
+    `removes` is the experiment whose hunk a revert takes out, when this is the price of a reverted hunk.
+    """
+
+    text: str
+    hypothesis: str
+    base: str = ""
+    removes: int | None = None
+
+
+@dataclass(frozen=True)
+class NoteAdded:
+    """Intent: a remark of the human that the next prompt carries; `experiment` when it is about one."""
+
+    text: str
+    experiment: int | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Fact: the daemon has dealt with the intent whose sequence number is `intent`."""
+
+    intent: int
+    ok: bool
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Fact: a new daemon took over; the time since the entry before this one was spent by nobody."""
+
+
+@dataclass(frozen=True)
+class CampaignCreated:
+    """Fact: the conditions under which every score of this campaign is comparable, and where it began."""
+
+    folder: str  # of program.md, relative to the top of the working tree; "" is the top itself
+    canvas: str  # relative to `folder`
+    run: str
+    budget: str
+    metric: Metric
+    source: ScoreSource
+    comparison_key: str  # "" for a script that measures itself
+    device: str
+    sandbox: str  # "bubblewrap" or "process group"
+    baseline: str  # commit of the snapshot of what was on disk
+    uniform: float | None = None  # the score of a model that has learnt nothing
+
+
+@dataclass(frozen=True)
+class NoiseMeasured:
+    """Fact: standard deviation of the repeated baseline, in the metric's units."""
+
+    noise_floor: float
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """Fact: a patch waits to be measured. `commit` holds the whole canvas, `parent` is what it was written against."""
+
+    experiment: int
+    commit: str
+    parent: str
+    hypothesis: str
+    author: Author
+    proposer: str  # "knobs", a litellm model name, or a command line
+    lines_added: int
+    lines_removed: int
+    program: str = ""  # short hash of the program.md it was proposed under
+    expected: str = ""
+    cites: tuple[str, ...] = ()  # headings or list items of program.md that the proposal names
+    removes: int | None = None
+    fingerprint: str = ""  # loop.canvas.fingerprint of the text, so that no text is run twice
+    knobs: dict[str, tuple[str, str]] = field(default_factory=dict)  # name → literals before and after
+    cost: Cost = field(default_factory=Cost)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Fact: a waiting patch was merged with a newer incumbent; from now on `commit` is what will be measured."""
+
+    experiment: int
+    commit: str
+    parent: str
+    lines_added: int
+    lines_removed: int
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """Fact: a crashed patch was mended within its experiment; `commit` replaces the text."""
+
+    experiment: int
+    commit: str
+    hypothesis: str
+    lines_added: int
+    lines_removed: int
+    fingerprint: str = ""
+    knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """Fact: a run is about to train. (experiment, attempt) names it; a run without a RunEnded was interrupted."""
+
+    experiment: int
+    attempt: int
+    purpose: Purpose
+    seed: int
+    commit: str
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """Fact: the training process is gone."""
+
+    experiment: int
+    attempt: int
+    outcome: Outcome
+    train_seconds: float = 0.0
+    total_seconds: float = 0.0
+    peak_memory_mb: float | None = None
+    tokens_per_s: float | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Fact: the score of one run."""
+
+    experiment: int
+    attempt: int
+    score: float
+    source: ScoreSource
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Fact: what becomes of an experiment, and the evidence: mean score, its gain, the spread of the mean.
+
+    A keep makes the experiment the incumbent; the branch follows, and is healed from this entry after a crash.
+    """
+
+    experiment: int
+    verdict: Verdict
+    reason: Reason
+    score: float | None = None
+    delta: float | None = None  # against the incumbent it was compared with; negative is better when minimizing
+    uncertainty: float | None = None
+    explanation: str = ""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """Fact: best and baseline measured once more, on a seed and on rows that chose nothing."""
+
+    experiment: int
+    seed: int
+    baseline: float
+    best: float
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Fact: money or tokens used without a proposal to show for it (failed or refused calls)."""
+
+    cost: Cost
+    proposer: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class StateChanged:
+    """Fact: the campaign's state, with the sentence that explains it."""
+
+    state: State
+    message: str = ""
+
+
+Intent = StartRequested | PauseRequested | ResumeRequested | StopRequested | ProposeRequested | NoteAdded
+Fact = (
+    Answered
+    | Resumed
+    | CampaignCreated
+    | NoiseMeasured
+    | Proposed
+    | Merged
+    | Repaired
+    | RunStarted
+    | RunEnded
+    | Scored
+    | Judged
+    | Audited
+    | Spent
+    | StateChanged
+)
+Body = Intent | Fact
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the journal: its place in the order, the campaign, seconds since 1970 and what happened."""
+
+    seq: int
+    campaign: str
+    at: float
+    body: Body

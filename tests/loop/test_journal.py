@@ -1,0 +1,141 @@
+"""The journal: order, durability, and what it refuses."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from loop.journal import Journal, decode
+from loop.types import (
+    Answered,
+    Author,
+    Body,
+    Failure,
+    FailureKind,
+    JournalError,
+    NoteAdded,
+    Outcome,
+    PauseRequested,
+    Proposed,
+    Purpose,
+    RunEnded,
+    RunStarted,
+    Verdict,
+)
+
+FULL = Proposed(
+    experiment=3,
+    commit="c",
+    parent="p",
+    hypothesis="halve the batch ½",
+    author=Author.KNOBS,
+    proposer="knobs",
+    lines_added=1,
+    lines_removed=1,
+    cites=("Ideas", "Small"),
+    knobs={"BATCH": ("8192", "4096")},
+)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "journal.db")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        FULL,
+        RunStarted(3, 1, Purpose.CONFIRM, 1, "c"),
+        RunEnded(3, 1, Outcome.CRASHED, failure=Failure(FailureKind.NAN, "loss is NaN", 12, "Traceback")),
+        RunEnded(3, 2, Outcome.FINISHED, 15.0, 17.5, 600.0, 30_000.0),
+        NoteAdded("zażółć 𝛁", 3),
+    ],
+    ids=lambda b: type(b).__name__,
+)
+def test_an_entry_is_read_as_it_was_written(journal: Journal, body: Body) -> None:
+    journal.append("night", body)
+    assert [e.body for e in journal.read()] == [body]
+
+
+def test_entries_come_in_one_order_and_from_a_cursor(journal: Journal) -> None:
+    first, second = journal.append("night", PauseRequested(), Answered(1, True))
+    journal.append("other", PauseRequested())
+    assert first.seq < second.seq
+    assert [e.seq for e in journal.read(first.seq, "night")] == [second.seq]
+    assert journal.campaigns() == ["other", "night"]
+
+
+def test_entries_are_never_updated_or_deleted(tmp_path: Path, journal: Journal) -> None:
+    journal.append("night", PauseRequested())
+    with sqlite3.connect(tmp_path / "journal.db") as db:
+        for statement in ("UPDATE entry SET kind = 'x'", "DELETE FROM entry"):
+            with pytest.raises(sqlite3.IntegrityError, match="never"):
+                db.execute(statement)
+
+
+def test_what_belongs_together_is_written_together_or_not_at_all(journal: Journal) -> None:
+    with pytest.raises(JournalError, match="nothing was recorded"):
+        journal.append("night", PauseRequested(), NoteAdded("\ud800 is no character"))
+    assert journal.read() == []
+
+
+def test_only_a_commit_of_another_connection_counts_as_a_change(tmp_path: Path, journal: Journal) -> None:
+    other = Journal(tmp_path / "journal.db")
+    journal.append("night", PauseRequested())
+    assert (journal.changed(), other.changed(), other.changed()) == (False, True, False)
+
+
+def test_a_writer_killed_in_mid_transaction_locks_nobody_out(tmp_path: Path, journal: Journal) -> None:
+    journal.append("night", PauseRequested())
+    script = (
+        "import os, signal, sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "db.execute('PRAGMA cache_size=0'); db.execute('BEGIN IMMEDIATE')\n"
+        "for k in range(3000):\n"
+        "    db.execute(\"INSERT INTO entry (campaign, at, kind, data) VALUES ('night', 0, 'PauseRequested', '{}')\")\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "journal.db")], check=False)
+    assert len(Journal(tmp_path / "journal.db").read()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "finding"),
+    [(b"not a database at all" * 100, "not a database"), (b"SQLite format 3\x00" + b"\xff" * 200, "journal.db")],
+)
+def test_an_unreadable_journal_is_refused_by_name_and_left_as_it_is(
+    tmp_path: Path, content: bytes, finding: str
+) -> None:
+    path = tmp_path / "journal.db"
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match=finding):
+        Journal(path)
+    assert path.read_bytes() == content
+
+
+def test_a_journal_of_a_newer_program_is_refused(tmp_path: Path, journal: Journal) -> None:
+    with sqlite3.connect(tmp_path / "journal.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(JournalError, match="update autoresearch"):
+        Journal(tmp_path / "journal.db")
+
+
+def test_fields_of_a_newer_program_are_dropped_and_unknown_kinds_are_refused() -> None:
+    assert decode("NoteAdded", {"text": "a", "colour": "red"}) == NoteAdded("a")
+    with pytest.raises(JournalError, match="Teleported"):
+        decode("Teleported", {})
+    with pytest.raises(ValueError, match="maybe"):
+        decode("Judged", {"experiment": 1, "verdict": "maybe", "reason": "better"})
+
+
+def test_no_kind_of_entry_has_room_for_a_key_or_a_prompt() -> None:
+    names = {f.name for kind in get_args(Body) for f in fields(kind)}
+    assert not names & {"key", "api_key", "prompt", "reply", "path", "environment"}
+    assert Verdict.KEEP == "keep" and asdict(FULL)["author"] == "knobs"
