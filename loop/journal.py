@@ -21,6 +21,7 @@ from typing import Any, Self, get_args, get_origin, get_type_hints
 from loop.types import Body, Entry, JournalError
 
 VERSION = 1
+PAGE = 1000  # entries
 BUSY_S = 10.0  # three writers at once were measured to need less than one second
 KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Body)}
 
@@ -84,13 +85,19 @@ class Journal:
         """Return every entry with `seq > after`, of one campaign or of all, in order."""
         return list(self._read(after, campaign))
 
-    def _read(self, after: int, campaign: str | None) -> Iterator[Entry]:
+    def each(self, after: int = 0, campaign: str | None = None) -> Iterator[Entry]:
+        """Yield the entries of `read` page by page: a long journal is neither in memory at once nor locked for long."""
+        while page := list(self._read(after, campaign, PAGE)):
+            yield from page
+            after = page[-1].seq
+
+    def _read(self, after: int, campaign: str | None, limit: int = -1) -> Iterator[Entry]:
         query = "SELECT seq, campaign, at, kind, data FROM entry WHERE seq > ?"
         values: tuple[object, ...] = (after,)
         if campaign is not None:
             query, values = query + " AND campaign = ?", (after, campaign)
         try:
-            for seq, name, at, kind, data in self._db.execute(query + " ORDER BY seq", values):
+            for seq, name, at, kind, data in self._db.execute(f"{query} ORDER BY seq LIMIT {limit}", values):
                 yield Entry(seq, name, at, decode(kind, json.loads(data)))
         except sqlite3.Error as error:
             raise JournalError(f"the journal cannot be read: {error}") from error
