@@ -1,0 +1,273 @@
+"""Nothing of a run outlives its supervisor, and a run takes no more time, log or disk than it was given."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from loop import supervisor
+from loop.trainer import Ending, Supervised, supervise
+
+# Ways to leave processes behind. Each starts `sleep` under the marker's name, says so in a file, and then `then` runs.
+TREES = {
+    "fork": "os.fork()",
+    "process": "subprocess.Popen([sys.executable, '-c', HOLD, MARK])",
+    "own session": "subprocess.Popen([sys.executable, '-c', HOLD, MARK], start_new_session=True)",
+    "ignores TERM": "subprocess.Popen([sys.executable, '-c', IGNORE + HOLD, MARK])",
+    "double fork": "os.fork() or (os.setsid(), os.fork() and os._exit(0))",
+}
+SCRIPT = """
+import os, signal, subprocess, sys, time
+MARK = sys.argv[1]
+HOLD = "import sys, time; open(sys.argv[1] + str(__import__('os').getpid()), 'w'); time.sleep(60)"
+IGNORE = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+{tree}
+open(MARK + str(os.getpid()), 'w')
+{then}
+"""
+
+
+async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait for something to become true, at most `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        await asyncio.sleep(0.005)
+
+
+def alive(mark: object) -> list[psutil.Process]:
+    """Return the living processes that carry the marker in their arguments."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(mark) in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+async def start(tmp_path: Path, code: str, *args: object, **options: object) -> Supervised:
+    """Start Python code under a supervisor; it begins at `go`."""
+    settings = {"environment": {"PATH": os.environ["PATH"]}, "gate": None, "limit_s": 5.0, **options}
+    argv = (sys.executable, "-S", "-c", code, *map(str, args))
+    return await supervise(argv, folder=tmp_path, log=tmp_path / "log", **settings)  # type: ignore[arg-type]
+
+
+async def run(tmp_path: Path, code: str, *args: object, **options: object) -> Ending:
+    supervised = await start(tmp_path, code, *args, **options)
+    supervised.send("go")
+    return await supervised.ended()
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> Path:
+    """A path that no other process has in its arguments."""
+    return tmp_path / f"mark-{uuid.uuid4().hex}-"
+
+
+def marks(mark: Path) -> int:
+    return len(list(mark.parent.glob(mark.name + "*")))
+
+
+@pytest.mark.parametrize("tree", TREES)
+async def test_nothing_survives_a_stop(tmp_path: Path, mark: Path, tree: str) -> None:
+    supervised = await start(tmp_path, SCRIPT.format(tree=TREES[tree], then="time.sleep(60)"), mark)
+    supervised.send("go")
+    await until(lambda: marks(mark) >= 2)
+    ending = await supervised.stop()
+    assert (ending.why, ending.unkillable, alive(mark)) == ("stopped", False, [])
+
+
+@pytest.mark.parametrize("tree", TREES)
+async def test_nothing_survives_a_run_that_ends_by_itself(tmp_path: Path, mark: Path, tree: str) -> None:
+    then = f"while len([n for n in os.listdir({str(tmp_path)!r}) if n.startswith('mark-')]) < 2: time.sleep(0.01)"
+    ending = await run(tmp_path, SCRIPT.format(tree=TREES[tree], then=then + "\nos._exit(7)"), mark)
+    assert (ending.why, ending.unkillable, alive(mark)) == ("", False, [])
+    assert ending.exit_code == 7 or tree in ("fork", "double fork")
+
+
+async def test_a_run_that_hangs_is_killed_at_its_limit(tmp_path: Path, mark: Path) -> None:
+    ending = await run(tmp_path, "import time; time.sleep(60)", mark, limit_s=0.2)
+    assert (ending.why, ending.exit_code, alive(mark)) == ("timed_out", -signal.SIGTERM, [])
+    assert 0.2 <= ending.seconds < 0.4
+
+
+async def test_a_run_that_ignores_term_is_killed_after_its_grace(tmp_path: Path, mark: Path) -> None:
+    ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    began = time.monotonic()
+    ending = await run(tmp_path, ignore, mark, limit_s=0.2)
+    assert (ending.why, ending.exit_code, alive(mark)) == ("timed_out", -signal.SIGKILL, [])
+    assert 0.7 <= time.monotonic() - began < 1.5
+
+
+DAEMON = """
+import asyncio, sys
+from pathlib import Path
+from loop.trainer import supervise
+async def main(folder, mark, code):
+    run = await supervise((sys.executable, "-c", code, mark), folder=folder, environment={}, log=folder / "log",
+                          gate=None, lock=folder / "lock")
+    run.send("go")
+    await run.ended()
+asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
+"""
+
+
+def is_free(lock: Path) -> bool:
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+@pytest.mark.parametrize("tree", ["own session", "ignores TERM", "double fork"])
+async def test_a_daemon_killed_with_9_leaves_neither_training_nor_lease(tmp_path: Path, mark: Path, tree: str) -> None:
+    code = SCRIPT.format(tree=TREES[tree], then="time.sleep(60)")
+    daemon = subprocess.Popen(
+        [sys.executable, "-c", DAEMON, tmp_path, mark, code], cwd=Path(supervisor.__file__).parents[1]
+    )
+    await until(lambda: marks(mark) >= 2)
+    assert not is_free(tmp_path / "lock")
+    daemon.kill()
+    daemon.wait()
+    await until(lambda: is_free(tmp_path / "lock"), 1.0)
+    assert alive(mark) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PDEATHSIG is Linux's")
+async def test_a_supervisor_killed_with_9_takes_its_child_along(
+    tmp_path: Path, mark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "killpg", lambda *_: None)  # what the daemon would do besides
+    code = SCRIPT.format(tree="pass", then="time.sleep(60)")
+    supervised = await start(tmp_path, code, mark)
+    supervised.send("go")
+    await until(lambda: marks(mark) == 1)
+    psutil.Process(alive(mark)[0].ppid()).kill()
+    assert (await supervised.ended()).why == "lost"
+    await until(lambda: alive(mark) == [])
+
+
+async def test_the_gate_holds_a_started_run_until_go(tmp_path: Path) -> None:
+    code = "import os; open('ready', 'w'); os.read(int(os.environ['AUTORESEARCH_GATE_FD']), 1); open('past', 'w')"
+    supervised = await start(tmp_path, code, gate="fd")
+    await until((tmp_path / "ready").exists)
+    assert not (tmp_path / "past").exists()
+    supervised.send("go")
+    ending = await supervised.ended()
+    assert (tmp_path / "past").exists() and ending.opened and ending.exit_code == 0
+
+
+async def test_a_gated_run_that_fails_before_its_turn_is_told_at_once(tmp_path: Path) -> None:
+    ending = await (await start(tmp_path, "raise SystemExit(3)", gate="fd")).ended()
+    assert (ending.exit_code, ending.opened, ending.seconds) == (3, False, 0.0)
+
+
+async def test_a_run_without_a_gate_starts_at_go(tmp_path: Path) -> None:
+    supervised = await start(tmp_path, "open('past', 'w')")
+    await until((tmp_path / "log").exists)  # the supervisor is up
+    assert not (tmp_path / "past").exists()
+    supervised.send("go")
+    assert (await supervised.ended()).exit_code == 0 and (tmp_path / "past").exists()
+
+
+async def test_one_run_at_a_time_holds_the_lease(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    hold = "import os, time\nopen('on', 'w')\nwhile not os.path.exists('end'): time.sleep(0.01)"
+    first = await start(tmp_path / "a", hold, lock=tmp_path / "lock")
+    first.send("go")
+    await until((tmp_path / "a/on").exists)
+    second = await start(tmp_path / "b", "open('on', 'w')", lock=tmp_path / "lock")
+    second.send("go")
+    with pytest.raises(AssertionError, match="in vain"):
+        await until((tmp_path / "b/on").exists, 0.4)
+    (tmp_path / "a/end").touch()
+    assert (await first.ended()).exit_code == (await second.ended()).exit_code == 0
+    assert (tmp_path / "b/on").exists()
+
+
+async def test_gigabytes_of_output_keep_their_head_and_tail(tmp_path: Path) -> None:
+    code = "print('first'); [print('x' * 100_000) for _ in range(500)]; print('last')"
+    ending = await run(tmp_path, code, log_limit=1 << 20)
+    log = (tmp_path / "log").read_bytes()
+    assert ending.exit_code == 0 and len(log) <= 1 << 20
+    assert log.startswith(b"first\n") and log.endswith(b"last\n") and b"bytes of output dropped" in log
+
+
+async def test_output_is_read_to_the_end(tmp_path: Path) -> None:
+    await run(tmp_path, "import os, sys; os.write(2, b'error'); os.write(1, b'out' * 20_000)")
+    assert (tmp_path / "log").read_text() == "error" + "out" * 20_000
+
+
+@pytest.mark.parametrize("files", ["one", "many"])
+async def test_a_run_that_fills_the_disk_is_ended(tmp_path: Path, files: str) -> None:
+    count = 1 if files == "one" else 10**9
+    code = f"import itertools\nfor n in itertools.count():\n open(str(n % {count}), 'ab').write(b'x' * 500_000)"
+    ending = await run(tmp_path, code, disk_limit=4_000_000, watch=(tmp_path,))
+    assert ending.why == "disk" or "File too large" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        pytest.param("free_space", lambda path: 1000, "full", id="the disk is full"),
+        pytest.param("folder_size", lambda path: 10**9, "disk", id="the run wrote too much"),
+        pytest.param("asleep", lambda: 1e9, "suspended", id="the machine slept"),
+    ],
+)
+def test_a_look_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object, why: str
+) -> None:
+    spec = {"log": str(tmp_path / "log"), "log_limit": 0, "watch": [str(tmp_path)], "disk_limit": 10**6, "limit_s": 9}
+    watched = supervisor.Supervisor(spec, -1, b"")
+    watched.opened = time.monotonic()
+    watched.look()
+    assert watched.why == ""
+    watched.next_look = 0.0
+    monkeypatch.setattr(supervisor, name, value)
+    watched.look()
+    assert watched.why == why
+
+
+async def test_a_reply_goes_to_the_report_and_not_to_the_log(tmp_path: Path) -> None:
+    code = "import sys; line = input(); print('answer to', line); print('said', file=sys.stderr)"
+    ending = await run(tmp_path, code, gate="stdin", reply=True)
+    assert (ending.reply, (tmp_path / "log").read_text()) == ("answer to go\n", "said\n")
+
+
+async def test_a_command_that_does_not_exist_is_told_in_the_log(tmp_path: Path) -> None:
+    options = {"folder": tmp_path, "environment": {}, "log": tmp_path / "log", "gate": None}
+    supervised = await supervise(("/no/such/python",), **options)  # type: ignore[arg-type]
+    supervised.send("go")
+    assert (await supervised.ended()).exit_code == 127
+    assert "cannot start /no/such/python" in (tmp_path / "log").read_text()
+
+
+async def test_the_report_tells_time_and_memory(tmp_path: Path) -> None:
+    ending = await run(tmp_path, "import time; x = b'x' * 100_000_000; time.sleep(0.1)")
+    assert 0.1 <= ending.seconds < 2.0
+    assert 95 < ending.max_rss_mb < 300
+
+
+async def test_the_folders_of_home_and_tmpdir_are_gone_afterwards(tmp_path: Path) -> None:
+    (tmp_path / "keep").touch()
+    code = "import os; h = os.environ['HOME']; os.makedirs(h + '/a/b'); os.symlink('../keep', h + '/link')"
+    environment = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")}
+    ending = await run(tmp_path, code, environment=environment)
+    assert ending.exit_code == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["keep", "log"]
