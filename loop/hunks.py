@@ -1,0 +1,280 @@
+"""Texts → hunks: cut, identify by content, locate exactly once, invert, apply, carry what is known of a line.
+
+Works on lists of lines that keep their ends, so every byte survives. A hunk is found by what it says, never by a line
+number that somebody stored. Pure: no files, no clock, no git.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from typing import NamedTuple, TypeVar
+
+from loop.types import Refused
+
+CONTEXT = 3
+LARGEST_BLOCK = 250_000  # lines times lines that are compared one by one; beyond it a block counts as replaced
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
+
+T = TypeVar("T")
+
+
+class Change(NamedTuple):
+    """Lines [a, a_end) of the old text became lines [b, b_end) of the new one."""
+
+    a: int
+    a_end: int
+    b: int
+    b_end: int
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """One change, with as much of the new text around it as makes its place unique."""
+
+    id: str  # of the content alone: lines before, old lines, new lines, lines after
+    start: int  # of `new` in the new text, 0-based: where it was when it was cut
+    old_start: int  # of `old` in the old text
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+def split_lines(text: str) -> list[str]:
+    r"""Return the lines with their ends; only \n, \r\n and \r end a line, as in the language server protocol."""
+    return LINE.findall(text)
+
+
+def converted(lines: Sequence[str], like: Sequence[str]) -> list[str]:
+    r"""Return the lines with \n for \r\n, or the reverse, where the other text uses only the other one.
+
+    A checkout may convert line ends (`core.autocrlf`); that is no edit. Mixed ends are left as they are.
+    """
+    ours, theirs = _only_end(lines), _only_end(like)
+    if ours is None or theirs is None or ours == theirs:
+        return list(lines)
+    return [line.removesuffix(ours) + theirs if line.endswith(ours) else line for line in lines]
+
+
+def _only_end(lines: Sequence[str]) -> str | None:
+    ends = {line[len(line.rstrip("\r\n")) :] for line in lines} - {""}
+    return ends.pop() if len(ends) == 1 else None
+
+
+def changes(old: Sequence[str], new: Sequence[str]) -> list[Change]:
+    """Return what differs, in order, never touching. Lines that occur once on both sides are the anchors (patience)."""
+    found: list[Change] = []
+    waiting = [Change(0, len(old), 0, len(new))]
+    while waiting:
+        a, a_end, b, b_end = waiting.pop()
+        while a < a_end and b < b_end and old[a] == new[b]:
+            a, b = a + 1, b + 1
+        while a < a_end and b < b_end and old[a_end - 1] == new[b_end - 1]:
+            a_end, b_end = a_end - 1, b_end - 1
+        if a == a_end or b == b_end:
+            if a < a_end or b < b_end:
+                found.append(Change(a, a_end, b, b_end))
+            continue
+        anchors = _anchors(old, new, Change(a, a_end, b, b_end))
+        if anchors:
+            for x, y in [*anchors, (a_end, b_end)]:
+                waiting.append(Change(a, x, b, y))
+                a, b = x + 1, y + 1
+        else:
+            found.extend(_compare(old, new, Change(a, a_end, b, b_end)))
+    return _joined(found)
+
+
+def _anchors(old: Sequence[str], new: Sequence[str], block: Change) -> list[tuple[int, int]]:
+    """Return the longest rising run of lines that stand once on each side of a block."""
+    ours, theirs = _once(old, block.a, block.a_end), _once(new, block.b, block.b_end)
+    pairs = [(x, theirs[line]) for line, x in ours.items() if x >= 0 and theirs.get(line, -1) >= 0]
+    ends: list[int] = []
+    tails: list[int] = []
+    links: list[int] = []
+    for place, (_, y) in enumerate(pairs):
+        at = bisect_left(ends, y)
+        ends[at:] = [y, *ends[at + 1 :]] if at < len(ends) else [y]
+        tails[at:] = [place, *tails[at + 1 :]] if at < len(tails) else [place]
+        links.append(tails[at - 1] if at else -1)
+    run: list[tuple[int, int]] = []
+    place = tails[-1] if tails else -1
+    while place >= 0:
+        run.append(pairs[place])
+        place = links[place]
+    return run[::-1]
+
+
+def _once(lines: Sequence[str], start: int, end: int) -> dict[str, int]:
+    """Return where each line of a range stands, -1 for one that stands there several times."""
+    places: dict[str, int] = {}
+    for place in range(start, end):
+        places[lines[place]] = -1 if lines[place] in places else place
+    return places
+
+
+def _compare(old: Sequence[str], new: Sequence[str], block: Change) -> Iterator[Change]:
+    a, a_end, b, b_end = block
+    if (a_end - a) * (b_end - b) > LARGEST_BLOCK:
+        yield block
+        return
+    matcher = SequenceMatcher(None, old[a:a_end], new[b:b_end], autojunk=False)
+    for tag, x, x_end, y, y_end in matcher.get_opcodes():
+        if tag != "equal":
+            yield Change(a + x, a + x_end, b + y, b + y_end)
+
+
+def _joined(found: list[Change]) -> list[Change]:
+    joined: list[Change] = []
+    for change in sorted(found):
+        if joined and joined[-1].a_end == change.a and joined[-1].b_end == change.b:
+            joined[-1] = Change(joined[-1].a, change.a_end, joined[-1].b, change.b_end)
+        else:
+            joined.append(change)
+    return joined
+
+
+def hunks(old: Sequence[str], new: Sequence[str], owners: Sequence[object] = ()) -> list[Hunk]:
+    """Return the hunks that lead from the old lines to the new ones, each with an id that no other has.
+
+    `owners` says who wrote each new line: lines that replace one another one by one are cut where the owner changes,
+    so that two experiments on neighbouring lines stay two hunks.
+    """
+    places: dict[str, list[int]] = {}
+    for place, line in enumerate(new):
+        places.setdefault(line, []).append(place)
+    return [_identify(old, new, change, places) for whole in changes(old, new) for change in _cut(whole, owners)]
+
+
+def _cut(change: Change, owners: Sequence[object]) -> Iterator[Change]:
+    a, a_end, b, b_end = change
+    if owners and a_end - a == b_end - b:
+        for k in range(1, b_end - b):
+            if owners[b + k] != owners[b + k - 1]:
+                yield Change(a, change.a + k, b, change.b + k)
+                a, b = change.a + k, change.b + k
+    yield Change(a, a_end, b, b_end)
+
+
+def _identify(old: Sequence[str], new: Sequence[str], change: Change, places: dict[str, list[int]]) -> Hunk:
+    """Return the hunk with the least context that is found once in the text, and its inverse once without it."""
+    size, gone, come = CONTEXT, tuple(old[change.a : change.a_end]), tuple(new[change.b : change.b_end])
+    while True:
+        before = tuple(new[max(0, change.b - size) : change.b])
+        after = tuple(new[change.b_end : change.b_end + size])
+        whole = change.b <= size and change.b_end + size >= len(new)
+        if whole or _is_unique(new, change, before, gone, come, after, places):
+            break
+        size *= 4
+    parts = (before, gone, come, after)
+    digest = hashlib.sha256("\0\0".join("\0".join(part) for part in parts).encode("utf-8", "surrogatepass"))
+    return Hunk(digest.hexdigest()[:12], change.b, change.a, gone, come, before, after)
+
+
+def _is_unique(
+    new: Sequence[str],
+    change: Change,
+    before: tuple[str, ...],
+    gone: tuple[str, ...],
+    come: tuple[str, ...],
+    after: tuple[str, ...],
+    places: dict[str, list[int]],
+) -> bool:
+    """Return whether the hunk is found once in `new`, and its inverse once in the text that it leads back to."""
+    shown = (*before, *come, *after)
+    hidden = (*before, *gone, *after)
+    if not shown or not hidden:
+        return False
+    if len(_find(new, shown, places)) != 1:
+        return False
+    reach = len(hidden)
+    elsewhere = [at for at in _find(new, hidden, places) if at + reach <= change.b or at >= change.b_end]
+    low = max(0, change.b - reach)
+    window = [*new[low : change.b], *gone, *new[change.b_end : change.b_end + reach]]
+    return not elsewhere and len(_find(window, hidden)) == 1
+
+
+def _find(lines: Sequence[str], pattern: tuple[str, ...], places: dict[str, list[int]] | None = None) -> list[int]:
+    """Return where the pattern begins. An empty one is found in an empty text alone."""
+    if not pattern:
+        return [] if lines else [0]
+    last = len(lines) - len(pattern)
+    if places is None:
+        starts: Sequence[int] = range(last + 1)
+        return [at for at in starts if lines[at] == pattern[0] and tuple(lines[at : at + len(pattern)]) == pattern]
+    rarest = min(range(len(pattern)), key=lambda k: len(places.get(pattern[k], ())))
+    starts = [at - rarest for at in places.get(pattern[rarest], ())]
+    return [at for at in starts if 0 <= at <= last and tuple(lines[at : at + len(pattern)]) == pattern]
+
+
+def invert(hunk: Hunk) -> Hunk:
+    """Return the hunk that takes this one back."""
+    return replace(hunk, old=hunk.new, new=hunk.old)
+
+
+def locate(lines: Sequence[str], hunk: Hunk) -> int:
+    """Return where the hunk's old lines begin in a text; raises Refused unless there is exactly one such place."""
+    found = _find(lines, (*hunk.before, *hunk.old, *hunk.after))
+    if len(found) == 1:
+        return found[0] + len(hunk.before)
+    if not found:
+        raise Refused(f"hunk {hunk.id}: its lines are not in this text any more; look at the file as it is now")
+    raise Refused(f"hunk {hunk.id} matches {len(found)} places; pull again")
+
+
+def apply(lines: Sequence[str], hunk: Hunk) -> list[str]:
+    """Return the text with the hunk's old lines replaced by its new ones; nothing else changes. Raises Refused."""
+    at = locate(lines, hunk)
+    return [*lines[:at], *hunk.new, *lines[at + len(hunk.old) :]]
+
+
+def advance(base: Sequence[str], hunk: Hunk) -> list[str]:
+    """Return the old text with this hunk taken over; the hunk was cut from this very base. Raises Refused otherwise."""
+    end = hunk.old_start + len(hunk.old)
+    if tuple(base[hunk.old_start : end]) != hunk.old:
+        raise Refused(f"hunk {hunk.id}: the reviewed text has moved on; look again")
+    return [*base[: hunk.old_start], *hunk.new, *base[end:]]
+
+
+def advance_all(base: Sequence[str], taken: Sequence[Hunk]) -> list[str]:
+    """Return the old text with several hunks of one cut taken over."""
+    text = list(base)
+    for hunk in sorted(taken, key=lambda h: h.old_start, reverse=True):
+        text = advance(text, hunk)
+    return text
+
+
+def carry(old: Sequence[str], new: Sequence[str], values: Sequence[T], default: T) -> list[T]:
+    """Return for each new line the value of the old line that it is, or the default where it is not an old one."""
+    carried: list[T] = []
+    at = 0
+    for change in changes(old, new):
+        carried.extend(values[at : change.a])
+        carried.extend([default] * (change.b_end - change.b))
+        at = change.a_end
+    carried.extend(values[at : len(old)])
+    return carried
+
+
+def take_out(lines: Sequence[str], shown: Sequence[str], taken: Sequence[Hunk]) -> list[str]:
+    """Return a relative of the shown text without these hunks, which were cut from the shown one.
+
+    The two texts are aligned by what they share, so edits elsewhere do not matter. Raises Refused where a hunk's own
+    lines are not in the relative, all of them and together.
+    """
+    where = carry(lines, shown, range(len(lines)), -1)
+    text = list(lines)
+    for hunk in sorted(taken, key=lambda h: h.start, reverse=True):
+        places = where[hunk.start : hunk.start + len(hunk.new)]
+        above = where[hunk.start - 1] + 1 if hunk.start else 0
+        below = where[hunk.start] if hunk.start < len(where) else len(lines)
+        start = places[0] if places else above or (below if hunk.start else 0)
+        if start < 0 or places != list(range(start, start + len(places))) or (not places and above == 0 and hunk.start):
+            raise Refused(f"hunk {hunk.id}: its lines are not in this text any more; look at the file as it is now")
+        text[start : start + len(places)] = hunk.old
+    return text

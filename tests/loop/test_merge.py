@@ -1,0 +1,62 @@
+"""Three-way merges of a canvas."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loop.merge import merge
+from loop.types import MergeConflict
+
+BASE = "A = 1\nB = 2\nC = 3\n\ntrain()\n"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "merged"),
+    [
+        pytest.param(("A = 1", "A = 9"), ("B = 2", "B = 8"), "A = 9\nB = 8\nC = 3\n\ntrain()\n", id="neighbours"),
+        pytest.param(("A = 1", "A = 9"), ("A = 1", "A = 9"), "A = 9\nB = 2\nC = 3\n\ntrain()\n", id="the same"),
+        pytest.param(("A = 1\n", ""), ("C = 3\n", ""), "B = 2\n\ntrain()\n", id="two deletions"),
+        pytest.param(("C = 3", "C = 3\nD = 4"), ("train", "learn"), "A = 1\nB = 2\nC = 3\nD = 4\n\nlearn()\n", id="far"),
+        pytest.param(("B = 2\n", "B = 2\r\n"), ("train()\n", "train()"), "A = 1\nB = 2\r\nC = 3\n\ntrain()", id="ends"),
+    ],
+)
+def test_changes_of_different_lines_are_both_taken(
+    ours: tuple[str, str], theirs: tuple[str, str], merged: str
+) -> None:
+    assert merge(BASE, BASE.replace(*ours), BASE.replace(*theirs)) == merged
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        pytest.param(("A = 1", "A = 9"), ("A = 1", "A = 8"), id="one line, two values"),
+        pytest.param(("A = 1\nB = 2\n", ""), ("B = 2", "B = 8"), id="deleted and changed"),
+        pytest.param(("C = 3\n", "C = 3\nD = 4\n"), ("C = 3\n", "C = 3\nE = 5\n"), id="two insertions at one place"),
+    ],
+)
+def test_changes_of_the_same_lines_are_a_conflict_that_names_the_line(
+    ours: tuple[str, str], theirs: tuple[str, str]
+) -> None:
+    with pytest.raises(MergeConflict, match="both changed line"):
+        merge(BASE, BASE.replace(*ours), BASE.replace(*theirs))
+
+
+lines = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "d\r\n", "\n"]), max_size=12).map("".join)
+
+
+@given(base=lines, text=lines)
+def test_a_side_that_changed_nothing_yields_to_the_other(base: str, text: str) -> None:
+    assert merge(base, base, text) == merge(base, text, base) == merge(base, text, text) == text
+
+
+@given(base=lines, ours=lines, theirs=lines)
+def test_a_merge_does_not_depend_on_which_side_is_ours(base: str, ours: str, theirs: str) -> None:
+    def result(a: str, b: str) -> str | None:
+        try:
+            return merge(base, a, b)
+        except MergeConflict:
+            return None
+
+    assert result(ours, theirs) == result(theirs, ours)
