@@ -1,0 +1,216 @@
+"""Proposals on their way to a run: numbered, committed on a private ref, merged with what was kept meanwhile.
+
+Knows git and the ledger, nothing of training. A text that was measured or waits is never taken twice.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from loop.canvas import changed_knobs, changed_lines, fingerprint
+from loop.ledger import Experiment
+from loop.merge import merge
+from loop.proposers import Brief, Proposal
+from loop.types import (
+    Answered,
+    Author,
+    Entry,
+    Judged,
+    MergeConflict,
+    Merged,
+    Proposed,
+    ProposeRequested,
+    Reason,
+    Repaired,
+    Spent,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from loop.engine import Engine
+
+
+class Backlog:
+    """The waiting experiments of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def path(self) -> str:
+        """The canvas, relative to the top of the working tree."""
+        created = self.engine.ledger.created
+        assert created is not None, "a campaign is created before anything is proposed"
+        return f"{created.folder}/{created.canvas}".lstrip("/")
+
+    def wants_more(self) -> bool:
+        """Return whether another proposal should be written now."""
+        ledger, program = self.engine.ledger, self.engine.program
+        waiting = sum(1 for e in ledger.waiting if e.number > 0 and not e.runs and e.author is not Author.HUMAN)
+        pending = sum(1 for e in ledger.waiting if e.number > 0)
+        limit = program.stop.experiments
+        return waiting < program.queue and (limit is None or ledger.judged + pending < limit)
+
+    def brief(self) -> Brief:
+        """Return what a proposer may know now."""
+        engine = self.engine
+        ledger = engine.ledger
+        incumbent = ledger.incumbent_experiment or ledger.experiments[0]
+        return Brief(
+            program=engine.program,
+            program_hash=engine.program_hash,
+            canvas=self.path,
+            text=self._text(incumbent.commit),
+            commit=incumbent.commit,
+            ledger=ledger,
+            tried=frozenset(e.fingerprint for e in ledger.experiments.values()),
+            waiting=tuple(e.hypothesis for e in ledger.waiting),
+            random_seed=len(ledger.experiments),
+        )
+
+    def admit(self, proposal: Proposal, parent: str) -> bool:
+        """Give a proposal its number; return False, and say so in the journal, for a text that was already tried.
+
+        `parent` is the commit that the proposal was written against.
+        """
+        ledger = self.engine.ledger
+        mark = fingerprint(proposal.text)
+        if any(e.fingerprint == mark for e in ledger.experiments.values()):
+            self.engine.record(Spent(proposal.cost, proposal.proposer, "proposed a text that was already measured"))
+            return False
+        self.engine.record(self._propose(proposal, parent, mark))
+        return True
+
+    def admit_human(self, intent: Entry) -> None:
+        """Number a human's text and answer the intent, in one transaction."""
+        request = intent.body
+        assert isinstance(request, ProposeRequested)
+        ledger = self.engine.ledger
+        incumbent = ledger.incumbent_experiment or ledger.experiments.get(0)
+        if incumbent is None:
+            return  # answered once the campaign is open
+        mark = fingerprint(request.text)
+        if mark == incumbent.fingerprint:
+            self.engine.record(Answered(intent.seq, False, "this text is the incumbent; there is nothing to measure"))
+            return
+        proposal = Proposal(request.text, request.hypothesis, Author.HUMAN, "human")
+        fact = self._propose(proposal, request.base or incumbent.commit, mark, request.removes)
+        self.engine.record(fact, Answered(intent.seq, True, f"queued as #{fact.experiment}"))
+
+    def _propose(self, proposal: Proposal, parent: str, mark: str, removes: int | None = None) -> Proposed:
+        engine = self.engine
+        number = max(engine.ledger.experiments) + 1
+        self._save(number, proposal.evidence)
+        before = self._text(parent)
+        added, removed = changed_lines(before, proposal.text)
+        return Proposed(
+            experiment=number,
+            commit=self._commit(number, parent, proposal),
+            parent=parent,
+            hypothesis=proposal.hypothesis,
+            author=proposal.author,
+            proposer=proposal.proposer,
+            lines_added=added,
+            lines_removed=removed,
+            program=engine.program_hash,
+            expected=proposal.expected,
+            cites=proposal.cites,
+            removes=removes,
+            fingerprint=mark,
+            knobs=changed_knobs(before, proposal.text),
+            cost=proposal.cost,
+        )
+
+    def first(self, after: int | None = None) -> Experiment | None:
+        """Return the next experiment to measure, up to date with the incumbent: a human's first, then by number.
+
+        `after` is the one that runs now and is passed over. A patch that no longer fits is judged invalid on the way.
+        """
+        while True:
+            ledger = self.engine.ledger
+            waiting = [e for e in ledger.waiting if e.number not in (0, after)]
+            if not waiting or ledger.incumbent is None:
+                return None
+            # An experiment that has begun is finished before any other, also after a restart.
+            experiment = min(waiting, key=lambda e: (not e.runs, e.author is not Author.HUMAN, e.number))
+            if self._refresh(experiment):
+                return self.engine.ledger.experiments[experiment.number]
+
+    def _refresh(self, experiment: Experiment) -> bool:
+        """Merge a waiting patch with the incumbent where it moved meanwhile; return whether it can be measured."""
+        ledger = self.engine.ledger
+        incumbent = ledger.incumbent_experiment
+        assert incumbent is not None
+        if experiment.parent == incumbent.commit or experiment.scores:
+            return True
+        ours = self._text(incumbent.commit)
+        try:
+            text = merge(self._text(experiment.parent), ours, self._text(experiment.commit))
+        except MergeConflict:
+            return self._reject(
+                experiment, f"it changes the same lines as #{incumbent.number}, which was kept meanwhile"
+            )
+        mark = fingerprint(text)
+        twin = next((e for e in ledger.experiments.values() if e.fingerprint == mark and e is not experiment), None)
+        if twin is not None and experiment.author is not Author.HUMAN:
+            return self._reject(experiment, f"merged with #{incumbent.number} it is the text of #{twin.number}")
+        proposal = Proposal(text, experiment.hypothesis, experiment.author, experiment.proposer)
+        added, removed = changed_lines(ours, text)
+        commit = self._commit(experiment.number, incumbent.commit, proposal)
+        self.engine.record(Merged(experiment.number, commit, incumbent.commit, added, removed, mark))
+        return True
+
+    def _reject(self, experiment: Experiment, sentence: str) -> bool:
+        self.engine.record(Judged(experiment.number, Verdict.INVALID, Reason.FAILED, explanation=sentence))
+        return False
+
+    def broken(self, experiment: Experiment) -> Proposal:
+        """Return the proposal of a crashed experiment as its author wrote it, for the repair."""
+        return Proposal(
+            self._text(experiment.commit),
+            experiment.hypothesis,
+            experiment.author,
+            experiment.proposer,
+            experiment.expected,
+            experiment.cites,
+        )
+
+    def mend(self, experiment: Experiment, mended: Proposal) -> None:
+        """Replace the text of a crashed experiment by its author's repair."""
+        self._save(experiment.number, {f"repair-{experiment.repairs + 1}-{k}": v for k, v in mended.evidence.items()})
+        before = self._text(experiment.parent)
+        added, removed = changed_lines(before, mended.text)
+        fact = Repaired(
+            experiment.number,
+            self._commit(experiment.number, experiment.parent, mended),
+            mended.hypothesis or experiment.hypothesis,
+            added,
+            removed,
+            fingerprint(mended.text),
+            changed_knobs(before, mended.text),
+            mended.cost,
+        )
+        self.engine.record(fact)
+
+    def _text(self, commit: str) -> str:
+        return self.engine.repo.text_at(commit, self.path)
+
+    def _commit(self, number: int, parent: str, proposal: Proposal) -> str:
+        """Commit a text on top of `parent` and keep it by the experiment's private ref."""
+        engine = self.engine
+        message = (
+            f"{proposal.hypothesis.splitlines()[0]}\n\n"
+            f"Campaign: {engine.campaign}\nExperiment: {number}\nProposed-by: {proposal.proposer}\n"
+        )
+        commit = engine.repo.commit_text(parent, self.path, proposal.text, message, time.time())
+        ref = engine.repo.attempt_ref(engine.campaign, number)
+        engine.repo.move_ref(ref, commit, engine.repo.ref(ref))
+        return commit
+
+    def _save(self, number: int, evidence: dict[str, str]) -> None:
+        """Keep prompt and reply before anything is recorded: a paid token is never lost."""
+        folder = self.engine.home.experiment(self.engine.campaign, number)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in evidence.items():
+            (folder / name).write_text(text, encoding="utf-8", errors="replace")

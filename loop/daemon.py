@@ -1,0 +1,95 @@
+"""The process that outlives the editor: detach, take the lock, run the engine, heed signals.
+
+Liveness is the lock on `daemon.lock`, which dies with its owner; there is no pid file. Started by loop.control only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from loop.home import find_home
+from loop.lock import holding
+
+LOG_BYTES = 2**20
+PATIENCE_S = 1.0  # whoever asks `is_alive` holds the lock for an instant
+
+
+def detach() -> None:
+    """Leave the session of whoever started us, through a child whose parent has exited.
+
+    VS Code kills the process tree of a language server that lingers: a child in a session of its own dies with it, a
+    grandchild whose parent has exited does not (measured).
+    """
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+
+
+def serve(folder: Path, campaign: str) -> int:
+    """Run the campaign to its end; return 0, or 1 where another daemon is alive."""
+    hide_environment()
+    home = find_home(folder)
+    home.root.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(home.log, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
+    logging.basicConfig(
+        level=logging.INFO, handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    with holding(home.lock, PATIENCE_S) as free:
+        if not free:
+            logging.info("another daemon is alive; nothing to do")
+            return 1
+        try:
+            asyncio.run(_run(folder, campaign))
+        except Exception:
+            logging.exception("the daemon ends")
+            return 1
+    return 0
+
+
+def hide_environment() -> None:
+    """Keep other processes of this user, model-written code among them, from reading our environment and its keys.
+
+    prctl(2), PR_SET_DUMPABLE; what we start is readable again. No such call outside Linux.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(4, 0, 0, 0, 0)
+
+
+async def _run(folder: Path, campaign: str) -> None:
+    from loop.engine import Engine
+    from loop.proposers import make
+
+    engine = Engine(folder, campaign, make)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, engine.stop)
+    await engine.run()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point of `python -P -m loop.daemon`."""
+    parser = argparse.ArgumentParser(prog="loop.daemon")
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--campaign", required=True)
+    parser.add_argument("--attached", action="store_true", help="stay a child of whoever started us (tests)")
+    options = parser.parse_args(arguments)
+    if not options.attached:
+        detach()
+    os.chdir("/")
+    return serve(options.folder, options.campaign)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,457 @@
+"""The loop itself: the only room that knows the order of things.
+
+Every step is recorded before the next begins, and what comes next is always derived from the ledger. So a crash at any
+point is healed by reading the journal: start, restart and reboot are one path. Writes nothing in the user's checkout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from loop import verdict
+from loop.backlog import Backlog
+from loop.journal import Journal
+from loop.ledger import Experiment, Ledger
+from loop.opening import open_campaign
+from loop.plan import Planned, crashes_in_a_row, decide, limit_reached
+from loop.program import Program, override, parse, program_hash
+from loop.proposers import Proposer
+from loop.repo import Repo
+from loop.runner import Runner, Staged
+from loop.types import (
+    Answered,
+    Audited,
+    AutoResearchError,
+    Body,
+    Entry,
+    Failure,
+    Judged,
+    NoiseMeasured,
+    NoteAdded,
+    Outcome,
+    PauseRequested,
+    ProgramError,
+    ProposalFailed,
+    ProposeRequested,
+    Purpose,
+    Resumed,
+    ResumeRequested,
+    RunEnded,
+    RunStarted,
+    Scored,
+    ScoreSource,
+    Spent,
+    StartRequested,
+    State,
+    StateChanged,
+    StopRequested,
+    Verdict,
+)
+
+TAIL_S = 0.25  # a look at the journal four times a second costs a thousandth of a core
+AUDIT_SEED = 7919  # chose nothing: baselines and confirming runs count up from 0
+MAX_REPAIRS = 2
+MAX_FAILED_PROPOSALS = 5
+MAX_CRASHES_IN_ROW = 8  # more than any healthy night; something outside the patches is broken
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Runs one campaign until a limit, a stop, or a failure that needs a person."""
+
+    def __init__(self, folder: Path, campaign: str, choose: Callable[[Program], Proposer]) -> None:
+        self.folder, self.campaign, self._choose = folder, campaign, choose
+        self.repo = Repo(folder)
+        self.home = self.repo.home
+        self.journal = Journal(self.home.journal)
+        self.ledger = Ledger(campaign)
+        self.program: Program  # the last program.md that parsed, with this start's overrides
+        self.program_text = self.program_hash = ""
+        self._runner: Runner | None = None
+        self._staged: asyncio.Task[Staged] | None = None
+        self._wake = asyncio.Event()  # something changed: an intent, a proposal, a verdict
+        self._stop_now = asyncio.Event()
+        self._stopping = False
+        self._paused = ""  # why no new run starts
+        self._proposer: Proposer | None = None
+        self._exhausted = ""  # why no further proposal will come
+        self.backlog = Backlog(self)
+
+    # ---- life ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run to the end of the campaign. Expected endings are recorded; only a broken journal raises."""
+        self.sync()
+        work = asyncio.create_task(self._work())
+        others = [asyncio.create_task(self._tail()), asyncio.create_task(self._stop_now.wait())]
+        try:
+            await asyncio.wait({work, *others}, return_when=asyncio.FIRST_COMPLETED)
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            self._end(None if work.cancelled() else work.exception(), interrupted=work.cancelled())
+        finally:
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            self.journal.close()
+
+    def _end(self, error: BaseException | None, interrupted: bool) -> None:
+        """Record how the campaign ended, and answer whoever still waits for an answer."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if interrupted:
+            self.record(StateChanged(State.STOPPED, "stopped; the run was interrupted"))
+        elif isinstance(error, AutoResearchError):
+            self.record(StateChanged(State.STOPPED, str(error)))
+        elif error is not None:
+            log.error("the engine failed", exc_info=error)
+            sentence = f"{type(error).__name__}: {error}; see 'autoresearch doctor' and the daemon's log"
+            self.record(StateChanged(State.STOPPED, sentence))
+        for seq in list(self.ledger.unanswered):
+            self.record(Answered(seq, False, self.ledger.message or "the campaign has ended"))
+
+    def stop(self) -> None:
+        """Stop now: the present run is interrupted. Called by the daemon's signal handlers."""
+        self._stop_now.set()
+
+    async def _work(self) -> None:
+        try:
+            self._runner = await open_campaign(self)
+            self._proposer = self._choose(self.program)
+            async with asyncio.TaskGroup() as group:
+                ahead = group.create_task(self._propose_ahead())
+                await self._heal()
+                await self._research()
+                ahead.cancel()
+        finally:
+            await self._unstage()
+
+    async def _research(self) -> None:
+        while True:
+            await self._pause_here()
+            if self._stopping:
+                self.record(StateChanged(State.STOPPED, "stopped after the experiment"))
+                return
+            limit = limit_reached(self.ledger, self.program.stop, time.time())
+            if limit:
+                break
+            experiment = await self._next()
+            if experiment is not None:
+                await self._measure(experiment.number)
+            elif self._exhausted and not self._paused:
+                limit = self._exhausted
+                break
+        await self._audit()
+        self.record(StateChanged(State.FINISHED, limit))
+
+    # ---- the journal ---------------------------------------------------------------------------------------------
+
+    def record(self, *bodies: Body) -> None:
+        """Append facts as one transaction and take in everything that is new, in order."""
+        self.journal.append(self.campaign, *bodies)
+        self.sync()
+
+    def sync(self) -> None:
+        """Take in what is new in the journal and act on every intent among it."""
+        new = [e for e in self.journal.read(self.ledger.last_seq) if e.campaign == self.campaign]
+        self.ledger.feed(new)
+        for entry in new:
+            if entry.seq in self.ledger.unanswered:
+                self._heed(entry)
+        if new:
+            self._wake.set()
+
+    def _heed(self, intent: Entry) -> None:
+        """Act on one intent. A start is answered once the campaign is open, a proposal once it has a number."""
+        match intent.body:
+            case StartRequested() if self._runner is not None:
+                self._resume()
+                self._answer(intent, "already running")
+            case PauseRequested():
+                self._paused = "paused; 'autoresearch resume' goes on"
+                self._answer(intent, "pausing after this experiment")
+            case ResumeRequested():
+                self._resume()
+                self._answer(intent, "going on")
+            case StopRequested(now=now):
+                self._stopping = True
+                self._answer(intent, "stopping now" if now else "stopping after this experiment")
+                if now:
+                    self._stop_now.set()
+            case NoteAdded():
+                self._answer(intent, "the next prompt carries it")
+            case ProposeRequested() if self._runner is not None:
+                self.backlog.admit_human(intent)
+            case _:
+                pass  # answered when the campaign is open
+
+    def _answer(self, intent: Entry, message: str) -> None:
+        self.record(Answered(intent.seq, True, message))
+
+    def _resume(self) -> None:
+        self._paused = self._exhausted = ""
+        if self.ledger.state is State.PAUSED:
+            self.record(StateChanged(State.RUNNING, "going on"))
+        self._wake.set()
+
+    async def _tail(self) -> None:
+        while True:
+            await asyncio.sleep(TAIL_S)
+            if self.journal.changed():
+                self.sync()
+
+    async def _pause_here(self) -> None:
+        """Wait at a run's boundary while paused, with one recorded sentence."""
+        while self._paused and not self._stopping:
+            if self.ledger.state is not State.PAUSED:
+                self.record(StateChanged(State.PAUSED, self._paused))
+            self._wake.clear()
+            await self._wake.wait()
+
+    # ---- proposing -----------------------------------------------------------------------------------------------
+
+    def read_program(self) -> None:
+        """Read program.md anew, so that an edit steers the very next proposal; a broken one leaves the last good one."""
+        try:
+            text = (self.folder / "program.md").read_text(encoding="utf-8")
+            self.program = override(parse(text), self.ledger.overrides)
+            self.program_text, self.program_hash = text, program_hash(text)
+        except (OSError, UnicodeDecodeError, ProgramError) as error:
+            if not self.program_text:
+                raise
+            log.warning("program.md is not used as it is now: %s", error)
+
+    async def _propose_ahead(self) -> None:
+        """Keep `queue` proposals waiting, so that the trainer never waits for a model."""
+        assert self._proposer is not None
+        failures = 0
+        while True:
+            if self._paused or self._exhausted or not self.backlog.wants_more():
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            self.read_program()
+            brief = self.backlog.brief()
+            try:
+                proposal = await self._proposer.propose(brief)
+                failures = 0 if self.backlog.admit(proposal, brief.commit) else failures + 1
+            except ProposalFailed as failed:
+                failures += 1
+                self.record(Spent(failed.cost, self._proposer.name, str(failed)))
+                if failed.pause:
+                    self._give_up(str(failed))
+            if failures >= MAX_FAILED_PROPOSALS:
+                self._give_up(f"{failures} proposals in a row failed; see 'autoresearch status', then resume")
+                failures = 0
+            elif failures:
+                await asyncio.sleep(min(60.0, 2.0**failures))
+            self._wake.set()
+
+    def _give_up(self, sentence: str) -> None:
+        """No proposal will come: a person may mend that, unless the built-in search has nothing left to try."""
+        self._exhausted = sentence
+        assert self._proposer is not None
+        if self._proposer.name != "knobs":
+            self._paused = sentence
+
+    async def _next(self) -> Experiment | None:
+        """Return the experiment to measure next, a human's first; None when something else is to be done."""
+        experiment = self.backlog.first()
+        # Looking for it may have taken in an intent, so what it asks for is looked at after, and without a pause between.
+        if experiment is None and not (self._exhausted or self._paused or self._stopping):
+            self._wake.clear()
+            await self._wake.wait()
+        return experiment
+
+    # ---- measuring -----------------------------------------------------------------------------------------------
+
+    async def _measure(self, number: int) -> None:
+        """Run an experiment until it has a verdict. What to do next depends on the ledger alone."""
+        while True:
+            experiment = self.ledger.experiments[number]
+            step = self._decide(experiment)
+            if isinstance(step, Planned):
+                await self._run(experiment, step)
+            elif step.verdict is Verdict.CRASH and await self._repair(experiment):
+                continue
+            else:
+                self._conclude(step)
+                return
+
+    def _decide(self, experiment: Experiment) -> Planned | Judged:
+        return decide(self.ledger, experiment, self.program.repeats)
+
+    async def _run(self, experiment: Experiment, planned: Planned) -> None:
+        """Make one run and record it. An interrupted one is recorded too, and made again by whoever comes next."""
+        staged = await self._take(experiment, planned)
+        purpose, attempt = planned.purpose, staged.attempt
+        self.record(RunStarted(experiment.number, attempt, purpose, planned.seed, staged.commit))
+        try:
+            staged.begin()
+            self._stage_ahead(experiment.number)
+            result = await staged.train()
+            end = RunEnded(
+                experiment.number,
+                attempt,
+                result.outcome,
+                result.train_seconds,
+                result.total_seconds,
+                result.peak_memory_mb,
+                result.tokens_per_s,
+                result.failure,
+            )
+            if result.outcome is not Outcome.FINISHED:
+                self.record(end)
+                return
+            began = time.monotonic()
+            answer = await staged.score(result)
+            if isinstance(answer, Failure):
+                crashed = RunEnded(**{**vars(end), "outcome": Outcome.CRASHED, "failure": answer})
+                self.record(crashed)
+            else:
+                source = ScoreSource.SEALED if self._sealed else ScoreSource.SELF_REPORTED
+                scored = Scored(experiment.number, attempt, answer, source, time.monotonic() - began)
+                self.record(end, scored)
+        except asyncio.CancelledError:
+            self.record(RunEnded(experiment.number, attempt, Outcome.INTERRUPTED))
+            raise
+        finally:
+            await staged.close()
+
+    @property
+    def _sealed(self) -> bool:
+        return self._runner is not None and self._runner.conditions.ruler is not None
+
+    def _conclude(self, judged: Judged) -> None:
+        """Record a verdict; a keep moves the branch. The ref moves after the entry, and is healed from it."""
+        if judged.experiment == 0:
+            self._conclude_baseline(judged)
+            return
+        before = self.ledger.incumbent_experiment
+        self.record(judged)
+        if judged.verdict is Verdict.KEEP:
+            assert before is not None
+            kept = self.ledger.experiments[judged.experiment].commit
+            self.repo.move_ref(self.repo.branch(self.campaign), kept, before.commit)
+        crashes = crashes_in_a_row(self.ledger)
+        if crashes >= MAX_CRASHES_IN_ROW:
+            self._paused = f"{crashes} experiments in a row crashed, the last: {judged.explanation}; mend it and resume"
+
+    def _conclude_baseline(self, judged: Judged) -> None:
+        if judged.verdict is not Verdict.KEEP:
+            self.record(judged)
+            raise AutoResearchError(f"the baseline does not run: {judged.explanation}; mend it and start again")
+        scores = tuple(self.ledger.experiments[0].scores.values())
+        noise = verdict.noise_floor(scores) if len(scores) > 1 else None
+        facts: list[Body] = [judged, StateChanged(State.RUNNING, "baseline measured")]
+        if noise is not None:
+            facts.insert(0, NoiseMeasured(noise, scores))
+        self.record(*facts)
+
+    async def _repair(self, experiment: Experiment) -> bool:
+        """Hand a crashed patch back to its author; return whether a mended text came."""
+        failure = experiment.failure
+        if self._proposer is None or failure is None or experiment.number == 0 or experiment.repairs >= MAX_REPAIRS:
+            return False
+        try:
+            mended = await self._proposer.repair(self.backlog.brief(), self.backlog.broken(experiment), failure)
+        except ProposalFailed as failed:
+            self.record(Spent(failed.cost, self._proposer.name, str(failed)))
+            return False
+        if mended is None:
+            return False
+        self.backlog.mend(experiment, mended)
+        return True
+
+    # ---- staging -------------------------------------------------------------------------------------------------
+
+    def _slowest_s(self) -> float | None:
+        finished = [r.total_seconds for e in self.ledger.experiments.values() for r in e.runs if r.score is not None]
+        return max(finished, default=None)
+
+    async def _stage(self, experiment: Experiment, seed: int, split: str = "val") -> Staged:
+        assert self._runner is not None
+        attempt = len(experiment.runs) + 1
+        return await self._runner.stage(experiment.number, attempt, experiment.commit, seed, self._slowest_s(), split)
+
+    def _stage_ahead(self, running: int) -> None:
+        """Start the process of the likely next run while the present one trains: four in five are discarded."""
+        following = self.backlog.first(after=running)
+        if following is None and running == 0:
+            return
+        if self._staged is None and following is not None:
+            planned = self._decide(following) if self.ledger.incumbent is not None else None
+            if isinstance(planned, Planned):
+                self._staged = asyncio.create_task(self._stage(following, planned.seed))
+
+    async def _take(self, experiment: Experiment, planned: Planned) -> Staged:
+        """Return the staged run if it is the one that is wanted, else throw it away and stage the right one."""
+        if self._staged is not None:
+            task, self._staged = self._staged, None
+            try:
+                staged = await task
+            except (AutoResearchError, OSError):
+                staged = None
+            if staged is not None:
+                wanted = (experiment.number, experiment.commit, planned.seed, len(experiment.runs) + 1)
+                if wanted == (staged.number, staged.commit, staged.seed, staged.attempt):
+                    return staged
+                await staged.close()
+        return await self._stage(experiment, planned.seed)
+
+    async def _unstage(self) -> None:
+        if self._staged is not None:
+            task, self._staged = self._staged, None
+            try:
+                await (await task).close()
+            except (AutoResearchError, OSError):
+                log.info("a staged run could not be started", exc_info=True)
+
+    # ---- the beginning and the end ---------------------------------------------------------------------------------
+
+    async def _heal(self) -> None:
+        """Finish what a dead daemon left: runs without an end, a branch behind its verdict; then measure the baseline."""
+        facts: list[Body] = [
+            RunEnded(experiment.number, run.attempt, Outcome.INTERRUPTED)
+            for experiment in self.ledger.experiments.values()
+            for run in experiment.runs
+            if run.outcome is None
+        ]
+        if facts:
+            self.record(*facts)
+        incumbent = self.ledger.incumbent_experiment
+        branch = self.repo.branch(self.campaign)
+        if incumbent is not None and self.repo.ref(branch) != incumbent.commit:
+            self.repo.move_ref(branch, incumbent.commit, self.repo.ref(branch))
+        if self.ledger.incumbent is None:
+            await self._pause_here()
+            await self._measure(0)
+
+    async def _audit(self) -> None:
+        """Measure best and baseline once more, on a seed and on rows that chose nothing. Sealed campaigns only."""
+        best = self.ledger.incumbent
+        if not self._sealed or not best or any(a.experiment == best for a in self.ledger.audits):
+            return
+        self.record(StateChanged(State.RUNNING, "auditing: best and baseline on a seed and rows that chose nothing"))
+        scores: list[float] = []
+        for number in (0, best):
+            experiment = self.ledger.experiments[number]
+            await self._unstage()
+            self._staged = asyncio.create_task(self._stage(experiment, AUDIT_SEED, "audit"))
+            await self._run(experiment, Planned(Purpose.AUDIT, AUDIT_SEED))
+            last = self.ledger.experiments[number].runs[-1]
+            if last.score is None:
+                log.warning("the audit run of #%d gave no score", number)
+                return
+            scores.append(last.score)
+        self.record(Audited(best, AUDIT_SEED, scores[0], scores[1]))
+
+    def resumed(self) -> None:
+        """Say that a new daemon took over, so that the time between is nobody's."""
+        if self.ledger.created is not None:
+            self.record(Resumed())

@@ -1,0 +1,135 @@
+"""Opening a campaign: check what the user has on disk, snapshot it, prepare the data, fix the conditions.
+
+Runs at every start: a new campaign is created, an old one is held against the conditions under which it was created.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loop.canvas import fingerprint
+from loop.runner import Conditions, Runner, ruler_variables
+from loop.sandbox import environment, probe
+from loop.scorer import Ruler, is_ruler, prepare_data
+from loop.trainer import python_for
+from loop.types import (
+    Answered,
+    Author,
+    CampaignCreated,
+    Proposed,
+    Refused,
+    ScoreSource,
+    StartRequested,
+    State,
+    StateChanged,
+)
+from loop.values import parse_budget
+
+if TYPE_CHECKING:
+    from loop.engine import Engine
+
+DEFAULT_BUDGET = "5m"  # of a script that measures itself and knows no other
+
+
+def check_canvas(folder: Path, canvas: str) -> str:
+    """Return the text of the canvas on disk; raises Refused with the sentence for whatever is wrong with it."""
+    path = folder / canvas
+    if not path.is_file():
+        raise Refused(f"{canvas}: not found beside program.md; create it, or name another file with 'canvas:'")
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refused(f"{canvas}: not UTF-8 (byte {error.start}); save it as UTF-8 and start again") from error
+    if text.startswith("version https://git-lfs"):
+        raise Refused(f"{canvas}: this is a Git LFS pointer, not the file; run 'git lfs pull' and start again")
+    if canvas.endswith(".py"):
+        try:
+            compile(text, canvas, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None)
+            where = f", line {line}" if line else ""
+            raise Refused(f"{canvas}{where}: {getattr(error, 'msg', error)}; mend it and start again") from error
+    return text
+
+
+async def open_campaign(engine: Engine) -> Runner:
+    """Return the runner of the campaign, created or continued, and answer the start."""
+    engine.read_program()
+    ledger, program = engine.ledger, engine.program
+    created = ledger.created
+    canvas = created.canvas if created else program.canvas
+    text = check_canvas(engine.folder, canvas)
+    commit = created.baseline if created else engine.repo.snapshot(f"Baseline of {engine.campaign}", time.time())
+    sealed = created.source is ScoreSource.SEALED if created else is_ruler(engine.folder / "prepare.py")
+    engine.resumed()
+    engine.record(StateChanged(State.PREPARING, "preparing the data" if sealed else "getting ready"))
+    budget = created.budget if created else program.budget
+    ruler = await _prepare(engine, commit, budget) if sealed else None
+    budget = budget or (ruler.default_budget if ruler else DEFAULT_BUDGET)
+    if created is not None and ruler is not None and ruler.comparison_key != created.comparison_key:
+        raise Refused(
+            f"{engine.campaign} was measured under other conditions ({created.device}, key {created.comparison_key[:8]}; "
+            f"now {ruler.device_name}, key {ruler.comparison_key[:8]}); start a new campaign with 'autoresearch start --new'"
+        )
+    sandbox = probe()
+    conditions = Conditions(
+        python=python_for(engine.folder),
+        folder=engine.repo.prefix,
+        canvas=canvas,
+        run=created.run if created else program.run,
+        budget=parse_budget(budget),
+        metric=created.metric if created else program.metric,
+        ruler=ruler,
+        devices=program.devices,
+        data=program.data,
+    )
+    if created is None:
+        _create(engine, commit, text, conditions, sandbox.kind)
+    doing = "measuring the baseline" if ledger.incumbent is None else "going on"
+    engine.record(StateChanged(State.RUNNING, doing))
+    for entry in list(ledger.unanswered.values()):
+        if isinstance(entry.body, StartRequested):
+            engine.record(Answered(entry.seq, True, f"campaign {engine.campaign} runs: {conditions.run}"))
+    return Runner(engine.repo, engine.home, engine.campaign, conditions, sandbox)
+
+
+async def _prepare(engine: Engine, commit: str, budget: str | None) -> Ruler:
+    """Let the baseline's prepare.py download, tokenise and pack. It is the human's file: it may use the network."""
+    slot = engine.home.slots / "baseline"
+    engine.repo.lay(commit, slot)
+    variables = ruler_variables(budget, engine.program.devices, engine.program.data)
+
+    def say(line: str) -> None:
+        engine.record(StateChanged(State.PREPARING, line))
+
+    scratch = engine.home.root / "prepare"
+    scratch.mkdir(parents=True, exist_ok=True)
+    folder = slot / engine.repo.prefix
+    return await prepare_data(python_for(engine.folder), folder, environment(scratch, variables), say)
+
+
+def _create(engine: Engine, commit: str, text: str, conditions: Conditions, sandbox: str) -> None:
+    """Record the campaign and its experiment 0, and set the branch and the reviewed base on the snapshot."""
+    ruler = conditions.ruler
+    created = CampaignCreated(
+        folder=conditions.folder,
+        canvas=conditions.canvas,
+        run=conditions.run,
+        budget=str(conditions.budget),
+        metric=conditions.metric,
+        source=ScoreSource.SEALED if ruler else ScoreSource.SELF_REPORTED,
+        comparison_key=ruler.comparison_key if ruler else "",
+        device=ruler.device_name if ruler else "",
+        sandbox=sandbox,
+        baseline=commit,
+        uniform=ruler.uniform if ruler else None,
+    )
+    repo, campaign = engine.repo, engine.campaign
+    for ref in (repo.branch(campaign), repo.accepted_ref(campaign), repo.attempt_ref(campaign, 0)):
+        repo.move_ref(ref, commit, repo.ref(ref))
+    baseline = Proposed(
+        0, commit, "", "the baseline: what was on disk", Author.HUMAN, "human", 0, 0, fingerprint=fingerprint(text)
+    )
+    engine.record(created, baseline)

@@ -1,0 +1,94 @@
+"""Ledger → what happens next: the next run of an experiment or its verdict, and whether a limit is reached.
+
+Pure: no files, no clock. The engine acts on what this says, so a resumed campaign continues exactly as it would have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loop.ledger import Experiment, Ledger
+from loop.program import Stop
+from loop.types import Author, FailureKind, Judged, Outcome, Purpose, Reason, Verdict
+from loop.verdict import judge
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The next run of an experiment."""
+
+    purpose: Purpose
+    seed: int
+
+
+def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Judged:
+    """Return the next run of an experiment, or its verdict. `repeats` baselines give the noise floor."""
+    runs = [r for r in experiment.runs if r.commit == experiment.commit and r.purpose is not Purpose.AUDIT]
+    failed = next((r.failure for r in runs if r.failure is not None and r.outcome is not Outcome.INTERRUPTED), None)
+    if failed is not None and failed.kind is FailureKind.TAMPERED:
+        return Judged(experiment.number, Verdict.INVALID, Reason.TAMPERED, explanation=failed.message)
+    if failed is not None:
+        return Judged(experiment.number, Verdict.CRASH, Reason.FAILED, explanation=failed.message)
+    if experiment.number == 0:
+        return _decide_baseline(experiment, repeats)
+    incumbent = ledger.incumbent_experiment
+    assert incumbent is not None, "the baseline is measured before any patch"
+    if not experiment.scores:
+        return Planned(Purpose.MEASURE, min(incumbent.scores, default=0))
+    opinion = judge(
+        experiment.scores,
+        incumbent.scores,
+        noise_floor=ledger.noise_floor,
+        lines_added=experiment.lines_added - experiment.lines_removed,
+        minimize=ledger.minimize,
+        human=experiment.author is Author.HUMAN,
+    )
+    if opinion.confirm_seed is not None:
+        return Planned(Purpose.CONFIRM, opinion.confirm_seed)
+    return Judged(
+        experiment.number,
+        opinion.verdict,
+        opinion.reason,
+        opinion.score,
+        opinion.delta,
+        opinion.uncertainty,
+        opinion.explanation,
+    )
+
+
+def _decide_baseline(experiment: Experiment, repeats: int) -> Planned | Judged:
+    scores = experiment.scores
+    missing = next((seed for seed in range(repeats) if seed not in scores), None)
+    if missing is not None:
+        return Planned(Purpose.BASELINE, missing)
+    mean = sum(scores.values()) / len(scores)
+    return Judged(0, Verdict.KEEP, Reason.HUMAN, mean, explanation=f"the baseline, {len(scores)} runs")
+
+
+def limit_reached(ledger: Ledger, stop: Stop, now: float) -> str:
+    """Return the sentence of the limit that has been reached at `now` (seconds since 1970), or an empty string."""
+    hours = (ledger.busy_s + max(0.0, now - (ledger.last_at or now))) / 3600
+    tokens = ledger.spent.tokens_in + ledger.spent.tokens_out
+    dollars = ledger.spent.dollars or 0.0
+    if stop.experiments is not None and ledger.judged >= stop.experiments:
+        return f"{ledger.judged} experiments done, as many as 'stop: experiments' allows"
+    if stop.hours is not None and hours >= stop.hours:
+        return f"{hours:.2f} hours spent, as many as 'stop: hours' allows"
+    if stop.dollars is not None and dollars >= stop.dollars > 0:
+        return f"${dollars:.2f} spent, as much as 'stop: dollars' allows"
+    if stop.tokens is not None and tokens >= stop.tokens:
+        return f"{tokens} tokens spent, as many as 'stop: tokens' allows"
+    if stop.plateau is not None and ledger.since_keep >= stop.plateau:
+        return f"{ledger.since_keep} experiments without a gain, as many as 'stop: plateau' allows"
+    return ""
+
+
+def crashes_in_a_row(ledger: Ledger) -> int:
+    """Return how many of the latest verdicts are crashes."""
+    judged = sorted((e for e in ledger.experiments.values() if e.judged_at), key=lambda e: e.judged_at or 0.0)
+    count = 0
+    for experiment in reversed(judged):
+        if experiment.verdict is not Verdict.CRASH:
+            break
+        count += 1
+    return count

@@ -1,0 +1,74 @@
+"""Who writes the next patch. The protocol that the engine knows; one module for each kind of proposer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from loop.ledger import Ledger
+from loop.program import Program
+from loop.types import Author, Cost, Failure
+
+
+@dataclass(frozen=True)
+class Brief:
+    """All that a proposer may know: the program, the incumbent's canvas, the ledger, and the texts already waiting."""
+
+    program: Program
+    program_hash: str
+    canvas: str  # file name, for the reader of a prompt
+    text: str  # the incumbent's canvas
+    ledger: Ledger
+    tried: frozenset[str]  # fingerprints (loop.canvas.fingerprint) of every text measured or waiting; none is run again
+    waiting: tuple[str, ...] = ()  # hypotheses of the proposals that wait in the queue or train now
+    commit: str = ""  # of `text`: what a proposal is a patch to
+    random_seed: int = 0  # fixed by campaign and experiment number, so that a replay proposes the same
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One patch: the whole new text of the canvas and what its author expects of it."""
+
+    text: str
+    hypothesis: str
+    author: Author
+    proposer: str
+    expected: str = ""
+    cites: tuple[str, ...] = ()
+    cost: Cost = field(default_factory=Cost)
+    evidence: dict[str, str] = field(default_factory=dict)  # file name → text, saved beside the experiment
+
+
+class Proposer(Protocol):
+    """Writes patches. May be slow; is cancelled when the campaign stops. Raises ProposalFailed, nothing else."""
+
+    name: str
+
+    async def propose(self, brief: Brief) -> Proposal: ...
+
+    async def repair(self, brief: Brief, broken: Proposal, failure: Failure) -> Proposal | None:
+        """Return a mended patch for one that crashed, or None when this proposer does not repair."""
+
+
+def make(program: Program) -> Proposer:
+    """Return the proposer that program.md asks for; nothing heavy is imported before it is used."""
+    makers = [_make_one(model, program) for model in program.models]
+    if program.command is not None:
+        from loop.proposers.command import Command
+
+        makers.append(Command(program.command))
+    if len(makers) == 1:
+        return makers[0]
+    from loop.proposers.mix import Mix
+
+    return Mix(tuple(makers))
+
+
+def _make_one(model: str, program: Program) -> Proposer:
+    if model == "knobs":
+        from loop.proposers.knobs import Knobs
+
+        return Knobs()
+    from loop.proposers.llm import LLM
+
+    return LLM(model)

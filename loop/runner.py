@@ -1,0 +1,207 @@
+"""One run from a commit to a score: a slot with the commit's files, the training process, the sealed scorer.
+
+Knows neither the journal nor verdicts. A run is staged first (its process started, its imports paid) and begun later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from loop.home import Home
+from loop.repo import Repo
+from loop.sandbox import Sandbox, cache, environment
+from loop.scorer import BrokenRuler, Ruler, Scorer, prepare_scorer
+from loop.trainer import CHECKPOINT, Run, RunResult, RunSpec, launch
+from loop.types import AutoResearchError, Failure, FailureKind, Metric, Refused
+from loop.values import Budget
+
+FIRST_LIMIT_S = 1800.0  # of a run whose budget is not in seconds, before any other has shown how long one takes
+SLOW_FACTOR = 6.0  # two-thread runs were measured to fall to a quarter of their speed beside neighbours
+SCORE_LIMIT_S = 900.0
+MIN_FREE_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What every run of a campaign has in common; two scores compare only under the same conditions."""
+
+    python: str  # interpreter that runs the canvas
+    folder: str  # campaign folder relative to the top of the tree
+    canvas: str
+    run: str
+    budget: Budget
+    metric: Metric
+    ruler: Ruler | None  # None for a script that measures itself
+    devices: str = "auto"
+    data: str = "auto"
+
+    def limit_s(self, slowest_s: float | None) -> float:
+        """Return the wall seconds after which a run is killed: its budget plus grace.
+
+        `slowest_s` is the longest finished run so far; a budget in tokens or FLOPs is capped by it.
+        """
+        wall = self.budget.seconds
+        if wall is not None:
+            return max(2 * wall, wall + 120.0)
+        return FIRST_LIMIT_S if slowest_s is None else max(120.0, SLOW_FACTOR * slowest_s)
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables of every run and of the preparation (see docs/ruler.md)."""
+        return ruler_variables(str(self.budget), self.devices, self.data)
+
+
+def ruler_variables(budget: str | None, devices: str, data: str) -> dict[str, str]:
+    """Return what prepare.py reads from its environment, wherever it runs."""
+    variables: dict[str, str] = {}
+    if budget is not None:
+        variables["AUTORESEARCH_BUDGET"] = budget
+    if devices != "auto":
+        variables["AUTORESEARCH_DEVICE"] = devices
+    if data != "auto":
+        variables["AUTORESEARCH_SOURCE"] = data
+    return variables
+
+
+@dataclass
+class Staged:
+    """A run that is ready to begin: its files are laid out and, where it has a gate, its process waits there."""
+
+    number: int
+    attempt: int
+    commit: str
+    seed: int
+    run_dir: Path
+    slot: Path
+    run: Run
+    runner: Runner
+    split: str = "val"
+    _scorer: asyncio.Task[Scorer] | None = None
+
+    def begin(self) -> None:
+        """Let the training start; the scorer's imports are paid meanwhile."""
+        self.run.open_gate()
+        if self.runner.conditions.ruler is not None:
+            self._scorer = asyncio.create_task(self.runner.start_scorer(self))
+
+    async def train(self) -> RunResult:
+        """Return how the training ended, once its whole process tree is gone."""
+        return await self.run.wait()
+
+    async def score(self, result: RunResult) -> float | Failure:
+        """Return the score of a finished training: from the sealed scorer, or the number the script printed."""
+        if self._scorer is None:
+            if result.reported is None:
+                return Failure(
+                    FailureKind.NO_SCORE, f"the run ended without printing {self.runner.conditions.metric.name}"
+                )
+            return result.reported
+        scorer = await self._scorer
+        answer = await scorer.score(SCORE_LIMIT_S)
+        if isinstance(answer, BrokenRuler):
+            raise AutoResearchError(answer.message)  # no patch's fault: nothing is judged by it
+        if isinstance(answer, Failure):
+            return answer
+        if answer.score >= answer.uniform:
+            learnt = f"{answer.score:.4f} is no better than a model that has learnt nothing"
+            return Failure(FailureKind.DIVERGED, f"diverged: {learnt} ({answer.uniform:.4f})")
+        return answer.score
+
+    async def close(self) -> None:
+        """Kill what still lives, drop the checkpoint, give the slot back; safe to call twice."""
+        await self.run.stop()
+        scorer, self._scorer = self._scorer, None
+        if scorer is not None:
+            with contextlib.suppress(AutoResearchError, OSError):
+                await (await scorer).close()
+        (self.run_dir / CHECKPOINT).unlink(missing_ok=True)
+        self.runner.release(self.slot)
+
+
+class Runner:
+    """Stages runs of one campaign. Two slots: one trains while the next one is staged."""
+
+    def __init__(self, repo: Repo, home: Home, campaign: str, conditions: Conditions, sandbox: Sandbox) -> None:
+        self.repo, self.home, self.campaign = repo, home, campaign
+        self.conditions, self.sandbox = conditions, sandbox
+        self._free = [home.slots / "a", home.slots / "b"]
+
+    async def stage(
+        self, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str = "val"
+    ) -> Staged:
+        """Lay out the commit and start its process up to the gate. Raises AutoResearchError or OSError."""
+        slot = self._free.pop()
+        try:
+            return await self._stage(slot, number, attempt, commit, seed, slowest_s, split)
+        except BaseException:
+            self.release(slot)
+            raise
+
+    async def _stage(
+        self, slot: Path, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str
+    ) -> Staged:
+        conditions = self.conditions
+        if shutil.disk_usage(self.home.root).free < MIN_FREE_BYTES:
+            raise Refused("the disk of the repository has less than 256 MB left; free some, then 'autoresearch start'")
+        run_dir = self.home.run(self.campaign, number, attempt)
+        shutil.rmtree(run_dir, ignore_errors=True)
+        run_dir.mkdir(parents=True)
+        canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
+        await asyncio.to_thread(self.repo.lay, commit, slot, canvas)
+        spec = RunSpec(
+            command=conditions.run,
+            python=conditions.python,
+            folder=slot / conditions.folder,
+            run_dir=run_dir,
+            environment=self._environment(run_dir, seed),
+            limit_s=conditions.limit_s(slowest_s),
+            lock=self.home.run_lock,
+            canvas=conditions.canvas,
+            gated=conditions.ruler is not None,
+            wrap=self._wrap(slot, run_dir),
+            metric=None if conditions.ruler is not None else conditions.metric,
+        )
+        return Staged(number, attempt, commit, seed, run_dir, slot, await launch(spec), self, split)
+
+    def _environment(self, run_dir: Path, seed: int) -> dict[str, str]:
+        own = {"AUTORESEARCH_RUN": str(run_dir), "AUTORESEARCH_SEED": str(seed)}
+        return environment(run_dir, {**self.conditions.variables(), **own})
+
+    def _wrap(self, slot: Path, run_dir: Path) -> tuple[str, ...]:
+        """Return the sandbox's command: no home, no repository, and where the score is sealed no network, no rows."""
+        ruler, folder = self.conditions.ruler, slot / self.conditions.folder
+        # A script that measures itself brings its own habits: the original one fetches a kernel when it starts.
+        caches = [cache(), Path.home() / ".cache" / "huggingface" / "hub"]
+        return self.sandbox.wrap(
+            slot=slot,
+            run_dir=run_dir,
+            top=self.repo.top,
+            python=self.conditions.python,
+            readable=ruler.read_paths if ruler else caches,
+            protect=[folder / "prepare.py", folder / self.conditions.canvas],
+            hidden=ruler.sealed_paths if ruler else [],
+            network=ruler is None,
+        )
+
+    async def start_scorer(self, staged: Staged) -> Scorer:
+        """Start the sealed scorer of a run, up to the line that says go. What it runs is pinned before training."""
+        assert self.conditions.ruler is not None
+        return await prepare_scorer(
+            python=self.conditions.python,
+            folder=staged.slot / self.conditions.folder,
+            run_dir=staged.run_dir,
+            canvas=self.conditions.canvas,
+            split=staged.split,
+            wrap=self._wrap(staged.slot, staged.run_dir),
+            environment=self._environment(staged.run_dir, staged.seed),
+            ruler=self.conditions.ruler,
+            canvas_sha256=staged.run.canvas_sha256,
+        )
+
+    def release(self, slot: Path) -> None:
+        """Take a slot back."""
+        if slot not in self._free:
+            self._free.append(slot)

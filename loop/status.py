@@ -1,0 +1,201 @@
+"""Ledger and progress of the present run → what is shown of a campaign: one line, one JSON object, words for numbers.
+
+Pure: no files, no clock, no colours. Shared by `status`, the live view and the editors, so that all say the same.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from loop.ledger import Experiment, Ledger
+from loop.types import Reason, ScoreSource, State
+
+if TYPE_CHECKING:
+    from loop.trainer import Progress
+
+MARKS = {State.PREPARING: "◌", State.RUNNING: "●", State.PAUSED: "‖", State.STOPPED: "■", State.FINISHED: "✓"}
+LATELY = 20  # verdicts that the pace is taken from
+PAUSE = 5  # an interval this many times the median was a pause and not an experiment
+
+REASONS = {
+    Reason.BETTER: "better",
+    Reason.SIMPLER: "simpler",
+    Reason.WITHIN_NOISE: "within noise",
+    Reason.WORSE: "worse",
+    Reason.FAILED: "failed",
+    Reason.HUMAN: "by hand",
+    Reason.TAMPERED: "tampered",
+}
+
+
+def status_line(ledger: Ledger, progress: Progress | None, alive: bool | None = None) -> str:
+    """Return `● #47 · 62 % · loss 3.21 · best 0.9697 (−2.8 %) · 11.7/h · $3.20`; what is unknown is left out.
+
+    `alive` is whether a daemon runs it, where that is known; a campaign that should run and does not is interrupted.
+    """
+    current = current_experiment(ledger)
+    lost = alive is False and ledger.state not in (State.STOPPED, State.FINISHED)
+    active = ledger.state in (State.PREPARING, State.RUNNING) and not lost
+    parts = [] if active and ledger.state is State.RUNNING else ["interrupted" if lost else str(ledger.state)]
+    if current is not None:
+        parts.append("baseline" if current.number == 0 else f"#{current.number}")
+    if active and progress is not None:
+        parts.append(f"{progress.share * 100:.0f} %")
+        parts += [] if progress.loss is None else [f"loss {progress.loss:.2f}"]
+    parts += [best_text(ledger), pace_text(ledger), spent_text(ledger)]
+    return f"{'✗' if lost else MARKS[ledger.state]} " + " · ".join(part for part in parts if part)
+
+
+def status_dict(ledger: Ledger, progress: Progress | None, alive: bool | None = None) -> dict[str, Any]:
+    """Return the JSON object of `status --json`; `incumbent`, `best_experiment` and `experiment` are numbers."""
+    created, current, best = ledger.created, current_experiment(ledger), ledger.best
+    running = ledger.running if ledger.state in (State.PREPARING, State.RUNNING) else None
+    return {
+        "campaign": ledger.campaign,
+        "state": str(ledger.state),
+        "alive": alive,
+        "message": ledger.message,
+        "experiment": current.number if current else None,
+        "experiments": ledger.judged,
+        "keeps": ledger.keeps,
+        "waiting": len(ledger.waiting),
+        "since_keep": ledger.since_keep,
+        "metric": created.metric.name if created else "val_bpb",
+        "goal": "minimize" if ledger.minimize else "maximize",
+        "baseline": ledger.baseline,
+        "noise_floor": ledger.noise_floor,
+        "best": best.score if best else None,
+        "best_experiment": best.number if best else None,
+        "incumbent": ledger.incumbent,
+        "incumbent_commit": ledger.incumbent_experiment.commit if ledger.incumbent_experiment else None,
+        "purpose": str(running[1].purpose) if running else None,
+        "hypothesis": running[0].hypothesis if running else None,
+        "step": progress.step if progress else None,
+        "share": progress.share if progress else None,
+        "loss": progress.loss if progress else None,
+        "remaining_s": progress.remaining_s if progress else None,
+        "tokens_per_s": progress.tokens_per_s if progress else None,
+        "per_hour": per_hour(ledger),
+        "hours": ledger.busy_s / 3600,
+        "dollars": ledger.spent.dollars,
+        "tokens": ledger.spent.tokens_in + ledger.spent.tokens_out,
+        "source": str(created.source) if created else None,
+        "device": created.device if created else None,
+        "budget": created.budget if created else None,
+        "canvas": created.canvas if created else None,
+        "sandbox": created.sandbox if created else None,
+        "comparison_key": created.comparison_key if created else None,
+    }
+
+
+def current_experiment(ledger: Ledger) -> Experiment | None:
+    """Return the experiment that trains, else the one judged last."""
+    if ledger.running is not None:
+        return ledger.running[0]
+    judged = [e for e in ledger.experiments.values() if e.judged_at is not None]
+    return max(judged, key=lambda e: (e.judged_at or 0.0, e.number), default=None)
+
+
+def per_hour(ledger: Ledger) -> float | None:
+    """Return experiments per hour from the intervals between the last verdicts, pauses left out; None below two."""
+    times = sorted(e.judged_at for e in ledger.experiments.values() if e.judged_at is not None and e.runs)[
+        -LATELY - 1 :
+    ]
+    intervals = sorted(later - earlier for earlier, later in pairwise(times) if later > earlier)
+    if not intervals:
+        return None
+    median = intervals[(len(intervals) - 1) // 2]
+    working = [interval for interval in intervals if interval <= PAUSE * median]
+    return 3600 * len(working) / sum(working)
+
+
+def best_text(ledger: Ledger) -> str:
+    """Return `best 0.9697 (−2.8 %)`: the best ever kept and its distance from the baseline; "" before the baseline."""
+    best, baseline = ledger.best, ledger.baseline
+    if best is None or best.score is None:
+        return ""
+    claimed = ledger.created is not None and ledger.created.source is ScoreSource.SELF_REPORTED
+    source = " self-reported" if claimed else ""
+    if best.number == 0 or not baseline:
+        return f"baseline {number(best.score)}{source}" if best.number == 0 else f"best {number(best.score)}{source}"
+    return f"best {number(best.score)}{source} ({signed(100 * (best.score - baseline) / abs(baseline), '.1f')} %)"
+
+
+def pace_text(ledger: Ledger) -> str:
+    """Return `11.7/h`, "" where it is unknown."""
+    pace = per_hour(ledger)
+    if pace is None:
+        return ""
+    return f"{pace:.1f}/h" if pace < 100 else f"{pace:.0f}/h"
+
+
+def spent_text(ledger: Ledger) -> str:
+    """Return `$3.20`, `$?` for an unknown price, "" where nothing was asked of a paid model."""
+    spent = ledger.spent
+    if spent.dollars is None:
+        return "$?"
+    return f"${spent.dollars:.2f}" if spent.dollars > 0 else ""
+
+
+def score_text(experiment: Experiment, spread: bool = True) -> str:
+    """Return `0.9932 ± 0.0003 (−0.0047)`; what is unknown is left out, "" without a score."""
+    if experiment.score is None:
+        return ""
+    known = f" ± {uncertainty(experiment.uncertainty)}" if spread and experiment.uncertainty else ""
+    delta = "" if experiment.delta is None else f" ({signed_number(experiment.delta)})"
+    return f"{number(experiment.score)}{known}{delta}"
+
+
+def verdict_text(experiment: Experiment, short: bool = False) -> str:
+    """Return `keep, better`, or the short `better`; "waiting" before the verdict."""
+    if experiment.verdict is None:
+        return "waiting"
+    if experiment.number == 0:
+        return "baseline"
+    if experiment.reason in (None, Reason.FAILED):
+        return str(experiment.verdict)
+    reason = REASONS[experiment.reason]
+    return reason if short else f"{experiment.verdict}, {reason}"
+
+
+def trouble(experiment: Experiment) -> str:
+    """Return why an experiment has no score, "" where it has one or waits for it."""
+    if experiment.score is not None or experiment.verdict is None:
+        return ""
+    return experiment.failure.message if experiment.failure else experiment.explanation
+
+
+def number(value: float) -> str:
+    """Return a score in the digits that matter: four decimals for bits per byte, five digits for large numbers."""
+    if not math.isfinite(value):
+        return str(value)
+    if value == 0 or 0.01 <= abs(value) < 100:
+        return f"{value:.4f}".replace("-", "−")
+    return (f"{value:,.1f}" if 100 <= abs(value) < 1e9 else f"{value:.5g}").replace("-", "−")
+
+
+def uncertainty(value: float) -> str:
+    """Return a standard deviation, never rounded to nothing."""
+    return f"{value:.4f}" if 0.0001 <= value < 100 else f"{value:.2g}"
+
+
+def signed(value: float, form: str) -> str:
+    """Return the value with its sign, a true minus for a negative one, and no sign for zero."""
+    text = format(abs(value), form)
+    if not any(digit in text for digit in "123456789"):
+        return text
+    return ("−" if value < 0 else "+") + text
+
+
+def signed_number(value: float) -> str:
+    """Return a difference of scores with its sign."""
+    small = 0 < abs(value) < 0.0001
+    return signed(value, ".1e" if small else ".4f" if abs(value) < 100 else ",.1f")
+
+
+def plain(text: str, width: int = 0) -> str:
+    """Return words of a model on one line without control characters, cut at `width` characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if not width or len(line) <= width else line[: max(0, width - 1)] + "…"

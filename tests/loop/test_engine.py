@@ -1,0 +1,233 @@
+"""Whole campaigns with a stub canvas: the real daemon, git, journal and processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loop import control
+from loop.types import (
+    Author,
+    Merged,
+    Outcome,
+    Purpose,
+    Reason,
+    Refused,
+    RunEnded,
+    RunStarted,
+    Scored,
+    ScoreSource,
+    State,
+    Verdict,
+)
+from tests.stub import CANVAS, PROGRAM, ended, entries, git, gone, make_campaign, run_to_end, until
+
+SLOW = CANVAS.replace("time.sleep(0.02)", "time.sleep(30)")
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Path:
+    return make_campaign(tmp_path / "a campaign, übung")
+
+
+def test_a_campaign_measures_a_baseline_improves_on_it_and_ends_at_its_limit(campaign: Path) -> None:
+    ledger = run_to_end(campaign)
+    assert ledger.state is State.FINISHED and "6 experiments" in ledger.message
+    assert ledger.judged == 6 and ledger.keeps >= 1
+    assert ledger.baseline is not None and ledger.best is not None and ledger.best.score is not None
+    assert ledger.best.score < ledger.baseline
+    assert ledger.noise_floor is not None and ledger.noise_floor > 0
+    assert {e.source for e in ledger.experiments.values() if e.measured} == {ScoreSource.SELF_REPORTED}
+
+
+def test_every_run_is_recorded_before_it_trains_and_ends_before_the_next_begins(campaign: Path) -> None:
+    run_to_end(campaign)
+    open_run: tuple[int, int] | None = None
+    for body in (e.body for e in entries(campaign)):
+        if isinstance(body, RunStarted):
+            assert open_run is None
+            open_run = (body.experiment, body.attempt)
+        elif isinstance(body, RunEnded):
+            assert open_run == (body.experiment, body.attempt)
+            open_run = None
+    assert open_run is None
+
+
+def test_the_users_files_index_head_and_branches_are_untouched(campaign: Path) -> None:
+    (campaign / "train.py").write_text(CANVAS + "# not committed\n")
+    (campaign / "untracked.txt").write_text("mine")
+    before = {p: p.read_bytes() for p in campaign.iterdir() if p.is_file()}
+    head, status = git(campaign, "rev-parse", "HEAD"), git(campaign, "status", "--porcelain")
+    ledger = run_to_end(campaign)
+    assert {p: p.read_bytes() for p in campaign.iterdir() if p.is_file()} == before
+    assert (git(campaign, "rev-parse", "HEAD"), git(campaign, "status", "--porcelain")) == (head, status)
+    baseline = git(campaign, "show", f"{ledger.experiments[0].commit}:train.py")
+    assert baseline.endswith("# not committed\n"), "the baseline is what was on disk"
+
+
+def test_the_branch_is_the_kept_line_and_every_attempt_has_its_ref(campaign: Path) -> None:
+    ledger = run_to_end(campaign)
+    branch = f"refs/heads/autoresearch/{ledger.campaign}"
+    kept = [e.commit for e in ledger.experiments.values() if e.verdict is Verdict.KEEP]
+    line = git(campaign, "rev-list", branch).split()
+    assert line[: len(kept)] == list(reversed(kept))
+    for number, experiment in ledger.experiments.items():
+        ref = git(campaign, "rev-parse", f"refs/autoresearch/{ledger.campaign}/{number}").strip()
+        assert ref == experiment.commit
+    subject = git(campaign, "log", "-1", "--format=%s", branch).strip()
+    assert ledger.incumbent_experiment is not None
+    assert subject == ledger.incumbent_experiment.hypothesis.splitlines()[0]
+
+
+def test_no_text_is_measured_twice(campaign: Path) -> None:
+    ledger = run_to_end(campaign, experiments="12")
+    marks = [e.fingerprint for e in ledger.experiments.values() if e.runs]
+    assert len(marks) == len(set(marks))
+
+
+def test_every_score_is_the_number_that_its_own_text_prints(campaign: Path) -> None:
+    ledger = run_to_end(campaign)
+    for number, experiment in ledger.experiments.items():
+        values: dict[str, float] = {}
+        for line in git(campaign, "show", f"{experiment.commit}:train.py").splitlines():
+            name, _, value = line.partition(" = ")
+            if name in ("LEARNING_RATE", "BATCH"):
+                values[name] = float(value.split("#")[0])
+        for run in experiment.runs:
+            bowl = 1 + abs(values["LEARNING_RATE"] - 0.02) + (values["BATCH"] / 1024 - 1) * 0.01
+            assert run.score == pytest.approx(bowl + 0.0001 * run.seed, abs=1e-6), f"#{number}"
+
+
+def test_a_pause_ends_at_the_boundary_and_a_resume_goes_on(campaign: Path) -> None:
+    control.start(campaign, {"experiments": "40"})
+    until(campaign, lambda ledger: ledger.judged >= 1)
+    control.pause(campaign)
+    paused = until(campaign, lambda ledger: ledger.state is State.PAUSED)
+    assert paused.running is None
+    control.resume(campaign)
+    until(campaign, lambda ledger: ledger.judged > paused.judged)
+    control.stop(campaign)
+    assert until(campaign, ended).running is None
+
+
+def test_stop_now_interrupts_the_run_and_a_start_makes_it_again(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path / "c", canvas=SLOW)
+    control.start(campaign)
+    until(campaign, lambda ledger: ledger.running is not None)
+    control.stop(campaign, now=True)
+    stopped = until(campaign, ended)
+    gone(campaign)
+    assert stopped.experiments[0].outcome is Outcome.INTERRUPTED
+    control.start(campaign)
+    again = until(campaign, lambda ledger: ledger.running is not None)
+    assert again.campaign == stopped.campaign and again.experiments[0].runs[-1].attempt == 2
+    control.stop(campaign, now=True)
+    gone(campaign)
+
+
+def test_a_second_start_is_refused_and_says_what_runs(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path / "c", canvas=SLOW)
+    control.start(campaign)
+    until(campaign, lambda ledger: ledger.running is not None)
+    with pytest.raises(Refused, match="already runs"):
+        control.start(campaign)
+    with pytest.raises(Refused, match="stop it first"):
+        control.start(campaign, new=True)
+    control.stop(campaign, now=True)
+    gone(campaign)
+
+
+def test_a_humans_text_is_measured_next_and_adopted_although_it_is_worse(campaign: Path) -> None:
+    control.start(campaign, {"experiments": "60"})
+    until(campaign, lambda ledger: ledger.judged >= 1)
+    worse = CANVAS.replace("LEARNING_RATE = 0.04", "LEARNING_RATE = 0.5")
+    control.propose(campaign, worse, "a large learning rate, to see the edge")
+
+    def adopted(ledger: object) -> bool:
+        experiments = ledger.experiments.values()  # type: ignore[attr-defined]
+        return any(e.author is Author.HUMAN and e.number and e.verdict for e in experiments)
+
+    ledger = until(campaign, adopted)
+    human = next(e for e in ledger.experiments.values() if e.author is Author.HUMAN and e.number)
+    assert (human.verdict, human.reason) == (Verdict.KEEP, Reason.HUMAN)
+    assert human.delta is not None and human.delta > 0
+    control.stop(campaign, now=True)
+    gone(campaign)
+
+
+def test_a_waiting_patch_is_merged_with_what_was_kept_and_the_merged_text_is_measured(campaign: Path) -> None:
+    ledger = run_to_end(campaign, experiments="10")
+    merged = [e.body for e in entries(campaign) if isinstance(e.body, Merged)]
+    assert merged, "with two proposals ahead a keep makes one of them stale"
+    for fact in merged:
+        started = {r.commit for r in ledger.experiments[fact.experiment].runs}
+        assert started <= {fact.commit} or ledger.experiments[fact.experiment].commit != fact.commit
+
+
+@pytest.mark.parametrize(
+    ("canvas", "sentence"),
+    [
+        ("import time\nval = \n", r"train\.py, line 2"),
+        ("print('no number here')\n", "val_bpb"),
+        ("raise SystemExit('no data')\n", "the baseline does not run"),
+        ("print('val_bpb: nan')\n", "(?i)nan"),
+    ],
+    ids=["syntax error", "prints nothing", "exits", "NaN"],
+)
+def test_a_baseline_that_does_not_run_ends_the_campaign_with_its_sentence(
+    tmp_path: Path, canvas: str, sentence: str
+) -> None:
+    campaign = make_campaign(tmp_path / "c", canvas=canvas)
+    try:
+        control.start(campaign)
+    except Refused as refusal:
+        assert __import__("re").search(sentence, str(refusal))
+        return
+    ledger = until(campaign, ended)
+    assert ledger.state is State.STOPPED
+    assert __import__("re").search(sentence, ledger.message), ledger.message
+
+
+@pytest.mark.parametrize("state", ["no commit yet", "detached HEAD", "in a subfolder"])
+def test_a_campaign_runs_from_any_state_of_the_repository(tmp_path: Path, state: str) -> None:
+    campaign = make_campaign(tmp_path / "c", commit=state != "no commit yet")
+    if state == "detached HEAD":
+        git(campaign, "checkout", "-q", "--detach")
+    if state == "in a subfolder":
+        campaign = campaign / "deep" / "er"
+        campaign.mkdir(parents=True)
+        (campaign / "program.md").write_text(PROGRAM)
+        (campaign / "train.py").write_text(CANVAS)
+    ledger = run_to_end(campaign, experiments="2")
+    assert ledger.state is State.FINISHED, ledger.message
+    assert ledger.created is not None and ledger.created.folder == ("deep/er" if "deep" in str(campaign) else "")
+
+
+def test_an_edit_of_the_program_steers_the_next_proposal_and_a_broken_one_changes_nothing(campaign: Path) -> None:
+    control.start(campaign, {"experiments": "60"})
+    until(campaign, lambda ledger: ledger.judged >= 1)
+    first = {e.program for e in until(campaign, lambda _: True).experiments.values() if e.number}
+    (campaign / "program.md").write_text(PROGRAM + "\nTry fewer layers.\n")
+    until(campaign, lambda ledger: len({e.program for e in ledger.experiments.values() if e.number}) == 2)
+    (campaign / "program.md").write_text("---\nmodle: knobs\n---\n")
+    seen = until(campaign, lambda _: True)
+    later = until(campaign, lambda ledger: len(ledger.experiments) > len(seen.experiments) + 3)
+    assert len({e.program for e in later.experiments.values() if e.number}) == 2 and len(first) == 1
+    control.stop(campaign, now=True)
+    gone(campaign)
+
+
+def test_a_gain_inside_the_margin_gets_a_confirming_run_on_another_seed(tmp_path: Path) -> None:
+    noisy = CANVAS.replace("0.0001 * seed", "0.03 * (seed % 2)")
+    ledger = run_to_end(make_campaign(tmp_path / "c", canvas=noisy), experiments="8")
+    confirmed = [e for e in ledger.experiments.values() if any(r.purpose is Purpose.CONFIRM for r in e.runs)]
+    assert confirmed
+    assert all(len(e.scores) == 2 for e in confirmed)
+
+
+def test_a_score_is_recorded_once_for_each_finished_run(campaign: Path) -> None:
+    run_to_end(campaign)
+    bodies = [e.body for e in entries(campaign)]
+    finished = [(b.experiment, b.attempt) for b in bodies if isinstance(b, RunEnded) and b.outcome is Outcome.FINISHED]
+    assert finished == [(b.experiment, b.attempt) for b in bodies if isinstance(b, Scored)]

@@ -1,0 +1,160 @@
+"""What happens next, as a function of the ledger."""
+
+from __future__ import annotations
+
+import pytest
+
+from loop.ledger import Ledger
+from loop.plan import Planned, crashes_in_a_row, decide, limit_reached
+from loop.program import Stop
+from loop.types import (
+    Author,
+    Body,
+    Failure,
+    FailureKind,
+    Judged,
+    NoiseMeasured,
+    Outcome,
+    Proposed,
+    Purpose,
+    Reason,
+    Repaired,
+    RunEnded,
+    RunStarted,
+    Scored,
+    ScoreSource,
+    State,
+    StateChanged,
+    Verdict,
+)
+from tests.loop.test_ledger import entries
+
+
+def proposed(number: int, author: Author = Author.KNOBS, added: int = 1, removed: int = 1) -> Proposed:
+    return Proposed(number, f"c{number}", "c0", f"idea {number}", author, "knobs", added, removed)
+
+
+def run(number: int, score: float, seed: int = 0, attempt: int = 1, purpose: Purpose = Purpose.MEASURE) -> list[Body]:
+    return [
+        RunStarted(number, attempt, purpose, seed, f"c{number}"),
+        RunEnded(number, attempt, Outcome.FINISHED),
+        Scored(number, attempt, score, ScoreSource.SEALED),
+    ]
+
+
+def crash(number: int, kind: FailureKind, outcome: Outcome = Outcome.CRASHED) -> list[Body]:
+    return [
+        RunStarted(number, 1, Purpose.MEASURE, 0, f"c{number}"),
+        RunEnded(number, 1, outcome, failure=Failure(kind, "it says why")),
+    ]
+
+
+BASELINE: list[Body] = [
+    proposed(0, Author.HUMAN),
+    *run(0, 2.00, 0, 1, Purpose.BASELINE),
+    *run(0, 2.02, 1, 2, Purpose.BASELINE),
+    NoiseMeasured(0.01, (2.0, 2.02)),
+    Judged(0, Verdict.KEEP, Reason.HUMAN, 2.01),
+]
+
+
+def step(number: int, *bodies: Body, repeats: int = 2) -> Planned | Judged:
+    ledger = Ledger("night").feed(entries(*bodies))
+    return decide(ledger, ledger.experiments[number], repeats)
+
+
+@pytest.mark.parametrize(
+    ("bodies", "expected"),
+    [
+        pytest.param(BASELINE[:1], Planned(Purpose.BASELINE, 0), id="the first baseline"),
+        pytest.param(BASELINE[:4], Planned(Purpose.BASELINE, 1), id="the second, on another seed"),
+    ],
+)
+def test_a_baseline_is_repeated_on_other_seeds(bodies: list[Body], expected: Planned) -> None:
+    assert step(0, *bodies) == expected
+
+
+def test_a_baseline_is_kept_with_the_mean_of_its_runs() -> None:
+    judged = step(0, *BASELINE[:7])
+    assert isinstance(judged, Judged)
+    assert (judged.verdict, judged.score) == (Verdict.KEEP, pytest.approx(2.01))
+
+
+@pytest.mark.parametrize(
+    ("scores", "verdict", "reason"),
+    [
+        pytest.param([1.95], Verdict.KEEP, Reason.BETTER, id="beyond the margin"),
+        pytest.param([2.05], Verdict.DISCARD, Reason.WORSE, id="worse"),
+        pytest.param([1.985, 2.00], Verdict.KEEP, Reason.BETTER, id="a small gain that a second seed confirms"),
+        pytest.param([1.985, 2.03], Verdict.DISCARD, Reason.WITHIN_NOISE, id="a small gain that it does not"),
+    ],
+)
+def test_a_patch_is_judged_once_its_runs_are_there(scores: list[float], verdict: Verdict, reason: Reason) -> None:
+    runs = [b for seed, score in enumerate(scores) for b in run(1, score, seed, seed + 1)]
+    judged = step(1, *BASELINE, proposed(1), *runs)
+    assert isinstance(judged, Judged)
+    assert (judged.verdict, judged.reason) == (verdict, reason)
+
+
+def test_a_gain_inside_the_margin_asks_for_a_seed_that_the_incumbent_has() -> None:
+    assert step(1, *BASELINE, proposed(1), *run(1, 1.985)) == Planned(Purpose.CONFIRM, 1)
+
+
+def test_an_interrupted_run_is_made_again_and_judges_nothing() -> None:
+    bodies = crash(1, FailureKind.KILLED, Outcome.INTERRUPTED)
+    assert step(1, *BASELINE, proposed(1), *bodies) == Planned(Purpose.MEASURE, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "reason"),
+    [
+        (FailureKind.OUT_OF_MEMORY, Verdict.CRASH, Reason.FAILED),
+        (FailureKind.NAN, Verdict.CRASH, Reason.FAILED),
+        (FailureKind.DIVERGED, Verdict.CRASH, Reason.FAILED),
+        (FailureKind.TAMPERED, Verdict.INVALID, Reason.TAMPERED),
+    ],
+)
+def test_a_failed_run_never_becomes_a_score(kind: FailureKind, verdict: Verdict, reason: Reason) -> None:
+    judged = step(1, *BASELINE, proposed(1, Author.HUMAN), *crash(1, kind))
+    assert isinstance(judged, Judged)
+    assert (judged.verdict, judged.reason, judged.score, judged.explanation) == (verdict, reason, None, "it says why")
+
+
+def test_a_repaired_text_begins_again() -> None:
+    bodies = [*BASELINE, proposed(1), *crash(1, FailureKind.ASSERTION), Repaired(1, "c1b", "mended", 1, 1)]
+    assert step(1, *bodies) == Planned(Purpose.MEASURE, 0)
+
+
+def test_a_humans_patch_is_kept_although_it_is_worse() -> None:
+    judged = step(1, *BASELINE, proposed(1, Author.HUMAN), *run(1, 2.4))
+    assert isinstance(judged, Judged)
+    assert (judged.verdict, judged.reason) == (Verdict.KEEP, Reason.HUMAN)
+
+
+DISCARDS: list[Body] = [
+    body
+    for number in (1, 2, 3)
+    for body in (proposed(number), *run(number, 2.2), Judged(number, Verdict.DISCARD, Reason.WORSE, 2.2))
+]
+
+
+@pytest.mark.parametrize(
+    ("stop", "sentence"),
+    [
+        (Stop(experiments=3, hours=None, dollars=None, tokens=None, plateau=None), "3 experiments done"),
+        (Stop(experiments=4, hours=None, dollars=None, tokens=None, plateau=3), "3 experiments without a gain"),
+        (Stop(experiments=None, hours=0.001, dollars=None, tokens=None, plateau=None), "hours spent"),
+        (Stop(experiments=4, hours=9, dollars=9.0, tokens=9, plateau=4), ""),
+    ],
+)
+def test_the_first_limit_reached_is_named(stop: Stop, sentence: str) -> None:
+    bodies = [StateChanged(State.RUNNING), *BASELINE, *DISCARDS]
+    ledger = Ledger("night").feed(entries(*bodies))
+    assert ledger.last_at is not None
+    found = limit_reached(ledger, stop, ledger.last_at)
+    assert sentence in found if sentence else found == ""
+
+
+def test_crashes_are_counted_back_to_the_last_other_verdict() -> None:
+    failed = [b for n in (4, 5) for b in (proposed(n), Judged(n, Verdict.CRASH, Reason.FAILED))]
+    assert crashes_in_a_row(Ledger("night").feed(entries(*BASELINE, *DISCARDS, *failed))) == 2
