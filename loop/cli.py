@@ -1,0 +1,244 @@
+"""The `autoresearch` command: arguments in, one function for each verb, sentences out.
+
+Exit codes: 0, 1 for a refusal (its sentence on standard error), 2 for usage. Imports what a verb needs when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from loop import control
+from loop.ledger import Experiment, Ledger
+from loop.types import AutoResearchError, Refused, State, StopRequested
+
+OVERRIDES = ("model", "budget", "experiments", "hours", "dollars", "plateau", "devices", "data")
+EXPORTS = ("results.tsv", "progress.png", "report.html")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    options = parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int | None] = options.run
+    try:
+        return run(options) or 0
+    except AutoResearchError as refusal:
+        print(f"autoresearch: {refusal}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the whole command line, which is also what the documentation is checked against."""
+    top = argparse.ArgumentParser(
+        prog="autoresearch",
+        description="An agent patches train.py overnight; every patch is trained for a fixed budget, scored and judged.",
+    )
+    top.add_argument("--version", action="version", version=f"autoresearch {metadata.version('autoresearch-lsp')}")
+    top.add_argument("-C", dest="folder", type=Path, default=Path(), metavar="FOLDER", help="the campaign's folder")
+    verbs = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def verb(name: str, run: Callable[[argparse.Namespace], int | None], help: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = verb("init", _init, "make a campaign folder: program.md, prepare.py, train.py")
+    sub.add_argument("path", nargs="?", type=Path, help="the folder; the present one by default")
+    sub.add_argument("--git", action="store_true", help="run 'git init' there if it is in no repository")
+    sub = verb("start", _start, "start a campaign, or continue the unfinished one, in the background")
+    sub.add_argument("--foreground", action="store_true", help="show the live table; ends with the campaign")
+    sub.add_argument("--campaign", metavar="NAME", help="the campaign to continue or to make")
+    sub.add_argument("--new", action="store_true", help="make a new campaign although one is unfinished")
+    for name in OVERRIDES:
+        sub.add_argument(f"--{name}", metavar="VALUE", help=f"instead of '{name}' in program.md, for this campaign")
+    verb("pause", _simple(control.pause), "start no new run after the present experiment")
+    verb("resume", _simple(control.resume), "go on after a pause")
+    sub = verb("stop", _stop, "end the campaign's process after the present experiment; 'start' continues it")
+    sub.add_argument("--now", action="store_true", help="interrupt the present run; it is made again later")
+    sub = verb("status", _status, "say what the campaign is doing")
+    sub.add_argument("--json", action="store_true", help="one JSON object")
+    verb("watch", _watch, "show the live table; can be closed without harm")
+    sub = verb("results", _results, "list the experiments")
+    form = sub.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="an array of objects")
+    form.add_argument("--tsv", action="store_true", help="tab-separated, with a header")
+    sub = verb("show", _show, "show one experiment: hypothesis, runs, verdict and its reason")
+    sub.add_argument("number", type=int)
+    sub = verb("diff", _diff, "show what an experiment changes in the canvas")
+    sub.add_argument("number", type=int)
+    sub.add_argument("--baseline", action="store_true", help="against the baseline, not the text it was a patch to")
+    verb("report", _report, f"write {', '.join(EXPORTS)}")
+    sub = verb("note", _note, "tell the proposer something; the next prompt carries it")
+    sub.add_argument("text")
+    sub.add_argument("--experiment", type=int, metavar="N", help="the experiment that it is about")
+    sub = verb("propose", _propose, "queue a version of the canvas written by you; it is adopted unless it crashes")
+    sub.add_argument("file", type=Path)
+    sub.add_argument("--hypothesis", default="", metavar="TEXT", help="what you expect of it")
+    sub = verb("doctor", _doctor, "check git, Python, device, data, key, sandbox and disk, and say what to do")
+    sub.add_argument("--full", action="store_true", help="prepare the data as well")
+    sub.add_argument("--json", action="store_true", help="an array of objects")
+    for sub in verbs.choices.values():
+        sub.add_argument("-C", dest="folder", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return top
+
+
+def _init(options: argparse.Namespace) -> None:
+    from loop.init import init
+
+    print(init(options.path or options.folder, git=options.git))
+
+
+def _start(options: argparse.Namespace) -> int:
+    overrides = {name: str(getattr(options, name)) for name in OVERRIDES if getattr(options, name) is not None}
+    answer = control.start(options.folder, overrides, options.campaign, options.new)
+    print(answer.message)
+    if not options.foreground:
+        print("It goes on when this terminal closes. Watch: 'autoresearch watch'. Stop: 'autoresearch stop'.")
+        return 0
+    from loop.watch import watch
+
+    try:
+        watch(options.folder)
+    except KeyboardInterrupt:
+        control.ask(options.folder, StopRequested(now=True))
+        print("stopped; the run was interrupted and 'autoresearch start' makes it again")
+        return 130
+    ledger = control.load(options.folder)
+    return 0 if ledger.state is State.FINISHED else 1
+
+
+def _simple(act: Callable[[Path], control.Answer]) -> Callable[[argparse.Namespace], None]:
+    return lambda options: print(act(options.folder).message)
+
+
+def _stop(options: argparse.Namespace) -> None:
+    print(control.stop(options.folder, options.now).message)
+
+
+def _status(options: argparse.Namespace) -> None:
+    from loop.status import status_dict, status_line
+
+    ledger = control.load(options.folder)
+    progress = control.progress(options.folder, ledger)
+    if options.json:
+        print(json.dumps(status_dict(ledger, progress), ensure_ascii=False))
+    else:
+        print(status_line(ledger, progress))
+        if ledger.message:
+            print(ledger.message)
+
+
+def _watch(options: argparse.Namespace) -> None:
+    from loop.watch import watch
+
+    watch(options.folder)
+
+
+def _results(options: argparse.Namespace) -> None:
+    from loop.report import results_rows
+
+    rows = results_rows(control.load(options.folder))
+    if options.json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+    elif options.tsv:
+        columns = list(rows[0]) if rows else []
+        writer = csv.DictWriter(sys.stdout, columns, dialect="excel-tab", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    else:
+        for row in rows:
+            print(_line(row))
+
+
+def _line(row: dict[str, Any]) -> str:
+    score = "" if row["score"] is None else f"{row['score']:.6f}"
+    delta = "" if row["delta"] is None else f"{row['delta']:+.6f}"
+    verdict = row["verdict"] or row["outcome"] or "waiting"
+    return f"#{row['experiment']:<4} {score:>9} {delta:>10} {verdict:<8} {row['reason'] or '':<12} {row['hypothesis']}"
+
+
+def _experiment(ledger: Ledger, number: int) -> Experiment:
+    if number not in ledger.experiments:
+        last = max(ledger.experiments, default=None)
+        span = "there is none yet" if last is None else f"there are #0 to #{last}"
+        raise Refused(f"no experiment #{number} in campaign {ledger.campaign}; {span}")
+    return ledger.experiments[number]
+
+
+def _show(options: argparse.Namespace) -> None:
+    experiment = _experiment(control.load(options.folder), options.number)
+    print(f"#{experiment.number}  {experiment.hypothesis}")
+    print(f"by {experiment.proposer}, commit {experiment.commit[:12]}")
+    if experiment.expected:
+        print(f"expected: {experiment.expected}")
+    for run in experiment.runs:
+        score = "" if run.score is None else f"  {run.score:.6f} ({run.source})"
+        failure = "" if run.failure is None else f"  {run.failure.message}"
+        print(f"run {run.attempt}: {run.purpose}, seed {run.seed}, {run.outcome or 'running'}{score}{failure}")
+    print(f"{experiment.verdict or 'no verdict yet'} ({experiment.reason or '-'}): {experiment.explanation}")
+
+
+def _diff(options: argparse.Namespace) -> None:
+    ledger = control.load(options.folder)
+    experiment = _experiment(ledger, options.number)
+    base = experiment.parent
+    if options.baseline or not base:
+        base = ledger.experiments[0].commit
+    sys.stdout.write(control.diff(options.folder, ledger, base, experiment.commit))
+
+
+def _report(options: argparse.Namespace) -> None:
+    from loop import report
+    from loop.repo import Repo
+
+    ledger = control.load(options.folder)
+    Repo(options.folder).exclude(EXPORTS)
+    report.write_tsv(ledger, options.folder / EXPORTS[0])
+    report.plot(ledger, options.folder / EXPORTS[1])
+    report.write_html(
+        ledger, options.folder / EXPORTS[2], lambda e: control.diff(options.folder, ledger, e.parent, e.commit)
+    )
+    print(f"wrote {', '.join(EXPORTS)}")
+    print(report.summary(ledger))
+
+
+def _note(options: argparse.Namespace) -> None:
+    print(control.note(options.folder, options.text, options.experiment).message)
+
+
+def _propose(options: argparse.Namespace) -> None:
+    try:
+        text = options.file.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{options.file}: {error}") from error
+    hypothesis = options.hypothesis or f"a version of the canvas by hand, {options.file.name}"
+    print(control.propose(options.folder, text, hypothesis).message)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from loop.doctor import diagnose
+
+    checks = diagnose(options.folder, full=options.full)
+    if options.json:
+        print(json.dumps([vars(c) for c in checks], ensure_ascii=False, default=str))
+    else:
+        for check in checks:
+            print(f"{check.level:<5} {check.name}: {check.finding}")
+            if check.next_step:
+                print(f"      {check.next_step}")
+    return 1 if any(c.level == "fail" for c in checks) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""What the doctor needs to know of this machine and folder. Looks, changes nothing, and judges nothing.
+
+Every look has a time limit and ends in a fact, never in an exception. Values of variables are not kept, only names.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import socket
+import sys
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from loop.home import Home, find_home, find_top
+from loop.interpreter import NEEDED, Interpreter, answer, ask, imports, prepare
+from loop.journal import Journal
+from loop.ledger import Ledger
+from loop.lock import is_alive
+from loop.program import Program, check, parse
+from loop.providers import OLLAMA
+from loop.types import AutoResearchError, Problem, State
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was seen. An empty `…_error` means that there was none."""
+
+    python: tuple[int, ...]
+    git: str | None
+    top: str | None
+    runner: Interpreter
+    git_error: str = ""
+    branch: str = ""
+    changed: int = 0
+    unmerged: int = 0
+    ignored: tuple[str, ...] = ()
+    program: Program | None = None
+    program_error: str = ""
+    problems: tuple[Problem, ...] = ()
+    canvas_error: str = ""
+    sealed: bool = False
+    nvidia: bool = False
+    data: str = ""  # what was prepared, in words; empty where nobody looked
+    data_error: str = ""
+    variables: frozenset[str] = frozenset()  # names of the variables that are set and not empty
+    command_found: bool = False
+    reachable: bool | None = None  # the model's own server; None where there is none to ask
+    sandbox: str = ""
+    sandbox_reason: str = ""
+    free_gb: dict[str, float] = field(default_factory=lambda: {"here": 100.0})
+    journal_error: str = ""
+    campaign: str | None = None
+    state: State | None = None
+    alive: bool = False
+
+
+def look(folder: Path, full: bool = False) -> Facts:
+    """Return the facts for a campaign in `folder`; `full` lets prepare.py prepare its data."""
+    from loop import sandbox
+    from loop.scorer import is_ruler
+    from loop.trainer import python_for
+
+    folder = folder.resolve()
+    seen: dict[str, Any] = _program(folder)
+    program: Program = seen.get("program") or Program()
+    sealed = is_ruler(folder / "prepare.py")
+    runner = ask(python_for(folder), imports(folder, program.canvas) | set(NEEDED if sealed else ()))
+    kind = sandbox.probe()
+    top = find_top(folder)
+    seen |= _repository(folder, program.canvas) if top else {}
+    seen |= _campaign(folder) if top else {}
+    seen |= prepare(folder, runner.path, program) if full and sealed and not runner.error else {}
+    return Facts(
+        python=tuple(sys.version_info[:3]),
+        git=(answer("git", "--version", folder=Path("/"))[0] or "").removeprefix("git version ").strip() or None,
+        top=str(top) if top else None,
+        runner=runner,
+        canvas_error=_canvas(folder, program.canvas),
+        sealed=sealed,
+        nvidia=Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None,
+        variables=frozenset(name for name, value in os.environ.items() if value),
+        command_found=program.command is not None and shutil.which(shlex.split(program.command)[0]) is not None,
+        reachable=_reachable(program),
+        sandbox=kind.kind,
+        sandbox_reason=kind.reason,
+        free_gb=_free(folder),
+        **seen,
+    )
+
+
+def _program(folder: Path) -> dict[str, Any]:
+    try:
+        text = (folder / "program.md").read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return {"program_error": f"{folder}: no program.md here"}
+    except (OSError, UnicodeDecodeError) as error:
+        return {"program_error": f"program.md cannot be read ({error})"}
+    problems = tuple(check(text))
+    return {"problems": problems} if problems else {"program": parse(text)}
+
+
+def _canvas(folder: Path, canvas: str) -> str:
+    """Return what is wrong with the canvas on disk, "" where nothing is. It is compiled and never run."""
+    try:
+        source = (folder / canvas).read_bytes()
+        if canvas.endswith(".py"):
+            with warnings.catch_warnings(action="ignore"):
+                compile(source, canvas, "exec", dont_inherit=True)
+    except FileNotFoundError:
+        return f"{canvas} is not there"
+    except OSError as error:
+        return f"{canvas} cannot be read ({error.strerror})"
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        return f"{canvas}{f', line {line}' if line else ''} does not compile: {getattr(error, 'msg', error)}"
+    return ""
+
+
+def _repository(folder: Path, canvas: str) -> dict[str, Any]:
+    git = ("git", "-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
+    status, error = answer(*git, "status", "--porcelain=v2", "--branch", "--", ".", folder=folder)
+    if status is None:
+        return {"git_error": error}
+    lines = status.splitlines()
+    head = next((line.removeprefix("# branch.head ") for line in lines if line.startswith("# branch.head ")), "")
+    ignored, _ = answer(*git, "check-ignore", "program.md", "prepare.py", canvas, folder=folder)
+    return {
+        "branch": "" if head == "(detached)" else f"branch {head}",
+        "changed": sum(not line.startswith("#") for line in lines),
+        "unmerged": sum(line.startswith("u ") for line in lines),
+        "ignored": tuple((ignored or "").split("\n")[:-1]),
+    }
+
+
+def _campaign(folder: Path) -> dict[str, Any]:
+    try:
+        home: Home = find_home(folder)
+        alive = is_alive(home)
+        if not home.journal.exists():
+            return {"alive": alive}
+        with Journal(home.journal, create=False) as journal:
+            name = next(iter(journal.campaigns()), None)
+            ledger = Ledger(name or "").feed(journal.read(campaign=name or ""))
+        return {"campaign": name, "state": ledger.state if name else None, "alive": alive}
+    except (AutoResearchError, OSError, LookupError, ValueError) as error:
+        return {"journal_error": str(error)}
+
+
+def _reachable(program: Program) -> bool | None:
+    """Return whether the models' own server takes a connection; None where they have none."""
+    local = any(name.startswith(("ollama/", "ollama_chat/")) for name in program.models)
+    address = program.api_base or (os.environ.get("OLLAMA_API_BASE") or OLLAMA if local else "")
+    if not address:
+        return None
+    parts = urlsplit(address)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), timeout=3).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _free(folder: Path) -> dict[str, float]:
+    from loop.sandbox import cache
+
+    free: dict[str, float] = {}
+    for place in (folder, cache()):
+        there = next((p for p in (place, *place.parents) if p.is_dir()), Path("/"))
+        free[str(place)] = shutil.disk_usage(there).free / 1e9
+    return free

@@ -1,0 +1,142 @@
+"""The live view of a campaign in a terminal; one line for each verdict where the output is no terminal.
+
+Follows the journal and only reads: closing it changes nothing. What it shows is view.py's.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loop import trainer
+from loop.home import Home, find_home
+from loop.journal import Journal
+from loop.ledger import Ledger
+from loop.lock import is_alive
+from loop.status import plain, status_line
+from loop.trainer import Progress
+from loop.types import Refused, State
+from loop.view import ROWS, judged, render, verdict_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TICK_S = 0.25
+CHECK_TICKS = 8  # ticks without news before the daemon's lock is looked at; looking holds it for an instant
+MARGIN = 10  # lines of the picture that are no verdicts
+ENDS = (State.STOPPED, State.FINISHED)
+
+
+def read_progress(home: Home, ledger: Ledger) -> Progress | None:
+    """Return what the run that trains says of itself, None where none trains or it has said nothing yet."""
+    if ledger.running is None:
+        return None
+    experiment, run = ledger.running
+    return trainer.read_progress(home.run(ledger.campaign, experiment.number, run.attempt))
+
+
+@dataclass(frozen=True)
+class Means:
+    """How the view learns of the world outside the journal; a test has its own."""
+
+    progress: Callable[[Home, Ledger], Progress | None] = read_progress
+    alive: Callable[[Home], bool] = is_alive
+    sleep: Callable[[float], None] = time.sleep
+
+
+def watch(
+    folder: Path, campaign: str | None = None, console: Console | None = None, means: Means | None = None
+) -> Ledger:
+    """Show a campaign, the newest when none is named, until it ends or nothing runs it; return its ledger.
+
+    Raises Refused where there is none. Ctrl-C arrives as KeyboardInterrupt, with the terminal as it was.
+    """
+    home = find_home(folder.resolve())
+    if not home.journal.exists():
+        raise Refused("no campaign has been started in this repository; 'autoresearch start' starts one")
+    with Journal(home.journal, create=False) as journal:
+        follower = _Follower(journal, home, _choose(journal, campaign), means or Means())
+        if console.is_terminal if console is not None else sys.stdout.isatty():
+            _live(follower, console)
+        else:
+            _lines(follower)
+    return follower.ledger
+
+
+def _choose(journal: Journal, campaign: str | None) -> Ledger:
+    names = journal.campaigns()
+    name = campaign or next(iter(names), "")
+    if name not in names:
+        raise Refused(f"no campaign {name} in this repository; there are: {', '.join(names) or 'none'}")
+    return Ledger(name).feed(journal.read(campaign=name))
+
+
+@dataclass
+class _Follower:
+    """The ledger kept up to date."""
+
+    journal: Journal
+    home: Home
+    ledger: Ledger
+    means: Means
+    quiet: int = CHECK_TICKS  # ticks since the last news
+
+    def follow(self) -> bool:
+        """Take in what is new; return whether more can come."""
+        self.quiet += 1
+        if self.journal.changed():
+            self.quiet = 0
+            self.ledger.feed(self.journal.read(self.ledger.last_seq, self.ledger.campaign))
+        if self.ledger.state in ENDS:
+            return False
+        if self.quiet < CHECK_TICKS:
+            return True
+        self.quiet = 0
+        return self.means.alive(self.home)
+
+    def progress(self) -> Progress | None:
+        return self.means.progress(self.home, self.ledger)
+
+    def last_words(self) -> str:
+        """Return why nothing more comes."""
+        if self.ledger.state in ENDS:
+            return plain(self.ledger.message)
+        return f"nothing runs campaign {self.ledger.campaign} ({self.ledger.state}); 'autoresearch start' goes on"
+
+
+def _live(follower: _Follower, console: Console | None) -> None:
+    """Redraw in place, and leave the last picture behind."""
+    from rich.console import Console
+    from rich.live import Live
+
+    screen = console or Console()
+    with Live(console=screen, auto_refresh=False) as live:
+        while True:
+            more = follower.follow()
+            rows = max(3, min(ROWS, screen.height - MARGIN))
+            live.update(render(follower.ledger, follower.progress(), screen.width, rows), refresh=True)
+            if not more:
+                break
+            follower.means.sleep(TICK_S)
+    if follower.ledger.state not in ENDS:
+        screen.print(follower.last_words(), markup=False, highlight=False)
+
+
+def _lines(follower: _Follower) -> None:
+    """Print each verdict once, those of the past first, and at the end where the campaign stands."""
+    shown: set[int] = set()
+    while True:
+        more = follower.follow()
+        for experiment in judged(follower.ledger):
+            if experiment.number not in shown:
+                shown.add(experiment.number)
+                print(verdict_line(experiment), flush=True)
+        if not more:
+            break
+        follower.means.sleep(TICK_S)
+    print(status_line(follower.ledger, None))
+    print(follower.last_words(), flush=True)
