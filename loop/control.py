@@ -34,7 +34,7 @@ from loop.types import (
 )
 
 if TYPE_CHECKING:
-    from loop.trainer import Progress
+    from loop.progress import Progress
 
 ANSWER_S = 30.0  # a start is answered after the snapshot and the data check; data may take longer, and says so
 SPAWN_S = 10.0  # a daemon takes its lock within a second of its start
@@ -92,7 +92,7 @@ def diff(folder: Path, ledger: Ledger, old: str, new: str) -> str:
 
 def progress(folder: Path, ledger: Ledger) -> Progress | None:
     """Return how far the present run is; None where nothing trains."""
-    from loop.trainer import read_progress
+    from loop.progress import read_progress
 
     running = ledger.running
     if running is None or not is_alive(find_home(folder)):

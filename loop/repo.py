@@ -8,10 +8,8 @@ are off; a clean or smudge filter (Git LFS) that the user has configured does ru
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import time
@@ -19,8 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
+from loop import slots
 from loop.home import Home, find_home
-from loop.types import MergeConflict, Refused, RepoError
+from loop.types import Refused, RepoError
 
 # Without git on the PATH the import itself would fail; Repo says it in a sentence instead.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -37,8 +36,6 @@ core.hooksPath={os.devnull} core.fsmonitor= core.fsync=all,-index core.splitInde
 core.safecrlf=false core.quotePath=false core.trustctime=true core.checkStat=default add.ignoreErrors=false
 submodule.recurse=false i18n.commitEncoding=UTF-8 commit.gpgSign=false protocol.allow=never
 """.split()
-# A slot holds the whole tree and, on every platform, its line endings.
-_WHOLE_AND_RAW = ("-c", "core.sparseCheckout=false", "-c", "core.autocrlf=false", "-c", "core.eol=lf")
 _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
@@ -162,35 +159,11 @@ class Repo:
                 return
         raise RepoError(self._sentence(error))
 
-    def merge(self, base: str, ours: str, theirs: str) -> str:
-        """Return the three-way merge of texts; raises MergeConflict where both sides changed the same lines."""
-        if ours == theirs or theirs == base:
-            return ours
-        if ours == base:
-            return theirs
-        if "\0" in base + ours + theirs:
-            raise MergeConflict("a NUL byte in the text makes it binary; write it as an escape")
-        with self._scratch() as scratch:
-            files = [scratch / name for name in ("ours", "base", "theirs")]
-            for file, text in zip(files, (ours, base, theirs), strict=True):
-                file.write_bytes(text.encode("utf-8"))
-            code, out, error = self._try("merge-file", "-p", *map(str, files))
-        if code > 127:
-            raise RepoError(self._sentence(error))
-        if code:
-            raise MergeConflict(f"the patch and the incumbent changed the same lines in {code} place(s); propose again")
-        return out.decode("utf-8")
-
     def diff(self, a: str, b: str, path: str) -> str:
         """Return the unified diff of one file between two commits, "" where it did not change."""
         labels = ("--src-prefix=a/", "--dst-prefix=b/")
         out = self._git("diff-tree", "-p", "--text", "--no-ext-diff", "--no-textconv", *labels, a, b, "--", path)
         return out.decode("utf-8", "replace")
-
-    def changed_lines(self, a: str, b: str, path: str) -> tuple[int, int]:
-        """Return how many lines of one file were added and removed between two commits."""
-        body = self.diff(a, b, path).partition("\n@@")[2].split("\n")
-        return sum(line.startswith("+") for line in body), sum(line.startswith("-") for line in body)
 
     def lay(self, commit: str, slot: Path, canvas: str = "") -> None:
         """Make a folder below `home.slots` hold the commit's tree and nothing else, reusing what is there already.
@@ -204,18 +177,14 @@ class Repo:
         with self._told():
             slot.parent.mkdir(parents=True, exist_ok=True)
             index = slot.with_name(f"{slot.name}.index")
+            source = slots.Source(self._git, lambda folder: _discover(folder)[1], self._git_dir, self.top)
             try:
-                self._lay(self._git_dir, self.top, commit, slot, index, canvas)
+                slots.lay(source, commit, slot, index, canvas)
             except (OSError, RepoError):
                 # A run took away permissions, or a kill left half an index: begin afresh.
                 for left in (slot, *slot.parent.glob(f"{slot.name}.index*")):
-                    _remove(left)
-                self._lay(self._git_dir, self.top, commit, slot, index, canvas)
-
-    def put_text(self, slot: Path, path: str, text: str) -> None:
-        """Replace the bytes of one file in a laid slot, mode kept; the next `lay` sees and undoes it."""
-        with self._told():
-            _put(slot, path, text.encode("utf-8"))
+                    slots.remove(left)
+                slots.lay(source, commit, slot, index, canvas)
 
     def exclude(self, names: Sequence[str]) -> None:
         """Hide our exports in this Repo's folder from `git status`, by lines in `info/exclude` that are missing yet."""
@@ -264,40 +233,6 @@ class Repo:
         parents = ("-p", parent) if parent else ()
         return self._line("commit-tree", tree, *parents, stdin=text.encode("utf-8"), env={**_PERSON, **dates})
 
-    def _lay(self, git_dir: Path, source: Path, commit: str, folder: Path, index: Path, canvas: str) -> None:
-        """Lay one repository's commit, then its submodules; `source` is where the user has it checked out."""
-        env = {"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(index)}
-        kept: dict[bytes, tuple[bytes, str]] = {}
-        for entry in self._git("ls-tree", "-r", "-z", "--full-tree", commit, env=env).split(b"\0")[:-1]:
-            head, path = entry.split(b"\t", 1)
-            mode, _, oid = head.split()
-            kept[path] = mode, oid.decode()
-        if folder.is_symlink() or not folder.is_dir():
-            _remove(folder)
-            folder.mkdir()
-        _sweep(os.fsencode(folder), {path: mode == b"160000" for path, (mode, _) in kept.items()})
-        # --reset -u compares every file with what the index remembers of it and rewrites those that a run changed.
-        self._git(*_WHOLE_AND_RAW, "read-tree", "--reset", "-u", commit, env=env)
-        if canvas:
-            self._check_canvas(folder, canvas, kept, commit)
-        for path, recorded in ((path, oid) for path, (mode, oid) in kept.items() if mode == b"160000"):
-            name = os.fsdecode(path)
-            if (source / name / ".git").exists():
-                part = index.with_name(f"{index.name}.{hashlib.sha256(path).hexdigest()[:16]}")
-                self._lay(_discover(source / name)[1], source / name, recorded, folder / name, part, "")
-            else:
-                _sweep(os.path.join(os.fsencode(folder), path), {})
-
-    def _check_canvas(self, folder: Path, canvas: str, kept: Mapping[bytes, tuple[bytes, str]], commit: str) -> None:
-        """Make the canvas hold exactly the commit's bytes, whatever conversion its attributes ask for."""
-        mode, oid = kept.get(os.fsencode(canvas), (b"", ""))
-        if mode not in (b"100644", b"100755"):
-            raise RepoError(f"{canvas}: no ordinary file of that name in {commit[:10]}; does git ignore it?")
-        data = (folder / canvas).read_bytes()
-        algorithm = "sha1" if len(oid) == 40 else "sha256"
-        if hashlib.new(algorithm, b"blob %d\0%s" % (len(data), data)).hexdigest() != oid:
-            _put(folder, canvas, self._git("cat-file", "blob", oid))
-
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
         """Yield a folder of our own that is gone afterwards, and clear what a kill left an hour ago or earlier."""
@@ -306,7 +241,7 @@ class Repo:
             for old in self.home.root.glob("scratch-*"):
                 with suppress(FileNotFoundError):
                     if time.time() - old.stat().st_mtime > 3600:
-                        _remove(old)
+                        slots.remove(old)
             with tempfile.TemporaryDirectory(prefix="scratch-", dir=self.home.root, ignore_cleanup_errors=True) as name:
                 yield Path(name)
 
@@ -407,52 +342,6 @@ def _check_size(top: Path, path: str) -> None:
         size = (top / path).lstat().st_size
         if size > LARGEST_UNTRACKED:
             raise RepoError(f"{path}: {size / 2**30:.1f} GiB, neither tracked nor ignored; add it to .gitignore")
-
-
-def _sweep(root: bytes, kept: Mapping[bytes, bool]) -> None:
-    """Remove whatever is not in `kept` (path → is a submodule) or is of another kind; follows no link."""
-    folders = {path[:end] for path in kept for end, byte in enumerate(path) if byte == 0x2F}
-    waiting = [b""]
-    while waiting:
-        place = waiting.pop()
-        with os.scandir(os.path.join(root, place)) as entries:
-            for entry in entries:
-                path = place + entry.name
-                is_folder = entry.is_dir(follow_symlinks=False)
-                if is_folder and path in folders:
-                    waiting.append(path + b"/")
-                elif kept.get(path) is not is_folder:
-                    _remove(Path(os.fsdecode(entry.path)))
-
-
-def _remove(path: Path) -> None:
-    """Remove a file, link or folder, also one that a run made unwritable."""
-    if not path.is_dir() or path.is_symlink():
-        path.unlink(missing_ok=True)
-        return
-    try:
-        shutil.rmtree(path)
-    except PermissionError:
-        _unlock(path)
-        shutil.rmtree(path)
-
-
-def _unlock(folder: Path) -> None:
-    folder.chmod(0o700)
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            _unlock(Path(entry.path))
-
-
-def _put(slot: Path, path: str, data: bytes) -> None:
-    """Replace a file by a new one of the same mode; a link that a run left on the way is never followed."""
-    file = slot / path
-    if slot.resolve() not in file.parent.resolve().joinpath("x").parents:
-        raise RepoError(f"{path}: leads out of the slot")
-    mode = file.lstat().st_mode & 0o777 if not file.is_symlink() else 0o644
-    file.unlink()
-    file.write_bytes(data)
-    file.chmod(mode)
 
 
 def _literal_pattern(path: str) -> str:

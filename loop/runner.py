@@ -15,7 +15,8 @@ from loop.home import Home
 from loop.repo import Repo
 from loop.sandbox import Sandbox, cache, environment
 from loop.scorer import BrokenRuler, Ruler, Scorer, prepare_scorer
-from loop.trainer import CHECKPOINT, Run, RunResult, RunSpec, launch
+from loop.progress import CHECKPOINT
+from loop.trainer import Run, RunResult, RunSpec, launch
 from loop.types import AutoResearchError, Failure, FailureKind, Metric, Refused
 from loop.values import Budget
 

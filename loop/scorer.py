@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from loop.sandbox import online
-from loop.trainer import LOG, Supervised, clean, failure_in, read_tail, sha256, supervise
+from loop.failure import clean, failure_in
+from loop.leash import Supervised, supervise
+from loop.progress import LOG, read_tail
+from loop.trainer import sha256
 from loop.types import Failure, FailureKind, Refused
 
 

@@ -18,7 +18,7 @@ from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.lock import is_alive
 from loop.status import plain, status_line
-from loop.trainer import Progress
+from loop.progress import Progress
 from loop.types import Refused, State
 from loop.view import ROWS, judged, render, verdict_line
 

@@ -18,13 +18,13 @@ BASE = "A = 1\nB = 2\nC = 3\n\ntrain()\n"
         pytest.param(("A = 1", "A = 9"), ("B = 2", "B = 8"), "A = 9\nB = 8\nC = 3\n\ntrain()\n", id="neighbours"),
         pytest.param(("A = 1", "A = 9"), ("A = 1", "A = 9"), "A = 9\nB = 2\nC = 3\n\ntrain()\n", id="the same"),
         pytest.param(("A = 1\n", ""), ("C = 3\n", ""), "B = 2\n\ntrain()\n", id="two deletions"),
-        pytest.param(("C = 3", "C = 3\nD = 4"), ("train", "learn"), "A = 1\nB = 2\nC = 3\nD = 4\n\nlearn()\n", id="far"),
+        pytest.param(
+            ("C = 3", "C = 3\nD = 4"), ("train", "learn"), "A = 1\nB = 2\nC = 3\nD = 4\n\nlearn()\n", id="far"
+        ),
         pytest.param(("B = 2\n", "B = 2\r\n"), ("train()\n", "train()"), "A = 1\nB = 2\r\nC = 3\n\ntrain()", id="ends"),
     ],
 )
-def test_changes_of_different_lines_are_both_taken(
-    ours: tuple[str, str], theirs: tuple[str, str], merged: str
-) -> None:
+def test_changes_of_different_lines_are_both_taken(ours: tuple[str, str], theirs: tuple[str, str], merged: str) -> None:
     assert merge(BASE, BASE.replace(*ours), BASE.replace(*theirs)) == merged
 
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from loop import supervisor
-from loop.trainer import Ending, Supervised, supervise
+from loop.leash import Ending, Supervised, supervise
 
 # Ways to leave processes behind. Each starts `sleep` under the marker's name, says so in a file, and then `then` runs.
 TREES = {
@@ -115,7 +115,7 @@ async def test_a_run_that_ignores_term_is_killed_after_its_grace(tmp_path: Path,
 DAEMON = """
 import asyncio, sys
 from pathlib import Path
-from loop.trainer import supervise
+from loop.leash import supervise
 async def main(folder, mark, code):
     run = await supervise((sys.executable, "-c", code, mark), folder=folder, environment={}, log=folder / "log",
                           gate=None, lock=folder / "lock")

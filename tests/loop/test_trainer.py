@@ -13,22 +13,9 @@ from typing import Any
 import pytest
 
 from loop.sandbox import environment, probe
-from loop.trainer import (
-    LOG,
-    Progress,
-    Run,
-    RunResult,
-    RunSpec,
-    clean,
-    command_of,
-    failure_in,
-    launch,
-    number_printed,
-    numbers_in,
-    python_for,
-    read_progress,
-    read_tail,
-)
+from loop.failure import clean, failure_in
+from loop.progress import LOG, Progress, number_printed, numbers_in, read_progress, read_tail
+from loop.trainer import Run, RunResult, RunSpec, command_of, launch, python_for
 from loop.types import Failure, FailureKind, Metric, Outcome, Refused
 
 GATE = """import os, json, sys, time

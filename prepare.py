@@ -1,0 +1,1632 @@
+"""The fixed ruler of a campaign: data, tokenizer, loader, budget and the sealed score. Never edited by the agent.
+
+    python prepare.py [--source python|climbmix|tinystories|PATH] [--json]      prepare once, idempotent
+    python prepare.py score --run DIR --canvas train.py --now                   score DIR/checkpoint.pt
+
+The canvas (train.py) does `import prepare` and uses PROFILE, device(), seed(), batches(), Budget and submit().
+`val_bpb` = nats of the scored tokens / (ln 2 * bytes of the text they stand for); special tokens are in neither.
+Importing imports torch and waits at the gate, nothing else. POSIX only (pipes and file locks between processes).
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import errno
+import fcntl
+import functools
+import hashlib
+import http.client
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import math
+import mmap
+import os
+import platform
+import random
+import re
+import resource
+import secrets
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import tokenize
+import traceback
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import tiktoken
+    import torch
+    from torch import Tensor
+
+Tokens = NDArray[np.uint16]
+
+# By this line a loop knows, without running the file, that it seals its scores; raise it with the protocol.
+RULER_VERSION = 1
+FORMAT = 1  # of a prepared folder; raise it when packing or splitting changes
+HOLD_OUT = 20  # every 20th document is never trained on
+
+
+class Refusal(Exception):
+    """The ruler cannot go on; the message names the thing, the finding and the next step."""
+
+
+class NonFiniteLoss(RuntimeError):
+    """The training loss is NaN or infinite: the run ends here, there is nothing to score."""
+
+
+class OutOfTime(RuntimeError):
+    """A compute budget was not spent within its cap of wall time."""
+
+
+class NoScore(Exception):
+    """The scorer's expected bad ending: kind is one of KINDS, detail one sentence."""
+
+    KINDS = ("no_checkpoint", "crash", "oom", "nan", "non_causal", "bad_shape", "timeout")
+
+    def __init__(self, kind: str, detail: str, trace: str = "") -> None:
+        super().__init__(detail)
+        self.kind, self.detail, self.trace = kind, detail, trace
+
+
+# --- Profile: what this machine measures with --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The sizes a score depends on, chosen by the machine and never by the canvas."""
+
+    name: str  # "cpu" or "gpu"
+    context: int  # tokens the model sees, T
+    vocab: int  # logits per position, V
+    eval_tokens: int  # at most this many targets are scored
+    eval_rows: int  # rows in one scoring batch, before any halving
+    budget: str  # default budget of one run
+    source: str
+    threads: int
+    device: str  # torch's name: cpu, cuda, cuda:1, mps
+    device_name: str
+
+
+# Measured on two CPU cores; an Apple GPU uses these too until somebody measures better. One thread: beside any other
+# work two wait for each other and a step takes 3 to 20 times as long; one keeps its speed and leaves the scorer a core.
+CPU = Profile("cpu", 256, 2048, 131_072, 16, budget="2 TFLOP", source="python", threads=1, device="cpu", device_name="")
+GPU = Profile("gpu", 2048, 8192, 5_242_880, 4, budget="5m", source="climbmix", threads=8, device="cuda", device_name="")
+
+
+@functools.cache
+def profile() -> Profile:
+    """Return the profile of this machine and environment; imports torch only where an accelerator may exist."""
+    if given := os.environ.get("AUTORESEARCH_PROFILE"):  # told by the scorer to its model processes
+        return Profile(**json.loads(given))
+    where = os.environ.get("AUTORESEARCH_DEVICE") or _best_device()
+    source = os.environ.get("AUTORESEARCH_SOURCE", "auto")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    base = GPU if where.startswith("cuda") else CPU
+    return replace(
+        base,
+        budget="1m" if where == "mps" else base.budget,
+        source=base.source if source in ("", "auto") else source,
+        threads=int(os.environ.get("AUTORESEARCH_THREADS") or min(cores, base.threads)),
+        device=where,
+        device_name=_device_name(where),
+    )
+
+
+def _best_device() -> str:
+    """Return cuda, mps or cpu. A build or a machine that can only be a CPU is recognised without importing torch."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        if importlib.metadata.version("torch").endswith("+cpu"):
+            return "cpu"
+    nodes = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, NVIDIA under WSL, AMD
+    if sys.platform == "linux" and not any(os.path.exists(node) for node in nodes):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _device_name(where: str) -> str:
+    if where.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(where)
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def device() -> torch.device:
+    """Return the device to train on."""
+    import torch
+
+    return torch.device(profile().device)
+
+
+def seed() -> int:
+    """Return the seed of this run: the loop's, or 0 by hand."""
+    return int(os.environ.get("AUTORESEARCH_SEED") or 0)
+
+
+def cache_root() -> Path:
+    """Return the cache folder: AUTORESEARCH_CACHE, the original's AUTORESEARCH_CACHE_DIR, or ~/.cache/autoresearch."""
+    named = os.environ.get("AUTORESEARCH_CACHE") or os.environ.get("AUTORESEARCH_CACHE_DIR")
+    return Path(named).expanduser().absolute() if named else Path.home() / ".cache" / "autoresearch"
+
+
+def say(text: str, end: str = "\n") -> None:
+    print(f"prepare: {text}", end=end, file=sys.stderr, flush=True)
+
+
+# --- Sources: documents, in an order that never changes ----------------------------------------------------------
+
+CLIMBMIX_URL = "https://huggingface.co/datasets/karpathy/climbmix-400b-shuffle/resolve/main"
+CLIMBMIX_SHARDS = 10  # of 6542 for training; `climbmix:40` asks for more
+CLIMBMIX_HELD_OUT = 6542  # the last shard, pinned: the one the original validates on
+TINYSTORIES_URL = "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/main/data"
+TINYSTORIES_TRAIN = "train-00000-of-00004-2d5a1467fff1081b.parquet"  # a quarter: 249 MB, half a million stories
+TINYSTORIES_HELD_OUT = "validation-00000-of-00001-869c898b519ad725.parquet"
+
+DATA_SUFFIXES = (".txt", ".md", ".rst", ".jsonl", ".parquet")
+CODE_SUFFIXES = (
+    ".py", ".pyi", ".c", ".h", ".cc", ".cpp", ".hpp", ".cu", ".rs", ".go", ".java", ".kt", ".js", ".jsx", ".ts", ".tsx",
+    ".rb", ".php", ".cs", ".swift", ".sh", ".sql", ".lua", ".jl", ".r", ".hs", ".ml", ".html", ".css", ".tex", ".yaml",
+)  # fmt: skip
+SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
+PYTHON_SKIPPED = SKIPPED_FOLDERS | {"test", "tests", "idle_test", "site-packages", "dist-packages"}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents to train on and documents held out; each call starts again and gives the same order."""
+
+    train: Callable[[], Iterator[str]]
+    held_out: Callable[[], Iterator[str]]
+    sealed: tuple[Path, ...]  # files or folders with held-out text that no run needs
+
+
+def open_corpus(source: str, cache: Path) -> Corpus:
+    """Return the documents of a source, downloading what is missing; raise Refusal for an unknown or empty one."""
+    if not (shards := downloads(source, cache)):
+        return _local(source)
+    *train, held_out = [fetch(url, target) for url, target in shards]
+    return Corpus(
+        train=lambda: (text for path in train for text in read_documents(path)),
+        held_out=lambda: read_documents(held_out),
+        sealed=(held_out,),
+    )
+
+
+def downloads(source: str, cache: Path) -> list[tuple[str, Path]]:
+    """Return the address and the place of each parquet file of a source, the held-out one last; none if it is local."""
+    name, _, count = source.partition(":")
+    if source == "tinystories":
+        base, folder = os.environ.get("AUTORESEARCH_TINYSTORIES_URL", TINYSTORIES_URL), cache / "tinystories"
+        files = [TINYSTORIES_TRAIN, TINYSTORIES_HELD_OUT]
+    elif name == "climbmix" and (not count or (count.isdecimal() and 0 < int(count) <= CLIMBMIX_HELD_OUT)):
+        base, folder = os.environ.get("AUTORESEARCH_CLIMBMIX_URL", CLIMBMIX_URL), cache / "data"
+        files = [f"shard_{i:05d}.parquet" for i in (*range(int(count or CLIMBMIX_SHARDS)), CLIMBMIX_HELD_OUT)]
+    else:
+        return []
+    return [(f"{base}/{file}", folder / file) for file in files]
+
+
+def _local(source: str) -> Corpus:
+    """Return a corpus of files on this machine, every 20th document held out.
+
+    Fewer than 40 documents (one long text, say) are cut at line ends into a hundred or more first.
+    """
+    files = local_files(source)
+    documents: Callable[[], Iterator[str]] = functools.partial(_distinct_documents, files)
+    few = list(islice(documents(), 2 * HOLD_OUT))
+    if not few:
+        raise Refusal(f"{source}: the corpus is empty; give a file or folder with text, code, .jsonl or .parquet in it")
+    if len(few) < 2 * HOLD_OUT:
+        size = max(1, min(4096, sum(map(len, few)) // (5 * HOLD_OUT)))
+        parts = [part for text in few for part in slices(text, size)]
+        documents = lambda: iter(parts)  # noqa: E731
+    return Corpus(
+        train=lambda: (text for i, text in enumerate(documents()) if i % HOLD_OUT),
+        held_out=lambda: (text for i, text in enumerate(documents()) if i % HOLD_OUT == 0),
+        # A folder with source code stays visible: it may be what runs (this interpreter's library, the campaign).
+        sealed=() if _has_code(files) else (Path(source).expanduser().absolute(),),
+    )
+
+
+def local_files(source: str) -> list[Path]:
+    """Return the files of `python` or of a path, sorted by name; raise Refusal where there is no such source.
+
+    A folder with source code in it is read as code and prose; .jsonl and .parquet are read where there is none.
+    """
+    standard_library = source == "python"
+    root = Path(sysconfig.get_paths()["stdlib"]) if standard_library else Path(source).expanduser().absolute()
+    suffixes = {".py"} if standard_library else {*DATA_SUFFIXES, *CODE_SUFFIXES}
+    skipped = PYTHON_SKIPPED if standard_library else SKIPPED_FOLDERS
+    if root.is_file():
+        return [root]
+    if not root.is_dir():
+        raise Refusal(f"source {source!r} is neither python, climbmix[:shards], tinystories nor a file or folder here")
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [f for f in folders if f not in skipped and not f.startswith(".")]
+        found += [Path(folder, n) for n in names if Path(n).suffix.lower() in suffixes and not n.startswith(".")]
+    if _has_code(found):
+        # Beside source code these are its fixtures, seldom text (sixteen in one site-packages could not be read).
+        found = [path for path in found if path.suffix.lower() not in (".jsonl", ".parquet")]
+    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
+
+
+def _has_code(files: list[Path]) -> bool:
+    return any(path.suffix.lower() in CODE_SUFFIXES for path in files)
+
+
+def _distinct_documents(files: list[Path]) -> Iterator[str]:
+    """Yield the documents of all files without exact copies: a copy of a held-out file in training is no test."""
+    seen = set()
+    for path in files:
+        for text in read_documents(path):
+            mark = hashlib.blake2b(text.encode(), digest_size=16).digest()
+            if mark not in seen:
+                seen.add(mark)
+                yield text
+
+
+def read_documents(path: Path) -> Iterator[str]:
+    """Yield the non-empty documents of a file: each line's or row's `text` (.jsonl, .parquet), else the whole file."""
+    reader = {".jsonl": _read_jsonl, ".parquet": _read_parquet}.get(path.suffix.lower(), _read_text)
+    try:
+        for text in reader(path):
+            if text:
+                # JSON can spell half of a surrogate pair, which no UTF-8 file can hold.
+                yield text if text.isascii() else text.encode(errors="replace").decode()
+    except UnicodeDecodeError as error:
+        raise Refusal(
+            f"{path} is not UTF-8 (byte {error.start}: 0x{error.object[error.start]:02x}); "
+            "convert it (iconv -f latin1 -t utf-8) or take it out of the corpus"
+        ) from error
+
+
+def _read_text(path: Path) -> Iterator[str]:
+    encoding = "utf-8"
+    if path.suffix == ".py":  # Python source declares its own encoding, PEP 263
+        with path.open("rb") as file, contextlib.suppress(SyntaxError):
+            encoding = tokenize.detect_encoding(file.readline)[0]
+    yield path.read_bytes().decode(encoding)
+
+
+def _read_jsonl(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                text = json.loads(line)["text"]
+            except (ValueError, KeyError, TypeError):
+                text = None
+            if not isinstance(text, str):
+                raise Refusal(
+                    f'{path} line {number} is not a JSON object with a string "text"; mend or remove that line'
+                )
+            yield text
+
+
+def _read_parquet(path: Path) -> Iterator[str]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise Refusal(f"{path} needs pyarrow to be read; pip install pyarrow") from error
+    try:
+        with pyarrow.parquet.ParquetFile(path) as table:
+            for group in table.iter_batches(columns=["text"]):
+                yield from (text for text in group.column("text").to_pylist() if text is not None)
+    except (pyarrow.ArrowException, KeyError) as error:
+        raise Refusal(f"{path} is no parquet file with a column text ({error}); mend it or take it away") from error
+
+
+def slices(text: str, size: int) -> Iterator[str]:
+    """Cut text into parts of at most `size` characters, at line ends where there are any; joined they are the text."""
+    start = 0
+    while start < len(text):
+        end = start + size
+        if end < len(text):
+            end = text.rfind("\n", start, end) + 1 or end
+        yield text[start:end]
+        start = end
+
+
+# --- Downloads ---------------------------------------------------------------------------------------------------
+
+TRIES = 5  # in a row without a new byte
+PATIENCE_S = 30.0  # for a silent server
+CHUNK = 1 << 20
+
+
+def fetch(url: str, target: Path, pause: Callable[[float], None] = time.sleep) -> Path:
+    """Return `target`, downloading it first if it is not there.
+
+    Goes on from a partial file where the server knows ranges, retries with backoff and jitter, checks the length,
+    the sha256 (where the server's ETag is one, as on Hugging Face) and parquet's magic, and only then renames.
+    """
+    if target.exists():
+        _check_parquet(target)
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".part")
+    failures = 0
+    while True:
+        before = _size(partial)
+        try:
+            digest = _download(url, partial)
+            if digest and digest != file_sha256(partial):
+                partial.unlink()
+                raise ConnectionError("the bytes received do not match the server's sha256")
+            _check_parquet(partial)
+            os.replace(partial, target)
+            return target
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            final = (
+                isinstance(error, urllib.error.HTTPError)
+                and error.code not in (408, 416, 425, 429)
+                and error.code < 500
+            )
+            failures = 1 if _size(partial) > before else failures + 1
+            if final or failures >= TRIES:
+                raise Refusal(
+                    f"{url} cannot be downloaded ({error}); run again to go on from {before / 1e6:.0f} MB, or offline: "
+                    f"copy the file to {target} by hand, or use --source python or --source PATH"
+                ) from error
+            say(f"{target.name}: {error}; try {failures + 1} of {TRIES}")
+            pause(0.5 * 2 ** (failures - 1) * random.uniform(1, 1.5))
+
+
+def _download(url: str, partial: Path) -> str | None:
+    """Append to `partial` what is missing of `url`; return its sha256 where the server tells, else None."""
+    have = _size(partial)
+    request = urllib.request.Request(url, headers={"User-Agent": "autoresearch", "Accept-Encoding": "identity"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        answer = urllib.request.urlopen(request, timeout=PATIENCE_S)
+    except urllib.error.HTTPError as error:
+        # Nothing beyond what we have: either all of it is here, or what is here is not of this file.
+        if error.code == 416:
+            if error.headers.get("Content-Range") == f"bytes */{have}":
+                return _etag_sha256(error.headers)
+            partial.unlink(missing_ok=True)
+        raise
+    with answer:
+        if answer.status != 206 or not (answer.headers.get("Content-Range") or "").startswith(f"bytes {have}-"):
+            have = 0  # the server sends the whole file
+        length = answer.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        if total and shutil.disk_usage(partial.parent).free < total - have:
+            raise OSError(errno.ENOSPC, f"{partial.name} needs {(total - have) / 1e6:.0f} MB more", str(partial.parent))
+        with partial.open("ab" if have else "wb") as file:
+            shown = 0.0
+            while block := answer.read(CHUNK):
+                file.write(block)
+                have += len(block)
+                if time.monotonic() - shown > 1:
+                    shown = time.monotonic()
+                    say(f"{partial.stem} {have / 1e6:.0f} of {(total or 0) / 1e6:.0f} MB", end="\r")
+    if total and have != total:
+        raise ConnectionError(f"the connection ended after {have} of {total} bytes")
+    return _etag_sha256(answer.headers)
+
+
+def _etag_sha256(headers: Any) -> str | None:
+    """Return the sha256 in an ETag; object stores for large files use it, others give something else."""
+    tag = (headers.get("X-Linked-Etag") or headers.get("ETag") or "").strip('W/"')
+    return tag if re.fullmatch(r"[0-9a-f]{64}", tag) else None
+
+
+def _check_parquet(path: Path) -> None:
+    """Raise Refusal unless the file begins and ends as parquet does."""
+    with path.open("rb") as file:
+        head = file.read(4)
+        file.seek(-min(4, _size(path)), os.SEEK_END)
+        if (head, file.read(4)) != (b"PAR1", b"PAR1"):
+            raise Refusal(f"{path} is not a whole parquet file; delete it, then prepare again")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+# --- Tokenizer ---------------------------------------------------------------------------------------------------
+
+BOS = "<|bos|>"
+TOKENIZER_TEXT = 1 << 27  # characters of training text the merges are learnt from
+SLICE = 1 << 16  # a regular expression over a million blanks overflows its stack, tokenizers work on less
+
+
+def train_tokenizer(documents: Iterable[str], vocab: int) -> dict[str, Any]:
+    """Return a byte-pair tokenizer as plain JSON: pattern, BOS, and the tokens' bytes (base64) in rank order.
+
+    The last id of the vocabulary is BOS; a small corpus may leave ids before it without a use.
+    """
+    import rustbpe
+
+    def enough() -> Iterator[str]:
+        left = TOKENIZER_TEXT
+        for text in documents:
+            yield from slices(text, SLICE)
+            left -= len(text)
+            if left < 0:
+                return
+
+    learner = rustbpe.Tokenizer()
+    learner.train_from_iterator(enough(), vocab - 1)
+    ranks = sorted(learner.get_mergeable_ranks(), key=lambda pair: pair[1])
+    return {
+        "pattern": learner.get_pattern(),
+        "bos": vocab - 1,
+        "tokens": [base64.b64encode(bytes(token)).decode() for token, _ in ranks],
+    }
+
+
+def token_bytes(tokenizer: dict[str, Any]) -> NDArray[np.int64]:
+    """Return how many bytes of text each token stands for, (vocab,); BOS stands for none.
+
+    Counted on the token itself: decoding a part of a character gives U+FFFD, which is three bytes for one.
+    """
+    lengths = np.zeros(tokenizer["bos"] + 1, dtype=np.int64)
+    for rank, token in enumerate(tokenizer["tokens"]):
+        lengths[rank] = len(base64.b64decode(token))
+    return lengths
+
+
+def open_tokenizer(tokenizer: dict[str, Any]) -> tiktoken.Encoding:
+    """Return the tiktoken encoding of a stored tokenizer."""
+    import tiktoken
+
+    return tiktoken.Encoding(
+        name="autoresearch",
+        pat_str=tokenizer["pattern"],
+        mergeable_ranks={base64.b64decode(token): rank for rank, token in enumerate(tokenizer["tokens"])},
+        special_tokens={BOS: tokenizer["bos"]},
+    )
+
+
+def encode(documents: Iterable[str], encoding: tiktoken.Encoding) -> Iterator[Tokens]:
+    """Yield each document's tokens without BOS, in order; tokenizes on every core."""
+
+    def tokens(text: str) -> Tokens:
+        parts = [encoding.encode_to_numpy(part, disallowed_special=()) for part in slices(text, SLICE)]
+        return np.concatenate(parts).astype(np.uint16)
+
+    remaining = iter(documents)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        while group := list(islice(remaining, 256)):
+            yield from pool.map(tokens, group)
+
+
+# --- Packing: documents to rows of context + 1 tokens ------------------------------------------------------------
+
+LOOKAHEAD = 1024  # pieces to choose the best fit from
+
+
+def pack(documents: Iterable[Tokens], context: int, bos: int) -> Iterator[Tokens]:
+    """Yield blocks of rows, (n, context + 1) uint16, that together hold every token once and start with BOS.
+
+    A document longer than a row fills whole rows first. What is left over is packed best-fit: the longest piece that
+    fits, each after a BOS of its own; when none fits, the shortest is split and its end waits for another row. So no
+    token is cropped; only the very last row is filled up with BOS.
+    """
+    pieces: list[list[Tokens]] = [[] for _ in range(context + 1)]  # by length
+    lengths = 0  # bit n is set while there is a piece of n tokens
+    waiting = 0
+
+    def put(piece: Tokens) -> None:
+        nonlocal lengths, waiting
+        pieces[len(piece)].append(piece)
+        lengths |= 1 << len(piece)
+        waiting += 1
+
+    def take(length: int) -> Tokens:
+        nonlocal lengths, waiting
+        piece = pieces[length].pop()
+        if not pieces[length]:
+            lengths ^= 1 << length
+        waiting -= 1
+        return piece
+
+    def row() -> Tokens:
+        filled = np.full((1, context + 1), bos, dtype=np.uint16)
+        start = 1
+        while lengths and (room := context + 1 - start) > 0:
+            fitting = lengths & ((2 << room) - 1)
+            if fitting:
+                piece = take(fitting.bit_length() - 1)
+            else:
+                shortest = take((lengths & -lengths).bit_length() - 1)
+                piece = shortest[:room]
+                put(shortest[room:])
+            filled[0, start : start + len(piece)] = piece
+            start += len(piece) + 1
+        return filled
+
+    for tokens in documents:
+        whole = len(tokens) // context
+        if whole:
+            block = np.full((whole, context + 1), bos, dtype=np.uint16)
+            block[:, 1:] = tokens[: whole * context].reshape(whole, context)
+            yield block
+        if len(tokens) > whole * context:
+            put(tokens[whole * context :])
+        while waiting > LOOKAHEAD:
+            yield row()
+    while waiting:
+        yield row()
+
+
+def deal(documents: Iterable[Tokens], enough: int) -> tuple[list[Tokens], list[Tokens]]:
+    """Split held-out documents into val and audit, each next one to the smaller, until both have `enough` tokens."""
+    val: list[Tokens] = []
+    audit: list[Tokens] = []
+    sizes = [0, 0]
+    for tokens in documents:
+        second = sizes[1] < sizes[0]
+        (audit if second else val).append(tokens)
+        sizes[second] += len(tokens)
+        if min(sizes) >= enough:
+            break
+    return val, audit
+
+
+# --- Prepared folders: written once, pinned by hash --------------------------------------------------------------
+
+TRAIN, VAL, AUDIT, TOKENIZER = "train.bin", "sealed/val.bin", "sealed/audit.bin", "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A prepared folder and its manifest."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def data_hash(self) -> str:
+        """The sha256 over the contents of every file: the same text prepared anywhere has the same."""
+        files = {name: pin["sha256"] for name, pin in self.manifest["files"].items()}
+        return _sha256([self.manifest["vocab"], self.manifest["context"], files])
+
+    def verified(self, name: str, thorough: bool = False) -> Path:
+        """Return the path of a file of this folder, or raise Refusal naming it if it is not what was prepared.
+
+        Size and modification time are looked at, the content when they differ or when `thorough`.
+        """
+        path, pin = self.folder / name, self.manifest["files"][name]
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise Refusal(f"{path} cannot be opened ({error.strerror}); {self._again}") from error
+        if found.st_size != pin["bytes"]:
+            raise Refusal(f"{path} has {found.st_size} bytes instead of {pin['bytes']}; {self._again}")
+        if (thorough or found.st_mtime_ns != pin["mtime_ns"]) and file_sha256(path) != pin["sha256"]:
+            raise Refusal(f"{path} was changed after it was prepared; {self._again}")
+        return path
+
+    @property
+    def _again(self) -> str:
+        return f"delete {self.folder} and run: python prepare.py"
+
+    def rows(self, name: str, thorough: bool = False) -> Tokens:
+        """Return a split as a memory map, (rows, context + 1) uint16."""
+        path = self.verified(name, thorough)
+        mapped = np.memmap(path, dtype=np.uint16, mode="r").view(np.ndarray)  # the plain class reads rows faster
+        return mapped.reshape(-1, self.manifest["context"] + 1)
+
+    def tokenizer(self, thorough: bool = False) -> dict[str, Any]:
+        """Return the stored tokenizer."""
+        stored: dict[str, Any] = json.loads(self.verified(TOKENIZER, thorough).read_bytes())
+        return stored
+
+
+@functools.cache
+def dataset() -> Dataset:
+    """Return the data of this run, preparing it now if that was never done."""
+    return find_dataset(profile(), cache_root()) or prepare_dataset(profile(), cache_root())
+
+
+def find_dataset(p: Profile, cache: Path) -> Dataset | None:
+    """Return what was last prepared for this source and these sizes, or None. Reads nothing of the source itself."""
+    folder = Path(p.source).expanduser()
+    if not (folder / "manifest.json").is_file():  # a prepared folder is a source as well
+        try:
+            folder = _pointer(p, cache).parent / _pointer(p, cache).read_text()
+        except FileNotFoundError:
+            return None
+    try:
+        found = Dataset(folder.absolute(), json.loads((folder / "manifest.json").read_bytes()))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise Refusal(
+            f"{folder / 'manifest.json'} is damaged ({error}); delete {folder} and run: python prepare.py"
+        ) from error
+    wanted = {"format": FORMAT, "vocab": p.vocab, "context": p.context}
+    if any(found.manifest.get(key) != value for key, value in wanted.items()):
+        raise Refusal(f"{folder} was not prepared for {wanted}; name the text it was made from as the source instead")
+    return found
+
+
+def prepare_dataset(p: Profile, cache: Path) -> Dataset:
+    """Return the dataset of this source as it is now: the prepared one, or a new one.
+
+    One preparation at a time (a lock that dies with its owner); a folder gets its name only when it is complete, so a
+    process killed at any moment leaves nothing that would be taken for data.
+    """
+    try:
+        pointer = _pointer(p, cache)
+        pointer.parent.mkdir(parents=True, exist_ok=True)
+        with (pointer.parent / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = find_dataset(p, cache)
+            given = found is not None and found.folder.parent != pointer.parent  # the source is a prepared folder
+            fixed = given or downloads(p.source, cache)
+            fingerprint = _sha256([] if fixed else [_file_mark(path) for path in local_files(p.source)])
+            if found and (given or found.manifest["fingerprint"] == fingerprint):
+                for name in found.manifest["files"]:
+                    found.verified(name)
+                return found
+            for leftover in pointer.parent.glob("*.tmp"):
+                shutil.rmtree(leftover)
+            folder = pointer.parent / f"{pointer.stem}-{fingerprint[:8]}"
+            building = folder.with_suffix(".tmp")
+            (building / "sealed").mkdir(parents=True)
+            _build(building, p, cache, fingerprint)
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(building, folder)
+            replace_text(pointer, folder.name)
+            return Dataset(folder, json.loads((folder / "manifest.json").read_bytes()))
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "the disk is full; free some space" if full else "make it readable and writable"
+        raise Refusal(f"{error.filename or cache}: {error.strerror}: {advice} or set AUTORESEARCH_CACHE") from error
+
+
+def _build(folder: Path, p: Profile, cache: Path, fingerprint: str) -> None:
+    """Fill a folder: tokenizer.json, train.bin, sealed/val.bin, sealed/audit.bin, and manifest.json last."""
+    corpus = open_corpus(p.source, cache)
+    say(f"learning {p.vocab} tokens from {p.source}")
+    tokenizer = train_tokenizer(corpus.train(), p.vocab)
+    (folder / TOKENIZER).write_text(json.dumps(tokenizer))
+    encoding, lengths = open_tokenizer(tokenizer), token_bytes(tokenizer)
+
+    limit = max(1, p.eval_tokens // p.context)
+    splits = deal(encode(corpus.held_out(), encoding), limit * p.context)
+    for name, documents in zip((VAL, AUDIT), splits, strict=True):
+        held = sum(map(len, documents))
+        if held < p.context:
+            what = f"{held} held-out tokens do not fill one row of {p.context} for {name}"
+            raise Refusal(f"{p.source}: the corpus is too small: {what}; give more text")
+        rows = np.concatenate(list(pack(documents, p.context, tokenizer["bos"])))[:limit]
+        rows.tofile(folder / name)
+        if name == VAL:
+            scored = rows[:, 1:][rows[:, 1:] != tokenizer["bos"]]
+            val_tokens, val_bytes = scored.size, int(lengths[scored].sum())
+
+    say("tokenizing and packing")
+    train_rows = train_tokens = 0
+    with (folder / TRAIN).open("wb") as file:
+        for block in pack(encode(corpus.train(), encoding), p.context, tokenizer["bos"]):
+            file.write(block.tobytes())
+            train_rows += len(block)
+            train_tokens += int((block != tokenizer["bos"]).sum())
+    if not train_rows:
+        raise Refusal(f"{p.source}: the corpus is too small: nothing is left to train on; give more text")
+    share = 1 - train_tokens / (train_rows * (p.context + 1))
+    say(f"{train_rows:,} training rows; 0 tokens cropped, {share:.1%} of the rows is BOS")
+    manifest = {
+        "format": FORMAT, "source": p.source, "fingerprint": fingerprint, "vocab": p.vocab, "context": p.context,
+        "train_rows": train_rows, "train_tokens": train_tokens, "cropped_tokens": 0,
+        "val_tokens": val_tokens, "val_bytes": val_bytes, "sealed_sources": [str(path) for path in corpus.sealed],
+        "files": {name: _pin(folder / name) for name in (TOKENIZER, TRAIN, VAL, AUDIT)},
+    }  # fmt: skip
+    replace_text(folder / "manifest.json", json.dumps(manifest, indent=1))
+
+
+def _pointer(p: Profile, cache: Path) -> Path:
+    """Return the small file that names the folder prepared last for a source and sizes."""
+    source = p.source
+    if source == "python":
+        source = f"python {platform.python_version()} {sysconfig.get_paths()['stdlib']}"
+    elif Path(source).expanduser().exists():
+        source = str(Path(source).expanduser().resolve())
+    key = _sha256([FORMAT, source, p.vocab, p.context, p.eval_tokens])[:12]
+    label = re.sub(r"[^A-Za-z0-9]+", "-", Path(p.source).stem) or "text"
+    return cache / "prepared" / f"{label}-{key}.current"
+
+
+def _pin(path: Path) -> dict[str, Any]:
+    found = path.stat()
+    return {"sha256": file_sha256(path), "bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def _file_mark(path: Path) -> list[Any]:
+    found = path.stat()
+    return [str(path), found.st_size, found.st_mtime_ns]
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new one, never a part."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}~")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+# --- Loader ------------------------------------------------------------------------------------------------------
+
+
+def batches(rows: int, *, shuffle: bool = True) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield inputs and targets, (rows, T) int64 on the device, for ever.
+
+    The order of rows depends on the seed alone: the stream is the same whatever `rows` is. Every epoch has a new
+    order; `shuffle=False` gives the stored one, for comparison with batches_on_the_fly().
+    """
+    _refuse_in_scorer("batches()")
+    packed = dataset().rows(TRAIN)
+
+    def order() -> Iterator[NDArray[np.int64]]:
+        epoch = 0
+        while True:
+            dice = np.random.default_rng((seed(), epoch))
+            yield dice.permutation(len(packed)) if shuffle else np.arange(len(packed))
+            epoch += 1
+
+    for picked in _regrouped(order(), rows):
+        yield _to_device(packed[picked])
+
+
+def batches_on_the_fly(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield one epoch of batches(rows, shuffle=False) by tokenizing and packing the source as it goes.
+
+    For the bench and the tests: it shows that the stored rows are the same stream, and what storing them saves.
+    """
+    p, tokenizer = profile(), dataset().tokenizer()
+    documents = open_corpus(p.source, cache_root()).train()
+    packed = pack(encode(documents, open_tokenizer(tokenizer)), p.context, tokenizer["bos"])
+    for block in _regrouped(packed, rows):
+        yield _to_device(block)
+
+
+def _regrouped(blocks: Iterable[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:
+    """Yield the rows of blocks of any length in blocks of exactly `rows`; a last incomplete one is left out."""
+    held: list[NDArray[Any]] = []
+    count = 0
+    for block in blocks:
+        while len(block):
+            part, block = block[: rows - count], block[rows - count :]
+            held.append(part)
+            count += len(part)
+            if count == rows:
+                yield held[0] if len(held) == 1 else np.concatenate(held)
+                held, count = [], 0
+
+
+def _to_device(block: Tokens) -> tuple[Tensor, Tensor]:
+    """Return a block of rows as inputs and targets; to a GPU the copy is pinned and asynchronous."""
+    import torch
+
+    if device().type == "cuda":
+        tokens = torch.from_numpy(block).pin_memory().to(device(), non_blocking=True).long()
+        return tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
+    # NumPy converts on this thread alone; torch would wait for its other threads, which neighbours may hold up.
+    inputs, targets = (torch.from_numpy(part.astype(np.int64)) for part in (block[:, :-1], block[:, 1:]))
+    return inputs.to(device()), targets.to(device())
+
+
+# --- Budget: the run's clock -------------------------------------------------------------------------------------
+
+BUDGET_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([smh])|([kmg]?)\s*tokens?|([mgtp])flops?)", re.IGNORECASE)
+SCALE = {"s": 1, "m": 60, "h": 3600}
+PREFIX = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
+RECOUNT_EVERY = 64  # steps, on average, between two counts of a step's cost
+PROGRESS_S = 0.25
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A parsed budget: so many seconds of wall time, tokens or FLOP."""
+
+    kind: str  # "wall", "tokens" or "flop"
+    amount: float
+
+    @property
+    def cap_s(self) -> float | None:
+        """Wall seconds after which a compute budget is given up; a quiet core is tens of times faster than this."""
+        return {"wall": None, "tokens": 120 + self.amount / 1e3, "flop": 120 + self.amount / 5e9}[self.kind]
+
+
+def parse_budget(text: str) -> Limit:
+    """Return the limit that `15s`, `5m`, `2h`, `500k tokens` or `2 TFLOP` stands for; raise Refusal for other text."""
+    found = BUDGET_FORM.fullmatch(text.strip())
+    if not found or float(found[1]) == 0:
+        raise Refusal(f"budget {text!r} is not understood; write 15s, 5m or 2h (wall time), 500k tokens or 2 TFLOP")
+    number, wall, tokens, flop = found.groups()
+    if wall:
+        return Limit("wall", float(number) * SCALE[wall.lower()])
+    if flop:
+        return Limit("flop", float(number) * PREFIX[flop.lower()])
+    return Limit("tokens", float(number) * PREFIX[tokens.lower()])
+
+
+def budget_limit() -> Limit:
+    """Return the budget of this run: the loop's or the profile's default."""
+    return parse_budget(os.environ.get("AUTORESEARCH_BUDGET") or profile().budget)
+
+
+FLOP_PER_BYTE = 12  # what moving a byte costs beside a FLOP of matrix arithmetic, fitted to quiet CPU seconds
+
+
+class StepCost:
+    """Counts what one optimizer step costs, in FLOP: every operator between start() and stop(), from shapes alone.
+
+    An operator costs the FLOP of its matrix products and 12 for each byte that it reads or writes, since most of a
+    small model's time goes into moving memory; a view costs nothing. Code under torch.compile runs eagerly
+    while it is counted and is charged as such. Over 45 sizes, depths and batches on one core this cost is off
+    quiet CPU time by 5 % in the median and 16 % at most, matrix FLOP alone by 40 % and 108 %.
+    """
+
+    def __init__(self) -> None:
+        from torch.utils._python_dispatch import TorchDispatchMode
+
+        charge = self._charge
+
+        class Observer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+            def __torch_dispatch__(self, operator, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+                result = operator(*args, **(kwargs or {}))
+                charge(operator, args, kwargs or {}, result)
+                return result
+
+        self._flop = 0.0
+        self._observer = Observer()  # type: ignore[no-untyped-call]
+
+    def start(self) -> None:
+        self._observer.__enter__()  # type: ignore[no-untyped-call]
+
+    def stop(self) -> float:
+        self._observer.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        return self._flop
+
+    def _charge(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        import torch
+        from torch.utils._pytree import tree_leaves
+        from torch.utils.flop_counter import flop_registry
+
+        kind = getattr(operator, "overloadpacket", operator)
+        if kind in flop_registry:
+            self._flop += flop_registry[kind](*args, **kwargs, out_val=result)
+        elif kind is torch.ops.aten._scaled_dot_product_flash_attention_for_cpu:
+            self._flop += _attention_flop(*args[:3], causal=kwargs.get("is_causal", args[4:5] == (True,)))
+        elif kind is torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward:
+            self._flop += 2.5 * _attention_flop(*args[1:4], causal=args[7])
+        if getattr(operator, "is_view", False) or kind is torch.ops.aten._unsafe_view:
+            return
+        moved = (x for x in tree_leaves((args, kwargs, result)) if isinstance(x, torch.Tensor))
+        self._flop += FLOP_PER_BYTE * sum(x.numel() * x.element_size() for x in moved)
+
+
+def _attention_flop(query: Tensor, key: Tensor, value: Tensor, *, causal: bool) -> float:
+    """Return the FLOP of the CPU's fused attention, which torch's own counter leaves out; half of it if causal."""
+    rows, heads, length, _ = query.shape
+    flop = 2 * rows * heads * length * key.shape[2] * (query.shape[3] + value.shape[3])
+    return flop / 2 if causal else flop
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to keep freed memory in the process instead of giving it back after each large tensor.
+
+    Else the kernel maps and zeroes it anew for each: a step takes 1.2 to 1.8 times as long on a CPU, by the size of the
+    largest tensor, which no count of bytes could foresee. Other C libraries are left alone.
+    """
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "gnu_get_libc_version"):
+        for option in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+            libc.mallopt(option, 1 << 30)
+
+
+class Budget:
+    """What one run may spend. Nothing is free: the first step, compiling included, counts like every other.
+
+    Making one seeds torch and fixes its threads; the clock starts at the first remains().
+    """
+
+    _latest: Budget | None = None  # what submit() reports
+
+    def __init__(self) -> None:
+        import torch
+
+        _refuse_in_scorer("Budget()")
+        torch.manual_seed(seed())
+        torch.set_num_threads(profile().threads)
+        keep_freed_memory()
+        self.limit = budget_limit()
+        self.steps = 0
+        self.tokens = 0
+        self.flop = 0.0
+        self.loss = math.nan
+        self._started: float | None = None
+        self._ended: float | None = None
+        self._cost: StepCost | None = None  # while a step is being counted
+        self._step_flop = 0.0  # of the step counted last
+        self._counting = random.Random(seed())
+        self._progress_due = 0.0
+        Budget._latest = self
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds from the first remains() to the end of the budget."""
+        if self._started is None:
+            return 0.0
+        return (self._ended or time.monotonic()) - self._started
+
+    @property
+    def share(self) -> float:
+        """The part of the budget that is spent, in [0, 1]."""
+        spent = {"wall": self.seconds, "tokens": self.tokens, "flop": self.flop}[self.limit.kind]
+        return min(1.0, spent / self.limit.amount)
+
+    def remains(self) -> bool:
+        """Return whether there is budget for another optimizer step; call it before each."""
+        if self._started is None:
+            self._started = time.monotonic()
+        if self.share >= 1:
+            self._ended = self._ended or time.monotonic()
+            self._write_progress()
+            return False
+        if self.limit.cap_s and self.seconds > self.limit.cap_s:
+            raise OutOfTime(
+                f"{self.share:.0%} of the budget was spent in {self.seconds:.0f} s, its cap; the machine is too busy "
+                "or the model far slower than counted: take a smaller budget, or one in wall time"
+            )
+        # Steps are counted at moments a canvas cannot foresee from the step number, so that it pays for what it does.
+        if self.limit.kind == "flop" and not self._cost and self._count_next():
+            self._cost = StepCost()
+            self._cost.start()
+        return True
+
+    def _count_next(self) -> bool:
+        return self.steps < 2 or self._counting.randrange(RECOUNT_EVERY) == 0
+
+    def spend(self, *, tokens: int, loss: float) -> None:
+        """Charge one optimizer step; raise NonFiniteLoss if its loss is."""
+        if self._cost:
+            self._step_flop, self._cost = self._cost.stop(), None
+            if not self._step_flop:
+                raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
+        self.steps += 1
+        self.tokens += tokens
+        self.flop += self._step_flop
+        self.loss = loss
+        if not math.isfinite(loss):
+            raise NonFiniteLoss(f"the training loss is {loss} at step {self.steps}")
+        if time.monotonic() >= self._progress_due:
+            self._progress_due = time.monotonic() + PROGRESS_S
+            self._write_progress()
+
+    def _write_progress(self) -> None:
+        run = run_folder()
+        if run is None:
+            return
+        seconds, share = self.seconds, self.share
+        progress = {
+            "step": self.steps, "share": share, "loss": self.loss, "tokens": self.tokens, "seconds": seconds,
+            "tokens_per_s": self.tokens / seconds if seconds else 0.0,
+            "remaining_s": seconds / share * (1 - share) if share else None,
+        }  # fmt: skip
+        replace_text(run / "progress.json", json.dumps(progress))
+
+
+def run_folder() -> Path | None:
+    """Return the folder the loop gave this run, or None by hand."""
+    named = os.environ.get("AUTORESEARCH_RUN")
+    return Path(named) if named else None
+
+
+# --- The end of a run --------------------------------------------------------------------------------------------
+
+CHECKPOINT = "checkpoint.pt"
+
+
+def submit(
+    model: torch.nn.Module,
+    *,
+    params: int | None = None,  # counted here where None
+    mfu: float | None = None,  # percent; None = unknown
+    depth: int | None = None,  # layers
+) -> None:
+    """End a run: write checkpoint.pt, then summary.json; by hand, score it in the sealed processes too.
+
+    Weights only, under the names of the plain module (those of torch.compile are undone), replaced atomically.
+    Prints the original's summary block.
+    """
+    import torch
+
+    _refuse_in_scorer("submit()")
+    budget = Budget._latest or Budget()
+    weights = {name.replace("_orig_mod.", ""): value.detach().cpu() for name, value in model.state_dict().items()}
+    summary = {
+        "training_seconds": budget.seconds,
+        "total_seconds": time.monotonic() - _imported_at,
+        "peak_memory_mb": peak_memory_mb(),
+        "mfu_percent": mfu,
+        "tokens": budget.tokens,
+        "steps": budget.steps,
+        "params": sum(p.numel() for p in model.parameters()) if params is None else params,
+        "flops": budget.flop or None,
+        "threads": torch.get_num_threads(),
+        "seed": seed(),
+    }
+    score: dict[str, Any] | None = None
+    with contextlib.ExitStack() as stack:
+        run = run_folder() or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="autoresearch-")))
+        torch.save(weights, run / f"{CHECKPOINT}~")
+        os.replace(run / f"{CHECKPOINT}~", run / CHECKPOINT)
+        replace_text(run / "summary.json", json.dumps(summary))
+        if run_folder() is None:
+            score = _score_by_hand(run)
+            summary["total_seconds"] = time.monotonic() - _imported_at
+    if score is not None and not score["ok"]:
+        sys.exit(f"{score.get('traceback') or ''}no score ({score['kind']}): {score['detail']}")
+    print(summary_block(summary, depth, score["val_bpb"] if score else None), flush=True)
+
+
+def _score_by_hand(run: Path) -> dict[str, Any]:
+    canvas = sys.modules["__main__"].__file__
+    assert canvas, "submit() is called from a file"
+    command = [sys.executable, __file__, "score", "--now", "--run", str(run), "--canvas", canvas]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"prepare.py score ended with code {done.returncode}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def summary_block(summary: dict[str, Any], depth: int | None, val_bpb: float | None) -> str:
+    """Return the lines the original prints at the end of a run; what is unknown says so or is left out."""
+    mfu = summary["mfu_percent"]
+    lines = {
+        "val_bpb": None if val_bpb is None else f"{val_bpb:.6f}",
+        "training_seconds": f"{summary['training_seconds']:.1f}",
+        "total_seconds": f"{summary['total_seconds']:.1f}",
+        "peak_vram_mb": f"{summary['peak_memory_mb']:.1f}",
+        "mfu_percent": "unknown" if mfu is None else f"{mfu:.2f}",
+        "total_tokens_M": f"{summary['tokens'] / 1e6:.1f}",
+        "num_steps": str(summary["steps"]),
+        "num_params_M": f"{summary['params'] / 1e6:.1f}",
+        "depth": None if depth is None else str(depth),
+    }
+    return "\n".join(["---", *(f"{name + ':':<17} {text}" for name, text in lines.items() if text is not None)])
+
+
+def peak_memory_mb() -> float:
+    """Return the peak of the accelerator's memory, on a CPU of the process's, in MiB."""
+    import torch
+
+    if device().type == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+# --- The sealed score --------------------------------------------------------------------------------------------
+# The scorer holds rows and targets; the canvas runs in processes of its own that are sent inputs and leave logits in
+# shared memory. One of them answers every row; the other only rows whose future was replaced, so that no model can
+# remember a row and answer the audit from memory. Which rows are audited is decided here, at random.
+
+AUDITED_SHARE = 1 / 8  # of the rows
+TOLERANCE = {"cpu": 0.01, "cuda": 0.1, "mps": 0.1}  # total variation of a prediction; bf16 kernels differ a little
+ANSWER_S = 300.0  # for one answer of the model process; the first may compile
+LONGEST_REPLY = 1 << 17  # bytes
+LOGIT_TYPES = ("float32", "bfloat16", "float16")
+SLOTS = 2  # the model computes one batch while the scorer works on another
+
+
+class SharedMemory:
+    """Slots for token rows (rows, T) int64 and their logits (rows, T, V), mapped by scorer and model process alike."""
+
+    def __init__(self, fd: int, p: Profile) -> None:
+        import torch
+
+        self._p = p
+        self._slot_bytes = p.eval_rows * p.context * (8 + 4 * p.vocab)
+        os.ftruncate(fd, SLOTS * self._slot_bytes)
+        self._bytes = torch.frombuffer(mmap.mmap(fd, SLOTS * self._slot_bytes), dtype=torch.uint8)
+
+    def lock_pages(self) -> None:
+        """Make copies to and from a GPU several times faster; where the driver refuses, they are slow but right."""
+        import torch
+
+        if self._p.device.startswith("cuda"):
+            cuda = torch.cuda.cudart()  # type: ignore[no-untyped-call]
+            cuda.cudaHostRegister(self._bytes.data_ptr(), self._bytes.numel(), 0)
+
+    def tokens(self, slot: int, rows: int) -> Tensor:
+        import torch
+
+        return self._view(slot, 0, (rows, self._p.context), torch.int64)
+
+    def logits(self, slot: int, rows: int, dtype: str) -> Tensor:
+        import torch
+
+        start = self._p.eval_rows * self._p.context * 8
+        return self._view(slot, start, (rows, self._p.context, self._p.vocab), getattr(torch, dtype))
+
+    def _view(self, slot: int, start: int, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        start += slot * self._slot_bytes
+        return self._bytes[start : start + math.prod(shape) * dtype.itemsize].view(dtype).view(shape)
+
+
+def _anonymous_file() -> int:
+    """Return a descriptor of an empty file without a name, in memory where the system can."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("logits")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+class ModelProcess:
+    """The canvas's model behind two pipes and shared memory; its imports are under way, load() does the rest.
+
+    Requests are numbered and answered in order. Every method that waits raises NoScore with what went wrong there.
+    """
+
+    def __init__(self, run: Path, canvas: Path, wrap: list[str], timeout_s: float) -> None:
+        p, memory = profile(), _anonymous_file()
+        self._memory = SharedMemory(memory, p)
+        self._timeout_s = timeout_s
+        self._asked = self._answered = 0  # the numbers of the next request and of the next answer
+        self._received = b""
+        requests, self._requests = os.pipe()
+        self._replies, replies = os.pipe()
+        inherited = (requests, replies, memory)
+        command = [
+            *wrap, sys.executable, "-P", __file__, "model", *map(str, (run, canvas, *inherited)), json.dumps(asdict(p)),
+        ]  # fmt: skip
+        hidden = ("AUTORESEARCH_RUN", "AUTORESEARCH_GATE_FD")
+        environment = {name: value for name, value in os.environ.items() if name not in hidden}
+        try:
+            self._process = subprocess.Popen(
+                command, env=environment, pass_fds=inherited, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=2,  # what the canvas prints is a log line, never a result
+            )  # fmt: skip
+        except OSError as error:
+            raise Refusal(f"the model process cannot be started ({error}); look at --wrap") from error
+        for fd in inherited:
+            os.close(fd)
+
+    def load(self) -> None:
+        """Ask for the canvas to be imported, the model built and the checkpoint loaded."""
+        self._memory.lock_pages()
+        self._ask({"load": True})
+
+    def ask(self, inputs: Tensor) -> None:
+        """Ask for the logits of token rows, (n, T) int64; at most SLOTS questions may be open."""
+        self._memory.tokens(self._asked % SLOTS, len(inputs)).copy_(inputs)
+        self._ask({"rows": len(inputs), "slot": self._asked % SLOTS})
+
+    def answer(self) -> str:
+        """Wait for the next answer; return the type of its logits."""
+        reply, number = self._reply(), self._answered
+        self._answered += 1
+        if reply.get("kind") in NoScore.KINDS:
+            raise NoScore(reply["kind"], str(reply.get("detail")), str(reply.get("traceback") or ""))
+        if reply.get("number") != number or reply.get("dtype") not in LOGIT_TYPES:
+            raise NoScore("crash", "something other than the ruler wrote to the model process's reply pipe")
+        return str(reply["dtype"])
+
+    def logits(self, rows: int, where: torch.device) -> Tensor:
+        """Wait for the next answer; return its logits, (rows, T, V) fp32, in a copy that process cannot touch."""
+        import torch
+
+        slot = self._answered % SLOTS
+        return self._memory.logits(slot, rows, self.answer()).to(where, torch.float32, copy=True)
+
+    def drain(self) -> None:
+        """Take the answers still open and forget them."""
+        for _ in range(self._asked - self._answered):
+            with contextlib.suppress(NoScore):
+                self.answer()
+
+    def close(self) -> None:
+        """Kill the process and whatever it started in its session."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._requests)
+        os.close(self._replies)
+
+    def _ask(self, request: dict[str, Any]) -> None:
+        self._asked += 1
+        with contextlib.suppress(BrokenPipeError):  # its end is told by the answer that does not come
+            os.write(self._requests, json.dumps(request).encode() + b"\n")
+
+    def _reply(self) -> dict[str, Any]:
+        deadline = time.monotonic() + self._timeout_s
+        while b"\n" not in self._received:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise NoScore("timeout", f"the model gave no answer for {self._timeout_s:.0f} s")
+            ready, _, _ = select.select([self._replies], [], [], min(left, 0.2))
+            if ready and (part := os.read(self._replies, LONGEST_REPLY)):
+                self._received += part
+            elif ready or self._process.poll() is not None:
+                raise NoScore("crash", self._ending())
+            if len(self._received) > LONGEST_REPLY:
+                break
+        line, _, self._received = self._received.partition(b"\n")
+        try:
+            return dict(json.loads(line))
+        except (ValueError, TypeError):
+            raise NoScore("crash", "something other than the ruler wrote to the model process's reply pipe") from None
+
+    def _ending(self) -> str:
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "the model process closed its reply pipe"
+        if code == -signal.SIGKILL:
+            return "the model process was killed while scoring, perhaps by the system for want of memory"
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return f"the model process ended with {how} while scoring"
+
+
+def score(
+    run: Path,
+    canvas: Path,
+    split: str,  # "val" or "audit"
+    wrap: list[str],  # command line to start the model processes under, a sandbox's
+    timeout_s: float = ANSWER_S,  # for one answer
+    wait: Callable[[], bool] = lambda: True,  # returns when the run has ended; False = there is nothing to score
+) -> dict[str, Any] | None:
+    """Return the sealed score of run/checkpoint.pt as it is printed, or the kind and detail of why there is none."""
+    import torch
+    import torch.nn.functional  # paid before the wait
+
+    data, p = dataset(), profile()
+    torch.set_num_threads(p.threads)
+    keep_freed_memory()
+    rows = torch.from_numpy(data.rows({"val": VAL, "audit": AUDIT}[split], thorough=True).astype(np.int64))
+    lengths = torch.from_numpy(token_bytes(data.tokenizer(thorough=True)))[rows[:, 1:]]
+    scored = lengths > 0  # (rows, T): no special token
+    tokens, size = int(scored.sum()), int(lengths.sum())
+    with contextlib.ExitStack() as stack:
+        start = functools.partial(ModelProcess, run, canvas, wrap, timeout_s)
+        model, auditor = (stack.enter_context(contextlib.closing(start())) for _ in range(2))
+        if not wait():
+            return None
+        started = time.monotonic()
+        try:
+            if not _size(run / CHECKPOINT):
+                raise NoScore("no_checkpoint", f"the run wrote no {CHECKPOINT}; it must end with prepare.submit(model)")
+            model.load()
+            auditor.load()
+            model.answer()
+            auditor.answer()
+            nats, audited = _evaluate(model, auditor, rows, p.eval_rows)
+            total = float(nats[scored].sum())
+            if not math.isfinite(total):
+                raise NoScore("nan", "the model gives some of the text no probability at all")
+        except NoScore as bad:
+            return {"ok": False, "kind": bad.kind, "detail": bad.detail, "traceback": bad.trace}
+    return {
+        "ok": True, "val_bpb": total / (math.log(2) * size), "split": split,
+        "tokens": tokens, "bytes": size, "uniform_bpb": math.log2(p.vocab) * tokens / size,
+        "audited_rows": audited, "seconds": time.monotonic() - started,
+    }  # fmt: skip
+
+
+def _evaluate(model: ModelProcess, auditor: ModelProcess, rows: Tensor, batch: int) -> tuple[Tensor, int]:
+    """Return the nats of every target, (rows, T) fp64, and how many rows were audited.
+
+    Begins again with half the batch while the model runs out of memory; raises NoScore.
+    """
+    while True:
+        try:
+            return _evaluate_by(model, auditor, rows, batch)
+        except NoScore as bad:
+            if bad.kind != "oom" or batch == 1:
+                raise
+            model.drain()
+            auditor.drain()
+            batch //= 2
+
+
+def _evaluate_by(model: ModelProcess, auditor: ModelProcess, rows: Tensor, batch: int) -> tuple[Tensor, int]:
+    import torch
+    import torch.nn.functional as F
+
+    parts = torch.split(rows, batch)
+    audits = set(secrets.SystemRandom().sample(range(len(parts)), math.ceil(len(parts) * AUDITED_SHARE)))
+    audited = 0
+    nats = []
+    model.ask(parts[0][:, :-1])
+    for number, part in enumerate(parts):
+        if number in audits:
+            altered, first_changed = replace_future(part[:, :-1], rows)
+            auditor.ask(altered)
+        if number + 1 < len(parts):
+            model.ask(parts[number + 1][:, :-1])
+        logits = model.logits(len(part), device())
+        losses = F.cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten().to(logits.device), reduction="none")
+        nats.append(losses.double().cpu().view(len(part), -1))
+        if nats[-1].isnan().any():
+            raise NoScore("nan", "the model's logits are not finite numbers")
+        if number in audits:
+            _compare(logits, auditor.logits(len(part), device()), first_changed)
+            audited += len(part)
+    return torch.cat(nats), audited
+
+
+def replace_future(inputs: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a copy of inputs, (n, T), with other tokens of the corpus from a random place on, and the places, (n,)."""
+    import torch
+
+    count, context = inputs.shape
+    dice = torch.Generator().manual_seed(secrets.randbits(63))
+    first_changed = torch.randint(1, context, (count,), generator=dice)
+    others = rows.flatten()[torch.randint(rows.numel(), (count, context), generator=dice)]
+    return torch.where(torch.arange(context) < first_changed[:, None], inputs, others), first_changed
+
+
+def _compare(logits: Tensor, altered: Tensor, first_changed: Tensor) -> None:
+    """Raise NoScore if a prediction changed before the first changed token: the model has seen the future."""
+    import torch
+
+    apart = (logits.softmax(-1) - altered.softmax(-1)).abs().sum(-1) / 2
+    before = torch.arange(apart.shape[1], device=apart.device) < first_changed.to(apart.device)[:, None]
+    most = float(apart.where(before, 0.0).max())
+    if not most <= TOLERANCE[logits.device.type]:
+        raise NoScore(
+            "non_causal",
+            f"predictions change by {most:.2f} when only later tokens change; the model sees the future",
+        )
+
+
+# The model process: the only part of the ruler that runs beside the canvas's code.
+
+_serving_model = False
+
+
+def _refuse_in_scorer(what: str) -> None:
+    if _serving_model:
+        raise Refusal(
+            f"{what} was called while the canvas was imported to be scored; train under if __name__ == '__main__'"
+        )
+
+
+def serve_model(run: Path, canvas: Path, requests: int, replies: int, memory: int, given: str) -> None:
+    """Answer the scorer's requests until it closes the pipe."""
+    global _serving_model
+    os.environ["AUTORESEARCH_PROFILE"] = given
+    _die_with_parent()
+    import torch
+
+    shared = SharedMemory(memory, profile())
+    torch.set_num_threads(profile().threads)
+    keep_freed_memory()
+    sys.modules["prepare"] = sys.modules["__main__"]
+    _serving_model = True
+    model: torch.nn.Module | None = None
+    with os.fdopen(requests) as lines, torch.inference_mode():
+        for number, line in enumerate(lines):
+            request = json.loads(line)
+            try:
+                if model is None:
+                    shared.lock_pages()
+                    model, dtype = _load_model(run, canvas), LOGIT_TYPES[0]
+                else:
+                    dtype = _answer(model, shared, request["slot"], request["rows"])
+                reply = {"number": number, "dtype": dtype}
+            except BaseException as error:  # the canvas may raise anything, SystemExit too
+                reply = _failure(error)
+                del error
+            os.write(replies, json.dumps(reply).encode() + b"\n")
+
+
+def _load_model(run: Path, canvas: Path) -> torch.nn.Module:
+    import torch
+
+    sys.path.insert(0, str(canvas.parent))
+    spec = importlib.util.spec_from_file_location("canvas", canvas)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["canvas"] = module
+    torch.manual_seed(seed())
+    with torch.inference_mode(False):
+        spec.loader.exec_module(module)
+        if not callable(getattr(module, "build_model", None)):
+            raise Refusal(f"{canvas.name} has no build_model(); the scorer needs it to load the checkpoint")
+        model: torch.nn.Module = module.build_model().to(device())
+        model.load_state_dict(torch.load(run / CHECKPOINT, map_location=device(), weights_only=True))
+    return model.eval()
+
+
+def _answer(model: torch.nn.Module, shared: SharedMemory, slot: int, rows: int) -> str:
+    """Put the logits of a slot's tokens beside them; return their type."""
+    import torch
+
+    logits = model(shared.tokens(slot, rows).to(device(), copy=True))
+    wanted = (rows, profile().context, profile().vocab)
+    if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != wanted:
+        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise NoScore("bad_shape", f"forward returned {found}, the ruler needs logits of shape {wanted}")
+    dtype = str(logits.dtype).removeprefix("torch.")
+    dtype = dtype if dtype in LOGIT_TYPES else "float32"
+    shared.logits(slot, rows, dtype).copy_(logits)
+    return dtype
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    """Return the reply that tells the scorer what the canvas raised."""
+    import torch
+
+    trace = "".join(traceback.format_exception(error))[-8000:]
+    if isinstance(error, NoScore):
+        return {"kind": error.kind, "detail": error.detail}
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return {
+            "kind": "oom",
+            "detail": "the model does not fit in memory, even for one row",
+            "traceback": trace,
+        }
+    last = traceback.format_exception_only(error)[-1].strip()
+    return {
+        "kind": "crash",
+        "detail": f"the canvas failed while it was scored: {last}"[:2000],
+        "traceback": trace,
+    }
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies; elsewhere the end of the pipe tells it."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+
+
+# --- Commands ----------------------------------------------------------------------------------------------------
+
+
+def describe() -> dict[str, Any]:
+    """Return what `--json` prints: what a campaign needs to know of its ruler. Prepares the data if need be."""
+    p = profile()
+    data = prepare_dataset(p, cache_root())
+    manifest, limit = data.manifest, budget_limit()
+    sizes = {key: value for key, value in asdict(p).items() if key not in ("source", "budget")}  # the data hash says it
+    bytes_per_token = manifest["val_bytes"] / manifest["val_tokens"]
+    return {
+        "ruler": RULER_VERSION,
+        "comparison_key": _sha256([sizes, data.data_hash, file_sha256(Path(__file__)), asdict(limit)]),
+        "profile": asdict(p), "default_budget": p.budget, "wall_cap_s": limit.cap_s, "data_dir": str(data.folder),
+        "sealed_paths": [str(data.folder / "sealed"), *manifest["sealed_sources"]],
+        "read_paths": [str(data.folder), str(_pointer(p, cache_root()))],
+        "bytes_per_token": bytes_per_token, "uniform_bpb": math.log2(p.vocab) / bytes_per_token,
+        "train_tokens": manifest["train_tokens"], "val_tokens": manifest["val_tokens"],
+    }  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="prepare.py", description="Prepare the data of a campaign, or score a run.")
+    parser.add_argument("--source", help="python, climbmix[:shards], tinystories, or a file or folder")
+    parser.add_argument("--json", action="store_true", help="print what a campaign needs to know as one line")
+    commands = parser.add_subparsers(dest="command")
+    scoring = commands.add_parser("score", help="score DIR/checkpoint.pt once a line comes on standard input")
+    scoring.add_argument("--run", type=Path, required=True, metavar="DIR")
+    scoring.add_argument("--canvas", type=Path, required=True, metavar="FILE")
+    scoring.add_argument("--split", choices=("val", "audit"), default="val")
+    scoring.add_argument("--wrap", type=json.loads, default=[], metavar="JSON", help="command to start the model under")
+    scoring.add_argument("--timeout", type=float, default=ANSWER_S, metavar="S", help="for one answer of the model")
+    scoring.add_argument("--now", action="store_true", help="do not wait for a line")
+    serving = commands.add_parser("model", help="used by score")
+    for name, kind in {
+        "run": Path,
+        "canvas": Path,
+        "requests": int,
+        "replies": int,
+        "memory": int,
+        "profile": str,
+    }.items():
+        serving.add_argument(name, type=kind)
+    options = parser.parse_args()
+    if options.command == "model":
+        serve_model(options.run, options.canvas, options.requests, options.replies, options.memory, options.profile)
+        return 0
+    if options.source:
+        os.environ["AUTORESEARCH_SOURCE"] = options.source
+    try:
+        if options.command == "score":
+            result = score(
+                options.run.absolute(), options.canvas.absolute(), options.split, options.wrap, options.timeout,
+                wait=lambda: options.now or bool(sys.stdin.readline()),
+            )  # fmt: skip
+            if result is not None:
+                print(json.dumps(result), flush=True)
+        elif options.json:
+            print(json.dumps(describe()), flush=True)
+        else:
+            facts = describe()
+            say(f"{facts['train_tokens']:,} tokens to train on, {facts['val_tokens']:,} to score: {facts['data_dir']}")
+            if options.source:
+                say(f"train on it with: AUTORESEARCH_SOURCE={options.source} python train.py")
+    except Refusal as refusal:
+        print(f"prepare.py: {refusal}", file=sys.stderr)
+        return 1
+    return 0
+
+
+# --- Import: the constant PROFILE, and the gate ------------------------------------------------------------------
+
+if TYPE_CHECKING:
+    PROFILE: Profile
+
+
+def __getattr__(name: str) -> Any:
+    if name == "PROFILE":
+        return profile()
+    raise AttributeError(f"module 'prepare' has no attribute {name!r}")
+
+
+def _wait_at_gate() -> None:
+    """Pay the imports of training, then wait for the loop's byte; exit if the loop is gone instead."""
+    gate = os.environ.pop("AUTORESEARCH_GATE_FD", None)
+    if gate:
+        if torch.cuda.is_available():
+            importlib.import_module("torch._dynamo")  # torch.compile needs it, 1-2 s
+        if not os.read(int(gate), 1):
+            sys.exit("prepare: the gate was closed without a byte: the loop is gone, nothing is trained")
+        os.close(int(gate))
+
+
+if __name__ != "__main__":
+    import torch
+
+    _wait_at_gate()
+_imported_at = time.monotonic()  # total_seconds counts from here
+
+if __name__ == "__main__":
+    sys.exit(main())

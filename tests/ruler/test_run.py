@@ -1,0 +1,111 @@
+"""A run waits at the gate, trains, and ends with a checkpoint, a summary and the lines everybody knows."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+import torch
+
+import prepare
+
+from .conftest import ROOT
+
+TRAIN = """
+    import torch, prepare
+
+    def build_model():
+        torch.manual_seed(0)
+        width = prepare.PROFILE.vocab
+        return torch.nn.Sequential(torch.nn.Embedding(width, 8), torch.nn.Linear(8, width))
+
+    def main():
+        model, budget, batches = build_model(), prepare.Budget(), prepare.batches(4)
+        while budget.remains():
+            inputs, targets = next(batches)
+            loss = torch.nn.functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+            for weight, slope in zip(model.parameters(), torch.autograd.grad(loss, list(model.parameters()))):
+                weight.data -= slope
+            budget.spend(tokens=inputs.numel(), loss=loss.item())
+        prepare.submit(model, depth=1)
+
+    if __name__ == "__main__":
+        main()
+"""
+
+
+@pytest.fixture
+def train(tiny, tmp_path):
+    """Starts a small train.py with the given environment."""
+    (tmp_path / "train.py").write_text(textwrap.dedent(TRAIN))
+    base = {"PYTHONPATH": str(ROOT), "AUTORESEARCH_BUDGET": "1280 tokens"}
+
+    def start(pass_fds=(), **environment):
+        return subprocess.Popen(
+            [sys.executable, "train.py"], cwd=tmp_path, env=os.environ | base | environment, pass_fds=pass_fds,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    return start
+
+
+def test_by_hand_a_run_prepares_trains_scores_and_prints_the_block(train):
+    out, err = train().communicate(timeout=120)
+    lines = dict(line.split(":") for line in out.splitlines()[1:])
+    assert out.startswith("---\nval_bpb:          "), err
+    assert list(lines) == [
+        "val_bpb", "training_seconds", "total_seconds", "peak_vram_mb", "mfu_percent", "total_tokens_M", "num_steps",
+        "num_params_M", "depth",
+    ]  # fmt: skip
+    assert 1 < float(lines["val_bpb"]) < 9
+    assert (lines["num_steps"].strip(), lines["mfu_percent"].strip()) == ("10", "unknown")
+
+
+def test_in_a_campaign_a_run_writes_its_folder_and_scores_nothing(train, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    out, err = train(AUTORESEARCH_RUN=str(run), AUTORESEARCH_SEED="3").communicate(timeout=60)
+    assert "val_bpb" not in out, err
+    assert sorted(path.name for path in run.iterdir()) == ["checkpoint.pt", "progress.json", "summary.json"]
+    summary = json.loads((run / "summary.json").read_text())
+    assert {key: summary[key] for key in ("tokens", "steps", "seed", "mfu_percent", "flops", "params")} == {
+        "tokens": 1280, "steps": 10, "seed": 3, "mfu_percent": None, "flops": None, "params": 300 * 17,
+    }  # fmt: skip
+    assert set(torch.load(run / "checkpoint.pt", weights_only=True)) == {"0.weight", "1.weight", "1.bias"}
+
+
+@pytest.mark.parametrize(
+    ("opening", "trains"),
+    [pytest.param(b"\n", True, id="a byte"), pytest.param(b"", False, id="the loop died")],
+)
+def test_a_run_trains_when_the_loop_opens_the_gate_and_not_when_it_is_gone(train, tmp_path, opening, trains):
+    gate, opener = os.pipe()
+    os.write(opener, opening)
+    os.close(opener)
+    process = train(pass_fds=(gate,), AUTORESEARCH_GATE_FD=str(gate), AUTORESEARCH_RUN=str(tmp_path))
+    os.close(gate)
+    out, err = process.communicate(timeout=60)
+    assert ("num_steps" in out, process.returncode == 0) == (trains, trains)
+    assert trains or "the loop is gone" in err
+
+
+def test_the_gate_holds_until_it_is_opened(monkeypatch):
+    gate, opener = os.pipe()
+    monkeypatch.setenv("AUTORESEARCH_GATE_FD", str(gate))
+    waiting = threading.Thread(target=prepare._wait_at_gate, daemon=True)
+    waiting.start()
+    waiting.join(timeout=0.3)
+    assert waiting.is_alive()
+    os.write(opener, b"\n")
+    waiting.join(timeout=30)
+    assert not waiting.is_alive()
+
+
+def test_the_names_torch_compile_gives_are_undone(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTORESEARCH_RUN", str(tmp_path))
+    model = torch.nn.Sequential(torch.compile(torch.nn.Linear(2, 2)))
+    prepare.submit(torch.compile(model))
+    assert set(torch.load(tmp_path / "checkpoint.pt", weights_only=True)) == {"0.weight", "0.bias"}

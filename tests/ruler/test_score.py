@@ -1,0 +1,267 @@
+"""The score is computed where the canvas's code does not run: no canvas gets one it did not earn."""
+
+import contextlib
+import json
+import math
+import os
+import re
+import select
+import subprocess
+import sys
+import textwrap
+from dataclasses import asdict, replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import prepare
+
+from .conftest import ROOT, prose
+
+HONEST = """
+import os, sys, time, torch, prepare
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Embedding(prepare.PROFILE.vocab, prepare.PROFILE.vocab)
+
+    def forward(self, tokens):
+        return self.table(tokens)
+
+def build_model():
+    return Model()
+
+"""
+V, T = 512, 64
+
+
+@pytest.fixture(scope="module")
+def ruler(tmp_path_factory):
+    """A profile of small rows over a small corpus, in force while this file is tested."""
+    folder = tmp_path_factory.mktemp("ruler")
+    (folder / "corpus.txt").write_text(prose(0, 200_000))
+    small = replace(prepare.CPU, vocab=V, context=T, source=str(folder / "corpus.txt"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTORESEARCH_CACHE", str(folder / "cache"))
+        patch.setenv("AUTORESEARCH_PROFILE", json.dumps(asdict(small)))
+        prepare.profile.cache_clear()
+        prepare.dataset.cache_clear()
+        yield prepare.dataset()
+    prepare.profile.cache_clear()
+    prepare.dataset.cache_clear()
+
+
+@pytest.fixture
+def run(ruler, tmp_path):
+    """Writes a run: a canvas, and the checkpoint of a table of random logits."""
+
+    def write(canvas="", weights=None):
+        (tmp_path / "train.py").write_text(HONEST + textwrap.dedent(canvas))
+        torch.manual_seed(1)
+        torch.save({"table.weight": torch.randn(V, V) if weights is None else weights}, tmp_path / "checkpoint.pt")
+        return tmp_path
+
+    return write
+
+
+def score(folder, **options):
+    return prepare.score(folder, folder / "train.py", "val", [], **{"timeout_s": 30.0} | options)
+
+
+def by_hand(ruler, split):
+    """Bits per byte of the table of random logits, computed in the plainest way."""
+    torch.manual_seed(1)
+    chances = F.log_softmax(torch.randn(V, V).double(), -1).tolist()
+    lengths = prepare.token_bytes(ruler.tokenizer())
+    nats = size = 0.0
+    for row in ruler.rows(split).tolist():
+        for token, target in pairwise(row):
+            if lengths[target]:
+                nats -= chances[token][target]
+                size += lengths[target]
+    return nats / math.log(2) / size
+
+
+@pytest.mark.parametrize(("split", "rows"), [("val", prepare.VAL), ("audit", prepare.AUDIT)])
+def test_a_known_model_has_the_score_computed_by_hand(ruler, run, split, rows):
+    folder = run()
+    answer = prepare.score(folder, folder / "train.py", split, [])
+    assert answer["val_bpb"] == pytest.approx(by_hand(ruler, rows), abs=1e-6)
+    assert answer["tokens"] == (ruler.rows(rows)[:, 1:] != V - 1).sum()
+    assert answer["audited_rows"] >= len(ruler.rows(rows)) / 8
+
+
+def test_a_model_that_fits_only_two_rows_has_the_same_score(ruler, run):
+    answer = score(run(before_forward("if len(tokens) > 2: raise torch.OutOfMemoryError")))
+    assert answer["val_bpb"] == pytest.approx(by_hand(ruler, prepare.VAL), abs=1e-6)
+
+
+def test_equal_logits_score_as_the_uniform_model_however_large(ruler, run):
+    answer = score(run(weights=torch.full((V, V), 1e4)))
+    expected = math.log2(V) * answer["tokens"] / answer["bytes"]
+    assert answer["val_bpb"] == pytest.approx(expected) == pytest.approx(answer["uniform_bpb"])
+
+
+SEES_ONE_TOKEN_AHEAD = """
+    def forward(self, tokens):
+        return self.table(tokens) + 9.0 * torch.nn.functional.one_hot(tokens.roll(-1, 1), 512)
+    Model.forward = forward
+"""
+REMEMBERS_EVERY_PREFIX = """
+    known = {}
+    def forward(self, tokens):
+        logits = self.table(tokens) + 9.0 * torch.nn.functional.one_hot(tokens.roll(-1, 1), 512)
+        for row, answer in zip(tokens.tolist(), logits):
+            for place in range(len(row)):
+                answer[place] = known.setdefault((place, hash(tuple(row[: place + 1]))), answer[place].clone())
+        return logits
+    Model.forward = forward
+"""
+
+
+def before_forward(line):
+    """A canvas whose forward does something else first."""
+    return f"""
+honest = Model.forward
+def forward(self, tokens):
+    {line}
+    return honest(self, tokens)
+Model.forward = forward
+"""
+
+
+@pytest.fixture(scope="module")
+def loading(ruler, tmp_path_factory):
+    """One model process; it can be asked to load again while it failed to."""
+    folder = tmp_path_factory.mktemp("loading")
+    torch.save({"table.weight": torch.zeros(V, V)}, folder / "checkpoint.pt")
+    with contextlib.closing(prepare.ModelProcess(folder, folder / "train.py", [], 60.0)) as process:
+        yield process, folder / "train.py"
+
+
+@pytest.mark.parametrize(
+    ("canvas", "detail"),
+    [
+        pytest.param("import no_such_module", "ModuleNotFoundError", id="fails at import"),
+        pytest.param("def build_model(:", "SyntaxError", id="syntax error"),
+        pytest.param("x = 1", r"train.py has no build_model\(\)", id="no build_model"),
+        pytest.param(HONEST + "prepare.Budget()", "train under if __name__ == '__main__'", id="trains at import"),
+        pytest.param(HONEST + "sys.exit(0)", "SystemExit", id="exits at import"),
+        pytest.param(
+            HONEST + "Model.__init__ = torch.nn.Module.__init__", "state_dict.*table.weight", id="other weights"
+        ),
+    ],
+)
+def test_a_canvas_that_cannot_be_loaded_is_a_crash_with_its_line(loading, canvas, detail):
+    process, path = loading
+    path.write_text(canvas)
+    process.load()
+    with pytest.raises(prepare.NoScore) as ending:
+        process.answer()
+    assert ending.value.kind == "crash"
+    assert re.search(detail, ending.value.detail, re.DOTALL)
+    assert "Traceback" in ending.value.trace
+
+
+WRITES_TO_EVERY_PIPE = """
+for fd in range(3, 64):
+    try:
+        os.write(fd, b'{"number": 0, "dtype": "float32", "val_bpb": 0.1}\\n')
+    except OSError:
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("canvas", "kind", "detail"),
+    [
+        pytest.param(before_forward("os._exit(0)"), "crash", "ended with exit code 0", id="dies quietly"),
+        pytest.param(before_forward("return tokens"), "bad_shape", r"shape \(16, 64, 512\)", id="shape"),
+        pytest.param(before_forward("return None"), "bad_shape", "returned NoneType", id="nothing"),
+        pytest.param(before_forward("return self.table(tokens) / 0"), "nan", "not finite", id="infinite"),
+        pytest.param(SEES_ONE_TOKEN_AHEAD, "non_causal", "sees the future", id="sees one token ahead"),
+        pytest.param(REMEMBERS_EVERY_PREFIX, "non_causal", "sees the future", id="and remembers its answers"),
+        pytest.param(before_forward("raise MemoryError"), "oom", "even for one row", id="never fits"),
+        pytest.param(WRITES_TO_EVERY_PIPE, "crash", "something other than the ruler wrote", id="writes to every pipe"),
+    ],
+)
+def test_a_rogue_canvas_gets_its_outcome_and_no_score(run, canvas, kind, detail):
+    answer = score(run(canvas))
+    assert (answer["ok"], answer["kind"]) == (False, kind), answer
+    assert "val_bpb" not in answer
+    assert re.search(detail, answer["detail"]), answer
+
+
+def test_a_canvas_that_never_answers_is_timed_out(run):
+    answer = score(run(before_forward("time.sleep(3600)")), timeout_s=6.0)
+    assert (answer["kind"], answer["detail"]) == ("timeout", "the model gave no answer for 6 s")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [pytest.param(None, "no_checkpoint", id="none"), pytest.param(b"no zip file", "crash", id="not a checkpoint")],
+)
+def test_a_missing_or_broken_checkpoint_is_told(run, content, kind):
+    folder = run()
+    (folder / "checkpoint.pt").unlink()
+    if content:
+        (folder / "checkpoint.pt").write_bytes(content)
+    assert score(folder)["kind"] == kind
+
+
+def test_a_checkpoint_runs_no_code(run):
+    folder = run()
+    torch.save({"table.weight": Path}, folder / "checkpoint.pt")
+    assert "Weights only load failed" in score(folder)["traceback"]
+
+
+def command(folder, *options, **keywords):
+    arguments = [
+        sys.executable,
+        ROOT / "prepare.py",
+        "score",
+        "--run",
+        folder,
+        "--canvas",
+        folder / "train.py",
+        *options,
+    ]
+    return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_command_waits_for_a_line_and_prints_nothing_but_its_own(run):
+    process = command(run('print(\'{"ok": true, "val_bpb": 0.0}\', flush=True)'))
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=0.5)
+    out, err = process.communicate("go\n", timeout=60)
+    (answer,) = map(json.loads, out.splitlines())
+    assert answer["ok"] and answer["val_bpb"] > 1
+    assert '"val_bpb": 0.0' in err
+
+
+def test_the_command_ends_quietly_when_the_loop_is_gone(run):
+    process = command(run("open('imported', 'w')"))
+    out, err = process.communicate("", timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_the_model_process_starts_under_the_given_command(run):
+    wrap = ["env", "WRAPPED=yes"]
+    folder = run(before_forward("assert os.environ['WRAPPED'] == 'yes' and 'AUTORESEARCH_RUN' not in os.environ"))
+    out, err = command(folder, "--now", "--wrap", json.dumps(wrap)).communicate(timeout=60)
+    assert json.loads(out)["ok"], err
+
+
+def test_no_model_process_outlives_the_scorer(run):
+    shows_itself = "print('pid', os.getpid(), file=sys.stderr, flush=True)\n"
+    process = command(run(shows_itself + before_forward("time.sleep(3600)")), "--now")
+    told = (line for line in process.stderr if line.startswith("pid"))
+    watched = [os.pidfd_open(int(next(told).split()[1])) for _ in range(2)]
+    process.kill()
+    process.wait(timeout=10)
+    for pidfd in watched:
+        assert select.select([pidfd], [], [], 10)[0], "still running"
