@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from loop import preflight
 from loop.canvas import changed_knobs, changed_lines, fingerprint
 from loop.ledger import Experiment
 from loop.merge import merge
@@ -16,6 +17,7 @@ from loop.types import (
     Answered,
     Author,
     Entry,
+    Failure,
     Judged,
     MergeConflict,
     Merged,
@@ -29,6 +31,7 @@ from loop.types import (
 
 if TYPE_CHECKING:
     from loop.engine import Engine
+    from loop.runner import Runner
 
 
 class Backlog:
@@ -36,6 +39,7 @@ class Backlog:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._in_hand: set[int] = set()  # being looked at before they may run
 
     @property
     def path(self) -> str:
@@ -69,8 +73,8 @@ class Backlog:
             random_seed=len(ledger.experiments),
         )
 
-    def admit(self, proposal: Proposal, parent: str) -> bool:
-        """Give a proposal its number; return False, and say so in the journal, for a text that was already tried.
+    def admit(self, proposal: Proposal, parent: str) -> int | None:
+        """Return the number given to a proposal; None, said in the journal, for a text that was already tried.
 
         `parent` is the commit that the proposal was written against.
         """
@@ -78,9 +82,30 @@ class Backlog:
         mark = fingerprint(proposal.text)
         if any(e.fingerprint == mark for e in ledger.experiments.values()):
             self.engine.record(Spent(proposal.cost, proposal.proposer, "proposed a text that was already measured"))
-            return False
-        self.engine.record(self._propose(proposal, parent, mark))
-        return True
+            return None
+        fact = self._propose(proposal, parent, mark)
+        self._in_hand.add(fact.experiment)
+        self.engine.record(fact)
+        return fact.experiment
+
+    async def look(self, number: int, runner: Runner) -> Failure | None:
+        """Return why a patch would fail, None where nothing speaks against a run. Agents' texts are also rehearsed.
+
+        A knob's new value is not rehearsed: that costs seconds, and most of what it could find ends a run as quickly.
+        """
+        ledger = self.engine.ledger
+        experiment, incumbent = ledger.experiments[number], ledger.incumbent_experiment or ledger.experiments[0]
+        created = ledger.created
+        assert created is not None
+        text, before = self._text(experiment.commit), self._text(incumbent.commit)
+        failure = preflight.failure(preflight.check(text, before, created.canvas, created.metric.name))
+        if failure is None and experiment.author in (Author.MODEL, Author.COMMAND):
+            failure = await runner.rehearse(experiment.commit)
+        return failure
+
+    def looked_at(self, number: int) -> None:
+        """Let an experiment run."""
+        self._in_hand.discard(number)
 
     def admit_human(self, intent: Entry) -> None:
         """Number a human's text and answer the intent, in one transaction."""
@@ -129,7 +154,7 @@ class Backlog:
         """
         while True:
             ledger = self.engine.ledger
-            waiting = [e for e in ledger.waiting if e.number not in (0, after)]
+            waiting = [e for e in ledger.waiting if e.number not in (0, after, *self._in_hand)]
             if not waiting or ledger.incumbent is None:
                 return None
             # An experiment that has begun is finished before any other, also after a restart.

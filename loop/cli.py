@@ -85,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
     sub = verb("propose", _propose, "queue a version of the canvas written by you; it is adopted unless it crashes")
     sub.add_argument("file", type=Path)
     sub.add_argument("--hypothesis", default="", metavar="TEXT", help="what you expect of it")
+    sub = verb("import", _import, "take in the results.tsv of earlier nights as history for the next campaign")
+    sub.add_argument("file", nargs="?", type=Path, default=Path("results.tsv"))
     sub = verb("doctor", _doctor, "check git, Python, device, data, key, sandbox and disk, and say what to do")
     sub.add_argument("--full", action="store_true", help="prepare the data as well")
     sub.add_argument("--json", action="store_true", help="an array of objects")
@@ -224,6 +226,16 @@ def _propose(options: argparse.Namespace) -> None:
         raise Refused(f"{options.file}: {error}") from error
     hypothesis = options.hypothesis or f"a version of the canvas by hand, {options.file.name}"
     print(control.propose(options.folder, text, hypothesis).message)
+
+
+def _import(options: argparse.Namespace) -> None:
+    from loop.history import read_results
+    from loop.repo import Repo
+
+    repo = Repo(options.folder)
+    canvas = repo.inside(control.read_program(options.folder).canvas)
+    past = read_results(options.folder / options.file, lambda commit: repo.text_at(commit, canvas))
+    print(control.take_in(options.folder, past).message)
 
 
 def _doctor(options: argparse.Namespace) -> int:

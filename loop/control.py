@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,7 @@ from loop.program import Program, override, parse
 from loop.types import (
     Answered,
     Body,
+    Imported,
     NoteAdded,
     PauseRequested,
     ProposeRequested,
@@ -31,6 +33,7 @@ from loop.types import (
     State,
     StateChanged,
     StopRequested,
+    Verdict,
 )
 
 if TYPE_CHECKING:
@@ -214,6 +217,23 @@ def note(folder: Path, text: str, experiment: int | None = None) -> Answer:
 def propose(folder: Path, text: str, hypothesis: str, base: str = "", removes: int | None = None) -> Answer:
     """Queue a human's own text of the canvas; kept for the next start where nothing runs."""
     return _leave(folder, ProposeRequested(text, hypothesis, base, removes))
+
+
+def take_in(folder: Path, past: Sequence[Imported]) -> Answer:
+    """Record earlier nights as the history of the unfinished campaign, or of a new one that the next start begins."""
+    home = find_home(folder)
+    with Journal(home.journal) as journal:
+        names = journal.campaigns()
+        newest = Ledger(names[0]).feed(journal.read(campaign=names[0])) if names else None
+        name = _name(names, newest, None, False)
+        known = {(e.commit, e.hypothesis) for e in (newest.history if newest and newest.campaign == name else ())}
+        fresh = [e for e in past if (e.commit, e.hypothesis) not in known]
+        if fresh:
+            journal.append(name, *fresh)
+    kept = sum(e.verdict is Verdict.KEEP for e in fresh)
+    return Answer(
+        name, f"{len(fresh)} experiments ({kept} kept) are history of campaign {name}; their scores judge nothing"
+    )
 
 
 def _leave(folder: Path, intent: Body) -> Answer:

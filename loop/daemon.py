@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import logging
 import os
+import shutil
 import signal
 import sys
 from logging.handlers import RotatingFileHandler
@@ -71,8 +72,17 @@ def hide_environment() -> None:
 async def _run(folder: Path, campaign: str) -> None:
     from loop.engine import Engine
     from loop.proposers import make
+    from loop.repo import Repo
 
-    engine = Engine(folder, campaign, make)
+    repo = Repo(folder)
+
+    def lay(commit: str, place: Path) -> None:
+        """Copy a commit's files out of a slot of ours, for an agent that works in a folder of its own."""
+        slot = repo.home.slots / "agent"
+        repo.lay(commit, slot)
+        shutil.copytree(slot / repo.prefix, place, symlinks=True, dirs_exist_ok=True)
+
+    engine = Engine(folder, campaign, lambda program: make(program, lay))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, engine.stop)
     await engine.run()

@@ -27,6 +27,7 @@ from loop.types import (
     Audited,
     AutoResearchError,
     Body,
+    Doomed,
     Entry,
     Failure,
     Judged,
@@ -79,6 +80,7 @@ class Engine:
         self._stopping = False
         self._paused = ""  # why no new run starts
         self._proposer: Proposer | None = None
+        self._chosen: object = None  # what program.md named when the proposer was chosen
         self._exhausted = ""  # why no further proposal will come
         self.backlog = Backlog(self)
 
@@ -122,7 +124,7 @@ class Engine:
     async def _work(self) -> None:
         try:
             self._runner = await open_campaign(self)
-            self._proposer = self._choose(self.program)
+            self._choose_proposer()
             async with asyncio.TaskGroup() as group:
                 ahead = group.create_task(self._propose_ahead())
                 await self._heal()
@@ -236,10 +238,14 @@ class Engine:
                 await self._wake.wait()
                 continue
             self.read_program()
+            self._choose_proposer()
             brief = self.backlog.brief()
             try:
                 proposal = await self._proposer.propose(brief)
-                failures = 0 if self.backlog.admit(proposal, brief.commit) else failures + 1
+                number = self.backlog.admit(proposal, brief.commit)
+                failures = 0 if number is not None else failures + 1
+                if number is not None:
+                    await self._prove(number)
             except ProposalFailed as failed:
                 failures += 1
                 self.record(Spent(failed.cost, self._proposer.name, str(failed)))
@@ -251,6 +257,23 @@ class Engine:
             elif failures:
                 await asyncio.sleep(min(60.0, 2.0**failures))
             self._wake.set()
+
+    def _choose_proposer(self) -> None:
+        """Take the proposer that program.md names now; the same one goes on where it names the same."""
+        wanted = (self.program.models, self.program.command)
+        if self._proposer is None or wanted != self._chosen:
+            self._proposer, self._chosen = self._choose(self.program), wanted
+
+    async def _prove(self, number: int) -> None:
+        """Look at a new patch before a run is spent on it, while another one trains; what is doomed may be mended."""
+        assert self._runner is not None
+        try:
+            while (failure := await self.backlog.look(number, self._runner)) is not None:
+                self.record(Doomed(number, failure))
+                if not await self._repair(self.ledger.experiments[number]):
+                    return
+        finally:
+            self.backlog.looked_at(number)
 
     def _give_up(self, sentence: str) -> None:
         """No proposal will come: a person may mend that, unless the built-in search has nothing left to try."""

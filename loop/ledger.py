@@ -1,4 +1,4 @@
-"""Entries → what is known of a campaign. The one projection that the engine, the command, the prompt and the editors share.
+"""Entries → what is known of a campaign. The one projection that engine, command, prompt and editors share.
 
 Pure: no files, no clock. Feeding one more entry costs constant time, so a view of 10,000 experiments stays cheap.
 """
@@ -14,8 +14,10 @@ from loop.types import (
     Author,
     CampaignCreated,
     Cost,
+    Doomed,
     Entry,
     Failure,
+    Imported,
     Judged,
     Merged,
     NoiseMeasured,
@@ -83,6 +85,7 @@ class Experiment:
     cost: Cost = field(default_factory=Cost)
     runs: tuple[Run, ...] = ()
     repairs: int = 0
+    doomed: Failure | None = None  # found before a run was spent
     verdict: Verdict | None = None
     reason: Reason | None = None
     score: float | None = None
@@ -107,8 +110,8 @@ class Experiment:
 
     @property
     def failure(self) -> Failure | None:
-        """The failure of its last run."""
-        return self.runs[-1].failure if self.runs else None
+        """Why it gave no score: found before a run was spent, or by its last run."""
+        return self.doomed or (self.runs[-1].failure if self.runs else None)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -148,9 +151,11 @@ class Ledger:
     incumbent: int | None = None  # experiment at the branch's tip
     overrides: dict[str, str] = field(default_factory=dict)
     unanswered: dict[int, Entry] = field(default_factory=dict)  # intents that the daemon has not dealt with, by seq
+    history: list[Imported] = field(default_factory=list)  # of earlier nights
     notes: list[NoteAdded] = field(default_factory=list)
     audits: list[Audited] = field(default_factory=list)
     spent: Cost = field(default_factory=Cost)
+    known_dollars: float = 0.0  # of `spent`, what has a price: what `stop: {dollars}` counts
     busy_s: float = 0.0  # time in states that run experiments, up to the last entry; what `stop: {hours}` counts
     _current: tuple[int, int] | None = None  # (experiment, attempt) of the run that trains
 
@@ -252,9 +257,14 @@ class Ledger:
                     lines_added=body.lines_added,
                     lines_removed=body.lines_removed,
                     fingerprint=body.fingerprint,
+                    doomed=None,
                 )
             case Repaired():
                 self._repair(body)
+            case Imported():
+                self.history.append(body)
+            case Doomed():
+                self._change(body.experiment, doomed=body.failure)
             case RunStarted():
                 run = Run(body.attempt, body.purpose, body.seed, body.commit, entry.at)
                 self._change(body.experiment, runs=(*self.experiments[body.experiment].runs, run))
@@ -290,7 +300,7 @@ class Ledger:
             case Audited():
                 self.audits.append(body)
             case Spent():
-                self.spent = add(self.spent, body.cost)
+                self._spend(body.cost)
             case StateChanged():
                 self.state, self.message = body.state, body.message
 
@@ -313,11 +323,15 @@ class Ledger:
             knobs=body.knobs,
             cost=body.cost,
         )
-        self.spent = add(self.spent, body.cost)
+        self._spend(body.cost)
+
+    def _spend(self, cost: Cost) -> None:
+        self.spent = add(self.spent, cost)
+        self.known_dollars += cost.dollars or 0.0
 
     def _repair(self, body: Repaired) -> None:
         experiment = self.experiments[body.experiment]
-        self.spent = add(self.spent, body.cost)
+        self._spend(body.cost)
         self._change(
             body.experiment,
             commit=body.commit,
@@ -327,6 +341,7 @@ class Ledger:
             fingerprint=body.fingerprint,
             knobs=body.knobs,
             repairs=experiment.repairs + 1,
+            doomed=None,
             cost=add(experiment.cost, body.cost),
         )
 

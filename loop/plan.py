@@ -24,7 +24,9 @@ class Planned:
 def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Judged:
     """Return the next run of an experiment, or its verdict. `repeats` baselines give the noise floor."""
     runs = [r for r in experiment.runs if r.commit == experiment.commit and r.purpose is not Purpose.AUDIT]
-    failed = next((r.failure for r in runs if r.failure is not None and r.outcome is not Outcome.INTERRUPTED), None)
+    failed = experiment.doomed or next(
+        (r.failure for r in runs if r.failure is not None and r.outcome is not Outcome.INTERRUPTED), None
+    )
     if failed is not None and failed.kind is FailureKind.TAMPERED:
         return Judged(experiment.number, Verdict.INVALID, Reason.TAMPERED, explanation=failed.message)
     if failed is not None:
@@ -69,7 +71,7 @@ def limit_reached(ledger: Ledger, stop: Stop, now: float) -> str:
     """Return the sentence of the limit that has been reached at `now` (seconds since 1970), or an empty string."""
     hours = (ledger.busy_s + max(0.0, now - (ledger.last_at or now))) / 3600
     tokens = ledger.spent.tokens_in + ledger.spent.tokens_out
-    dollars = ledger.spent.dollars or 0.0
+    dollars = ledger.known_dollars
     if stop.experiments is not None and ledger.judged >= stop.experiments:
         return f"{ledger.judged} experiments done, as many as 'stop: experiments' allows"
     if stop.hours is not None and hours >= stop.hours:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loop.home import Home
+from loop.progress import CHECKPOINT
+from loop.rehearsal import dry_run
 from loop.repo import Repo
 from loop.sandbox import Sandbox, cache, environment
 from loop.scorer import BrokenRuler, Ruler, Scorer, prepare_scorer
-from loop.progress import CHECKPOINT
 from loop.trainer import Run, RunResult, RunSpec, launch
 from loop.types import AutoResearchError, Failure, FailureKind, Metric, Refused
 from loop.values import Budget
@@ -200,6 +201,24 @@ class Runner:
             environment=self._environment(staged.run_dir, staged.seed),
             ruler=self.conditions.ruler,
             canvas_sha256=staged.run.canvas_sha256,
+        )
+
+    async def rehearse(self, commit: str) -> Failure | None:
+        """Build the commit's model and take two steps on a tiny batch; return why that fails. Sealed campaigns only."""
+        conditions = self.conditions
+        if conditions.ruler is None:
+            return None
+        slot, scratch = self.home.slots / "rehearsal", self.home.root / "rehearsal"
+        for folder in ("home", "tmp"):
+            (scratch / folder).mkdir(parents=True, exist_ok=True)
+        canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
+        await asyncio.to_thread(self.repo.lay, commit, slot, canvas)
+        return await dry_run(
+            folder=slot / conditions.folder,
+            canvas=conditions.canvas,
+            python=conditions.python,
+            environment=environment(scratch, conditions.variables()),
+            wrap=self._wrap(slot, scratch),
         )
 
     def release(self, slot: Path) -> None:

@@ -234,6 +234,18 @@ class NoteAdded:
 
 
 @dataclass(frozen=True)
+class Imported:
+    """An experiment of an earlier night, told by a results.tsv: history for the prompt and the editor."""
+
+    commit: str  # "" where git no longer has it
+    score: float | None  # self-reported, under other conditions
+    memory_mb: float | None
+    verdict: Verdict
+    hypothesis: str
+    knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Answered:
     """Fact: the daemon has dealt with the intent whose sequence number is `intent`."""
 
@@ -320,6 +332,14 @@ class Repaired:
 
 
 @dataclass(frozen=True)
+class Doomed:
+    """Fact: a look at a patch, before a run was spent on it, found why it would fail. A repair makes it void."""
+
+    experiment: int
+    failure: Failure
+
+
+@dataclass(frozen=True)
 class RunStarted:
     """Fact: a run is about to train. (experiment, attempt) names it; a run without a RunEnded was interrupted."""
 
@@ -401,12 +421,14 @@ class StateChanged:
 Intent = StartRequested | PauseRequested | ResumeRequested | StopRequested | ProposeRequested | NoteAdded
 Fact = (
     Answered
+    | Imported
     | Resumed
     | CampaignCreated
     | NoiseMeasured
     | Proposed
     | Merged
     | Repaired
+    | Doomed
     | RunStarted
     | RunEnded
     | Scored
