@@ -50,7 +50,7 @@ class Backlog:
 
     def wants_more(self) -> bool:
         """Return whether another proposal should be written now."""
-        ledger, program = self.engine.ledger, self.engine.program
+        ledger, program = self.engine.ledger, self.engine.writing.program
         waiting = sum(1 for e in ledger.waiting if e.number > 0 and not e.runs and e.author is not Author.HUMAN)
         pending = sum(1 for e in ledger.waiting if e.number > 0)
         limit = program.stop.experiments
@@ -62,8 +62,8 @@ class Backlog:
         ledger = engine.ledger
         incumbent = ledger.incumbent_experiment or ledger.experiments[0]
         return Brief(
-            program=engine.program,
-            program_hash=engine.program_hash,
+            program=engine.writing.program,
+            program_hash=engine.writing.program_hash,
             canvas=self.path,
             text=self._text(incumbent.commit),
             commit=incumbent.commit,
@@ -138,7 +138,7 @@ class Backlog:
             proposer=proposal.proposer,
             lines_added=added,
             lines_removed=removed,
-            program=engine.program_hash,
+            program=engine.writing.program_hash,
             expected=proposal.expected,
             cites=proposal.cites,
             removes=removes,

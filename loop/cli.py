@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the whole command line, which is also what the documentation is checked against."""
     top = argparse.ArgumentParser(
         prog="autoresearch",
-        description="An agent patches train.py overnight; every patch is trained for a fixed budget, scored and judged.",
+        description="An agent patches train.py overnight; every patch trains for a fixed budget, is scored and judged.",
     )
     top.add_argument("--version", action="version", version=f"autoresearch {metadata.version('autoresearch-lsp')}")
     top.add_argument("-C", dest="folder", type=Path, default=Path(), metavar="FOLDER", help="the campaign's folder")

@@ -145,10 +145,15 @@ def _name(names: list[str], newest: Ledger | None, campaign: str | None, new: bo
         if new and campaign in names:
             raise Refused(f"campaign {campaign} exists; choose another name, or leave '--new' out to continue it")
         return campaign
-    if newest is not None and not new and newest.state is not State.FINISHED:
+    if newest is not None and not new and newest.state is not State.FINISHED and not _is_broken(newest):
         return newest.campaign
     today = date.today().strftime("%b%d").lower()
     return next(n for n in (today, *(f"{today}-{k}" for k in range(2, 10_000))) if n not in names)
+
+
+def _is_broken(ledger: Ledger) -> bool:
+    """Return whether the baseline itself did not run: what was on disk then will never run."""
+    return 0 in ledger.experiments and ledger.experiments[0].verdict is Verdict.CRASH
 
 
 def _spawn(folder: Path, campaign: str) -> None:
@@ -158,7 +163,7 @@ def _spawn(folder: Path, campaign: str) -> None:
 
 
 def _await_answer(home: Home, journal: Journal, campaign: str, seq: int) -> Answer:
-    """Return the daemon's answer to an intent; raises Refused with its sentence, or where no daemon is left to answer."""
+    """Return the daemon's answer to an intent; raises Refused with its sentence, or where no daemon is left."""
     began, after, message, seen = time.monotonic(), seq, "the daemon is starting", False
     while True:
         alive = is_alive(home)
@@ -205,7 +210,7 @@ def resume(folder: Path) -> Answer:
 
 
 def stop(folder: Path, now: bool = False) -> Answer:
-    """End the daemon after the present experiment, or now: the run is interrupted and made again after the next start."""
+    """End the daemon after the present experiment, or now: the interrupted run is made again after the next start."""
     return ask(folder, StopRequested(now))
 
 

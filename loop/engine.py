@@ -18,16 +18,16 @@ from loop.journal import Journal
 from loop.ledger import Experiment, Ledger
 from loop.opening import open_campaign
 from loop.plan import Planned, crashes_in_a_row, decide, limit_reached
-from loop.program import Program, override, parse, program_hash
+from loop.program import Program
 from loop.proposers import Proposer
 from loop.repo import Repo
-from loop.runner import Runner, Staged
+from loop.runner import Runner
+from loop.staging import Staging
 from loop.types import (
     Answered,
     Audited,
     AutoResearchError,
     Body,
-    Doomed,
     Entry,
     Failure,
     Judged,
@@ -35,28 +35,23 @@ from loop.types import (
     NoteAdded,
     Outcome,
     PauseRequested,
-    ProgramError,
-    ProposalFailed,
     ProposeRequested,
     Purpose,
-    Resumed,
     ResumeRequested,
     RunEnded,
     RunStarted,
     Scored,
     ScoreSource,
-    Spent,
     StartRequested,
     State,
     StateChanged,
     StopRequested,
     Verdict,
 )
+from loop.writing import Writing
 
 TAIL_S = 0.25  # a look at the journal four times a second costs a thousandth of a core
 AUDIT_SEED = 7919  # chose nothing: baselines and confirming runs count up from 0
-MAX_REPAIRS = 2
-MAX_FAILED_PROPOSALS = 5
 MAX_CRASHES_IN_ROW = 8  # more than any healthy night; something outside the patches is broken
 
 log = logging.getLogger(__name__)
@@ -66,23 +61,25 @@ class Engine:
     """Runs one campaign until a limit, a stop, or a failure that needs a person."""
 
     def __init__(self, folder: Path, campaign: str, choose: Callable[[Program], Proposer]) -> None:
-        self.folder, self.campaign, self._choose = folder, campaign, choose
+        self.folder, self.campaign = folder, campaign
         self.repo = Repo(folder)
         self.home = self.repo.home
         self.journal = Journal(self.home.journal)
         self.ledger = Ledger(campaign)
-        self.program: Program  # the last program.md that parsed, with this start's overrides
-        self.program_text = self.program_hash = ""
+        self.backlog = Backlog(self)
+        self.writing = Writing(self, choose)
+        self.staging = Staging(self)
+        self.paused = ""  # why no new run starts
         self._runner: Runner | None = None
-        self._staged: asyncio.Task[Staged] | None = None
         self._wake = asyncio.Event()  # something changed: an intent, a proposal, a verdict
         self._stop_now = asyncio.Event()
         self._stopping = False
-        self._paused = ""  # why no new run starts
-        self._proposer: Proposer | None = None
-        self._chosen: object = None  # what program.md named when the proposer was chosen
-        self._exhausted = ""  # why no further proposal will come
-        self.backlog = Backlog(self)
+
+    @property
+    def runner(self) -> Runner:
+        """Makes the runs of the open campaign."""
+        assert self._runner is not None, "a campaign is opened before anything runs"
+        return self._runner
 
     # ---- life ----------------------------------------------------------------------------------------------------
 
@@ -124,14 +121,13 @@ class Engine:
     async def _work(self) -> None:
         try:
             self._runner = await open_campaign(self)
-            self._choose_proposer()
             async with asyncio.TaskGroup() as group:
-                ahead = group.create_task(self._propose_ahead())
+                ahead = group.create_task(self.writing.ahead())
                 await self._heal()
                 await self._research()
                 ahead.cancel()
         finally:
-            await self._unstage()
+            await self.staging.drop()
 
     async def _research(self) -> None:
         while True:
@@ -139,14 +135,14 @@ class Engine:
             if self._stopping:
                 self.record(StateChanged(State.STOPPED, "stopped after the experiment"))
                 return
-            limit = limit_reached(self.ledger, self.program.stop, time.time())
+            limit = limit_reached(self.ledger, self.writing.program.stop, time.time())
             if limit:
                 break
             experiment = await self._next()
             if experiment is not None:
                 await self._measure(experiment.number)
-            elif self._exhausted and not self._paused:
-                limit = self._exhausted
+            elif self.writing.exhausted and not self.paused:
+                limit = self.writing.exhausted
                 break
         await self._audit()
         self.record(StateChanged(State.FINISHED, limit))
@@ -175,7 +171,7 @@ class Engine:
                 self._resume()
                 self._answer(intent, "already running")
             case PauseRequested():
-                self._paused = "paused; 'autoresearch resume' goes on"
+                self.paused = "paused; 'autoresearch resume' goes on"
                 self._answer(intent, "pausing after this experiment")
             case ResumeRequested():
                 self._resume()
@@ -196,7 +192,7 @@ class Engine:
         self.record(Answered(intent.seq, True, message))
 
     def _resume(self) -> None:
-        self._paused = self._exhausted = ""
+        self.paused = self.writing.exhausted = ""
         if self.ledger.state is State.PAUSED:
             self.record(StateChanged(State.RUNNING, "going on"))
         self._wake.set()
@@ -209,86 +205,30 @@ class Engine:
 
     async def _pause_here(self) -> None:
         """Wait at a run's boundary while paused, with one recorded sentence."""
-        while self._paused and not self._stopping:
+        while self.paused and not self._stopping:
             if self.ledger.state is not State.PAUSED:
-                self.record(StateChanged(State.PAUSED, self._paused))
-            self._wake.clear()
-            await self._wake.wait()
+                self.record(StateChanged(State.PAUSED, self.paused))
+            await self.news()
 
-    # ---- proposing -----------------------------------------------------------------------------------------------
+    def pause(self, sentence: str) -> None:
+        """Start no new run after the present experiment; the sentence says why and what to do."""
+        self.paused = sentence
 
-    def read_program(self) -> None:
-        """Read program.md anew, so that an edit steers the very next proposal; a broken one leaves the last good one."""
-        try:
-            text = (self.folder / "program.md").read_text(encoding="utf-8")
-            self.program = override(parse(text), self.ledger.overrides)
-            self.program_text, self.program_hash = text, program_hash(text)
-        except (OSError, UnicodeDecodeError, ProgramError) as error:
-            if not self.program_text:
-                raise
-            log.warning("program.md is not used as it is now: %s", error)
+    async def news(self) -> None:
+        """Wait until something has changed."""
+        self._wake.clear()
+        await self._wake.wait()
 
-    async def _propose_ahead(self) -> None:
-        """Keep `queue` proposals waiting, so that the trainer never waits for a model."""
-        assert self._proposer is not None
-        failures = 0
-        while True:
-            if self._paused or self._exhausted or not self.backlog.wants_more():
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            self.read_program()
-            self._choose_proposer()
-            brief = self.backlog.brief()
-            try:
-                proposal = await self._proposer.propose(brief)
-                number = self.backlog.admit(proposal, brief.commit)
-                failures = 0 if number is not None else failures + 1
-                if number is not None:
-                    await self._prove(number)
-            except ProposalFailed as failed:
-                failures += 1
-                self.record(Spent(failed.cost, self._proposer.name, str(failed)))
-                if failed.pause:
-                    self._give_up(str(failed))
-            if failures >= MAX_FAILED_PROPOSALS:
-                self._give_up(f"{failures} proposals in a row failed; see 'autoresearch status', then resume")
-                failures = 0
-            elif failures:
-                await asyncio.sleep(min(60.0, 2.0**failures))
-            self._wake.set()
-
-    def _choose_proposer(self) -> None:
-        """Take the proposer that program.md names now; the same one goes on where it names the same."""
-        wanted = (self.program.models, self.program.command)
-        if self._proposer is None or wanted != self._chosen:
-            self._proposer, self._chosen = self._choose(self.program), wanted
-
-    async def _prove(self, number: int) -> None:
-        """Look at a new patch before a run is spent on it, while another one trains; what is doomed may be mended."""
-        assert self._runner is not None
-        try:
-            while (failure := await self.backlog.look(number, self._runner)) is not None:
-                self.record(Doomed(number, failure))
-                if not await self._repair(self.ledger.experiments[number]):
-                    return
-        finally:
-            self.backlog.looked_at(number)
-
-    def _give_up(self, sentence: str) -> None:
-        """No proposal will come: a person may mend that, unless the built-in search has nothing left to try."""
-        self._exhausted = sentence
-        assert self._proposer is not None
-        if self._proposer.name != "knobs":
-            self._paused = sentence
+    def tell(self) -> None:
+        """Say that something has changed."""
+        self._wake.set()
 
     async def _next(self) -> Experiment | None:
         """Return the experiment to measure next, a human's first; None when something else is to be done."""
         experiment = self.backlog.first()
-        # Looking for it may have taken in an intent, so what it asks for is looked at after, and without a pause between.
-        if experiment is None and not (self._exhausted or self._paused or self._stopping):
-            self._wake.clear()
-            await self._wake.wait()
+        # Looking may have taken in an intent: what it asks for is looked at after, with no await between.
+        if experiment is None and not (self.writing.exhausted or self.paused or self._stopping):
+            await self.news()
         return experiment
 
     # ---- measuring -----------------------------------------------------------------------------------------------
@@ -297,26 +237,27 @@ class Engine:
         """Run an experiment until it has a verdict. What to do next depends on the ledger alone."""
         while True:
             experiment = self.ledger.experiments[number]
-            step = self._decide(experiment)
+            step = self.decide(experiment)
             if isinstance(step, Planned):
                 await self._run(experiment, step)
-            elif step.verdict is Verdict.CRASH and await self._repair(experiment):
+            elif step.verdict is Verdict.CRASH and await self.writing.repair(experiment):
                 continue
             else:
                 self._conclude(step)
                 return
 
-    def _decide(self, experiment: Experiment) -> Planned | Judged:
-        return decide(self.ledger, experiment, self.program.repeats)
+    def decide(self, experiment: Experiment) -> Planned | Judged:
+        """Return the next run of an experiment, or its verdict."""
+        return decide(self.ledger, experiment, self.writing.program.repeats)
 
-    async def _run(self, experiment: Experiment, planned: Planned) -> None:
+    async def _run(self, experiment: Experiment, planned: Planned, split: str = "val") -> None:
         """Make one run and record it. An interrupted one is recorded too, and made again by whoever comes next."""
-        staged = await self._take(experiment, planned)
+        staged = await self.staging.take(experiment, planned, split)
         purpose, attempt = planned.purpose, staged.attempt
         self.record(RunStarted(experiment.number, attempt, purpose, planned.seed, staged.commit))
         try:
             staged.begin()
-            self._stage_ahead(experiment.number)
+            self.staging.ahead(experiment.number)
             result = await staged.train()
             end = RunEnded(
                 experiment.number,
@@ -363,7 +304,7 @@ class Engine:
             self.repo.move_ref(self.repo.branch(self.campaign), kept, before.commit)
         crashes = crashes_in_a_row(self.ledger)
         if crashes >= MAX_CRASHES_IN_ROW:
-            self._paused = f"{crashes} experiments in a row crashed, the last: {judged.explanation}; mend it and resume"
+            self.paused = f"{crashes} experiments in a row crashed, the last: {judged.explanation}; mend it and resume"
 
     def _conclude_baseline(self, judged: Judged) -> None:
         if judged.verdict is not Verdict.KEEP:
@@ -376,69 +317,10 @@ class Engine:
             facts.insert(0, NoiseMeasured(noise, scores))
         self.record(*facts)
 
-    async def _repair(self, experiment: Experiment) -> bool:
-        """Hand a crashed patch back to its author; return whether a mended text came."""
-        failure = experiment.failure
-        if self._proposer is None or failure is None or experiment.number == 0 or experiment.repairs >= MAX_REPAIRS:
-            return False
-        try:
-            mended = await self._proposer.repair(self.backlog.brief(), self.backlog.broken(experiment), failure)
-        except ProposalFailed as failed:
-            self.record(Spent(failed.cost, self._proposer.name, str(failed)))
-            return False
-        if mended is None:
-            return False
-        self.backlog.mend(experiment, mended)
-        return True
-
-    # ---- staging -------------------------------------------------------------------------------------------------
-
-    def _slowest_s(self) -> float | None:
-        finished = [r.total_seconds for e in self.ledger.experiments.values() for r in e.runs if r.score is not None]
-        return max(finished, default=None)
-
-    async def _stage(self, experiment: Experiment, seed: int, split: str = "val") -> Staged:
-        assert self._runner is not None
-        attempt = len(experiment.runs) + 1
-        return await self._runner.stage(experiment.number, attempt, experiment.commit, seed, self._slowest_s(), split)
-
-    def _stage_ahead(self, running: int) -> None:
-        """Start the process of the likely next run while the present one trains: four in five are discarded."""
-        following = self.backlog.first(after=running)
-        if following is None and running == 0:
-            return
-        if self._staged is None and following is not None:
-            planned = self._decide(following) if self.ledger.incumbent is not None else None
-            if isinstance(planned, Planned):
-                self._staged = asyncio.create_task(self._stage(following, planned.seed))
-
-    async def _take(self, experiment: Experiment, planned: Planned) -> Staged:
-        """Return the staged run if it is the one that is wanted, else throw it away and stage the right one."""
-        if self._staged is not None:
-            task, self._staged = self._staged, None
-            try:
-                staged = await task
-            except (AutoResearchError, OSError):
-                staged = None
-            if staged is not None:
-                wanted = (experiment.number, experiment.commit, planned.seed, len(experiment.runs) + 1)
-                if wanted == (staged.number, staged.commit, staged.seed, staged.attempt):
-                    return staged
-                await staged.close()
-        return await self._stage(experiment, planned.seed)
-
-    async def _unstage(self) -> None:
-        if self._staged is not None:
-            task, self._staged = self._staged, None
-            try:
-                await (await task).close()
-            except (AutoResearchError, OSError):
-                log.info("a staged run could not be started", exc_info=True)
-
     # ---- the beginning and the end ---------------------------------------------------------------------------------
 
     async def _heal(self) -> None:
-        """Finish what a dead daemon left: runs without an end, a branch behind its verdict; then measure the baseline."""
+        """Finish what a dead daemon left: runs without an end, a branch behind its verdict. Then the baseline."""
         facts: list[Body] = [
             RunEnded(experiment.number, run.attempt, Outcome.INTERRUPTED)
             for experiment in self.ledger.experiments.values()
@@ -464,17 +346,10 @@ class Engine:
         scores: list[float] = []
         for number in (0, best):
             experiment = self.ledger.experiments[number]
-            await self._unstage()
-            self._staged = asyncio.create_task(self._stage(experiment, AUDIT_SEED, "audit"))
-            await self._run(experiment, Planned(Purpose.AUDIT, AUDIT_SEED))
+            await self._run(experiment, Planned(Purpose.AUDIT, AUDIT_SEED), "audit")
             last = self.ledger.experiments[number].runs[-1]
             if last.score is None:
                 log.warning("the audit run of #%d gave no score", number)
                 return
             scores.append(last.score)
         self.record(Audited(best, AUDIT_SEED, scores[0], scores[1]))
-
-    def resumed(self) -> None:
-        """Say that a new daemon took over, so that the time between is nobody's."""
-        if self.ledger.created is not None:
-            self.record(Resumed())

@@ -142,8 +142,8 @@ def _joined(found: list[Change]) -> list[Change]:
 def hunks(old: Sequence[str], new: Sequence[str], owners: Sequence[object] = ()) -> list[Hunk]:
     """Return the hunks that lead from the old lines to the new ones, each with an id that no other has.
 
-    `owners` says who wrote each new line: lines that replace one another one by one are cut where the owner changes,
-    so that two experiments on neighbouring lines stay two hunks.
+    `owners` says who wrote each new line, None the human: two experiments on neighbouring lines stay two hunks, and
+    a line that the human wrote beside an agent's is never part of the agent's hunk.
     """
     places: dict[str, list[int]] = {}
     for place, line in enumerate(new):
@@ -152,13 +152,23 @@ def hunks(old: Sequence[str], new: Sequence[str], owners: Sequence[object] = ())
 
 
 def _cut(change: Change, owners: Sequence[object]) -> Iterator[Change]:
+    """Cut where the owner changes; where lines do not pair up, only between the human's own (None) and the others.
+
+    Then the first lines that are not the human's stand for the old ones: taking them back leaves the human's alone.
+    """
     a, a_end, b, b_end = change
-    if owners and a_end - a == b_end - b:
-        for k in range(1, b_end - b):
-            if owners[b + k] != owners[b + k - 1]:
-                yield Change(a, change.a + k, b, change.b + k)
-                a, b = change.a + k, change.b + k
-    yield Change(a, a_end, b, b_end)
+    paired = a_end - a == b_end - b
+    kinds = [owners[n] if paired else owners[n] is None for n in range(b, b_end)] if owners else []
+    cuts = [k for k in range(1, len(kinds)) if kinds[k] != kinds[k - 1]]
+    taken = False
+    for start, end in zip([0, *cuts], [*cuts, b_end - b], strict=True):
+        if paired:
+            yield Change(a + start, a + end, b + start, b + end)
+        elif cuts and (kinds[start] or taken):
+            yield Change(a_end if taken else a, a_end if taken else a, b + start, b + end)
+        else:
+            taken = True
+            yield Change(a, a_end, b + start, b + end)
 
 
 def _identify(old: Sequence[str], new: Sequence[str], change: Change, places: dict[str, list[int]]) -> Hunk:
@@ -244,7 +254,7 @@ def advance(base: Sequence[str], hunk: Hunk) -> list[str]:
 def advance_all(base: Sequence[str], taken: Sequence[Hunk]) -> list[str]:
     """Return the old text with several hunks of one cut taken over."""
     text = list(base)
-    for hunk in sorted(taken, key=lambda h: h.old_start, reverse=True):
+    for hunk in sorted(taken, key=lambda h: (h.old_start, h.start), reverse=True):
         text = advance(text, hunk)
     return text
 

@@ -202,6 +202,13 @@ class Ledger:
         return count
 
     @property
+    def slowest_s(self) -> float | None:
+        """The wall seconds of the longest run that gave a score."""
+        return max(
+            (r.total_seconds for e in self.experiments.values() for r in e.runs if r.score is not None), default=None
+        )
+
+    @property
     def waiting(self) -> list[Experiment]:
         """Experiments without a verdict, in their order: what to resume with."""
         return [e for _, e in sorted(self.experiments.items()) if e.verdict is None]

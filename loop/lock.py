@@ -13,7 +13,7 @@ from loop.home import Home
 
 @contextmanager
 def holding(path: Path, patience_s: float = 0.0) -> Iterator[bool]:
-    """Hold the lock at `path` while inside; yields False where another process holds it for longer than `patience_s`."""
+    """Hold the lock at `path` while inside; yields False where another process keeps it longer than `patience_s`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + patience_s
     with path.open("a+b") as file:

@@ -20,6 +20,7 @@ from loop.types import (
     CampaignCreated,
     Proposed,
     Refused,
+    Resumed,
     ScoreSource,
     StartRequested,
     State,
@@ -56,22 +57,24 @@ def check_canvas(folder: Path, canvas: str) -> str:
 
 async def open_campaign(engine: Engine) -> Runner:
     """Return the runner of the campaign, created or continued, and answer the start."""
-    engine.read_program()
-    ledger, program = engine.ledger, engine.program
+    engine.writing.read_program()
+    ledger, program = engine.ledger, engine.writing.program
     created = ledger.created
     canvas = created.canvas if created else program.canvas
-    text = check_canvas(engine.folder, canvas)
+    text = "" if created else check_canvas(engine.folder, canvas)
     commit = created.baseline if created else engine.repo.snapshot(f"Baseline of {engine.campaign}", time.time())
     sealed = created.source is ScoreSource.SEALED if created else is_ruler(engine.folder / "prepare.py")
-    engine.resumed()
+    if created is not None:
+        engine.record(Resumed())
     engine.record(StateChanged(State.PREPARING, "preparing the data" if sealed else "getting ready"))
     budget = created.budget if created else program.budget
     ruler = await _prepare(engine, commit, budget) if sealed else None
     budget = budget or (ruler.default_budget if ruler else DEFAULT_BUDGET)
     if created is not None and ruler is not None and ruler.comparison_key != created.comparison_key:
         raise Refused(
-            f"{engine.campaign} was measured under other conditions ({created.device}, key {created.comparison_key[:8]}; "
-            f"now {ruler.device_name}, key {ruler.comparison_key[:8]}); start a new campaign with 'autoresearch start --new'"
+            f"{engine.campaign} was measured under other conditions ({created.device}, key "
+            f"{created.comparison_key[:8]}; now {ruler.device_name}, key {ruler.comparison_key[:8]}); "
+            "start a new campaign: 'autoresearch start --new'"
         )
     sandbox = probe()
     conditions = Conditions(
@@ -99,7 +102,7 @@ async def _prepare(engine: Engine, commit: str, budget: str | None) -> Ruler:
     """Let the baseline's prepare.py download, tokenise and pack. It is the human's file: it may use the network."""
     slot = engine.home.slots / "baseline"
     engine.repo.lay(commit, slot)
-    variables = ruler_variables(budget, engine.program.devices, engine.program.data)
+    variables = ruler_variables(budget, engine.writing.program.devices, engine.writing.program.data)
 
     def say(line: str) -> None:
         engine.record(StateChanged(State.PREPARING, line))

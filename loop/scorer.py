@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from loop.sandbox import online
 from loop.failure import clean, failure_in
 from loop.leash import Supervised, supervise
 from loop.progress import LOG, read_tail
+from loop.sandbox import online
 from loop.trainer import sha256
 from loop.types import Failure, FailureKind, Refused
 

@@ -13,7 +13,7 @@ from loop.ledger import Experiment, Ledger
 from loop.types import Reason, ScoreSource, State
 
 if TYPE_CHECKING:
-    from loop.trainer import Progress
+    from loop.progress import Progress
 
 MARKS = {State.PREPARING: "◌", State.RUNNING: "●", State.PAUSED: "‖", State.STOPPED: "■", State.FINISHED: "✓"}
 LATELY = 20  # verdicts that the pace is taken from

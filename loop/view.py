@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from loop.trainer import Progress
+    from loop.progress import Progress
 
 ROWS = 12
 WIDE = 90  # columns that leave room for the uncertainty of each score

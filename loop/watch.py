@@ -17,8 +17,8 @@ from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.lock import is_alive
-from loop.status import plain, status_line
 from loop.progress import Progress
+from loop.status import plain, status_line
 from loop.types import Refused, State
 from loop.view import ROWS, judged, render, verdict_line
 

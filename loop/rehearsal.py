@@ -1,0 +1,159 @@
+"""Build the model of a canvas and take two steps on a tiny batch, in a process of its own, before a run is spent.
+
+For canvases with our contract (prepare.py, build_model, main). It runs on the CPU with stand-ins for prepare's data,
+clock and submit, so it needs no data, writes no checkpoint and leaves the accelerator to the run that trains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from loop.failure import clean, failure_in
+from loop.types import Failure, FailureKind
+
+LIMIT_S = 120.0
+MARK = "PREFLIGHT "
+FOREIGN = re.compile(r"cuda|triton|nvcc|hip\b|flash|inductor|not implemented for|out of memory", re.I)  # of a CPU
+
+SCRIPT = r"""
+import importlib.util, itertools, json, os, sys
+canvas = os.path.abspath(sys.argv[1])
+sys.path.insert(0, os.path.dirname(canvas))
+for name in ("AUTORESEARCH_GATE_FD", "AUTORESEARCH_RUN"):
+    os.environ.pop(name, None)
+import prepare, torch
+profile, cpu, submitted = prepare.PROFILE, torch.device("cpu"), []
+torch.set_num_threads(max(1, min(2, profile.threads)))
+context = min(profile.context, 256)
+def fail(kind, message):
+    print("\nPREFLIGHT " + json.dumps([kind, message]), flush=True)
+    os._exit(3)
+def some(seed):
+    return torch.randint(0, profile.vocab, (2, context + 1), generator=torch.Generator().manual_seed(seed))
+class Budget:
+    def __init__(self):
+        self.steps = self.tokens = self.flop = 0
+        self.seconds = 0.0
+    @property
+    def share(self):
+        return min(1.0, self.steps / 2)
+    def remains(self):
+        return self.steps < 2
+    def spend(self, *, tokens, loss):
+        self.steps, self.tokens = self.steps + 1, self.tokens + tokens
+        if not float("-inf") < float(loss) < float("inf"):
+            fail("nan", f"the training loss is {loss} at step {self.steps}")
+def batches(rows, **_):
+    return ((block[:rows, :-1], block[:rows, 1:]) for block in map(some, itertools.count()))
+def submit(model, **_):
+    submitted.append(getattr(model, "_orig_mod", model))
+prepare.device, prepare.Budget, prepare.batches, prepare.submit = (lambda: cpu), Budget, batches, submit
+if hasattr(prepare, "batches_on_the_fly"):
+    prepare.batches_on_the_fly = batches
+spec = importlib.util.spec_from_file_location("canvas", canvas)
+module = importlib.util.module_from_spec(spec)
+sys.modules["canvas"] = module
+torch.manual_seed(0)
+spec.loader.exec_module(module)
+if not callable(getattr(module, "build_model", None)):
+    fail("no_checkpoint", "there is no build_model(); the scorer needs it")
+fresh = module.build_model()
+module.main()
+if not submitted:
+    fail("no_checkpoint", "main() ended without prepare.submit()")
+model = submitted[-1]
+try:
+    fresh.load_state_dict({k: v.detach() for k, v in model.state_dict().items()})
+except Exception as error:
+    fail("no_checkpoint", "the submitted weights do not load into build_model(): " + " ".join(str(error).split())[:200])
+model = fresh.eval()
+with torch.inference_mode():
+    tokens = some(1)[:, :context]
+    logits = model(tokens)
+    if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != (2, context, profile.vocab):
+        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        fail("bad_shape", f"the model returns {found}, not logits of shape (2, {context}, {profile.vocab})")
+    logits = logits.float()
+    if not torch.isfinite(logits).all():
+        fail("nan", "the logits are not finite after two steps")
+    for p in model.parameters():  # what begins at zero would hide who sees what
+        p.add_(0.02 * torch.randn_like(p))
+    logits = model(tokens).float()
+    half, other = context // 2, tokens.clone()
+    other[:, half:] = (other[:, half:] + 1) % profile.vocab
+    change = (model(other).float() - logits)[:, :half].abs().max().item()
+    if change > 1e-4 + 1e-3 * logits.abs().max().item():
+        fail("non_causal", f"logits change by {change:.2g} when later tokens change: the model sees the future")
+print("\nPREFLIGHT []", flush=True)
+os._exit(0)
+"""
+
+
+async def dry_run(
+    *,
+    folder: Path,
+    canvas: str,
+    python: str,
+    environment: Mapping[str, str],
+    wrap: tuple[str, ...] = (),
+    limit_s: float = LIMIT_S,
+) -> Failure | None:
+    """Return why a run of the canvas in `folder` would fail, None where it seems to run or nothing can be told.
+
+    `folder` holds the campaign's files as a run has them, `environment` and `wrap` are what a run is given. A rehearsal
+    that takes longer than `limit_s`, or fails by something that only an accelerator has, tells nothing.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(*wrap, python, "-c", SCRIPT, canvas),
+        cwd=folder,
+        env=dict(environment),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(limit_s):
+            output = await _tail(process)
+            code = await process.wait()
+    except TimeoutError:
+        return None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+    return read(output, code, folder, canvas)
+
+
+def read(output: str, code: int, folder: Path, canvas: str) -> Failure | None:
+    """Return what a rehearsal's output tells. Pure."""
+    said = re.findall(rf"^{MARK}(\[.*\])$", output, re.M)
+    if said:
+        try:
+            finding = json.loads(said[-1])
+            return Failure(FailureKind(finding[0]), str(finding[1])) if finding else None
+        except (ValueError, LookupError):
+            return None
+    if code == 0:
+        return Failure(FailureKind.NO_CHECKPOINT, f"{canvas} ends the process when it is imported or run")
+    failure = failure_in(clean(output, folder), canvas)
+    # Only a line of the canvas is the patch's fault; a lack of something that a CPU has not is nobody's.
+    if not failure.line or FOREIGN.search(failure.message):
+        return failure if failure.kind in (FailureKind.SYNTAX, FailureKind.IMPORT) and failure.line else None
+    return failure
+
+
+async def _tail(process: asyncio.subprocess.Process, limit: int = 1 << 18) -> str:
+    """Return the end of what a process prints, read to its end."""
+    assert process.stdout is not None
+    kept = b""
+    while part := await process.stdout.read(1 << 16):
+        kept = (kept + part)[-limit:]
+    return kept.decode(errors="replace")

@@ -1,0 +1,196 @@
+"""Review: the accepted base, the kept line as the editor needs it, pull, accept, the price of a revert, commits.
+
+All of git that the language server needs, so that it runs none itself. Every function may wait for git or the daemon:
+call it from a worker thread. Texts are in the repository's line ends; the caller converts (`hunks.converted`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from loop import control, lineage
+from loop.checkout import Checkout
+from loop.hunks import Hunk, advance_all, hunks, invert, split_lines, take_out
+from loop.ledger import Experiment, Ledger
+from loop.lineage import Kept, Removal, Reviewed, grown_from
+from loop.merge import merge
+from loop.status import plain, score_text, verdict_text
+from loop.types import MergeConflict, ProposeRequested, Refused, RepoError, Verdict
+
+
+def kept_line(ledger: Ledger) -> list[Experiment]:
+    """Return the kept experiments from the baseline to the incumbent, by parents. Pure."""
+    by_commit = {e.commit: e for e in ledger.experiments.values() if e.verdict is Verdict.KEEP}
+    experiment = ledger.incumbent_experiment
+    chain: list[Experiment] = []
+    while experiment is not None and len(chain) <= len(by_commit):
+        chain.append(experiment)
+        experiment = by_commit.get(experiment.parent) if experiment.number else None
+    return chain[::-1]
+
+
+def read_kept(repo: Checkout, ledger: Ledger, known: Kept | None) -> Kept | None:
+    """Return the kept line, extended from what is known where possible; None before there is a baseline."""
+    if ledger.created is None:
+        return None
+    chain = kept_line(ledger)
+    commits = tuple(e.commit for e in chain) or (ledger.created.baseline,)
+    if known is not None and known.commits == commits:
+        return known
+    path = control.canvas_path(ledger)
+    if known is None or commits[: len(known.commits)] != known.commits:
+        first = next(repo.texts(commits[:1], path))
+        known = Kept(lineage.begin(split_lines(first)), commits[:1])
+    new = commits[len(known.commits) :]
+    numbers = [e.number for e in chain[len(known.commits) :]]
+    texts = zip(numbers, map(split_lines, repo.texts(new, path)), strict=True)
+    return Kept(lineage.extend(known.line, texts), commits)
+
+
+def read_reviewed(repo: Checkout, ledger: Ledger) -> Reviewed | None:
+    """Return the accepted base: the baseline until something was accepted; None before there is a campaign."""
+    if ledger.created is None:
+        return None
+    commit = repo.ref(repo.accepted_ref(ledger.campaign)) or ledger.created.baseline
+    return Reviewed(commit, tuple(split_lines(repo.text_at(commit, control.canvas_path(ledger)))))
+
+
+def read_removals(repo: Checkout, ledger: Ledger) -> tuple[Removal, ...]:
+    """Return the reverts that are not measured yet: those that wait in the queue, and those still to be answered."""
+    waiting = [e for e in ledger.waiting if e.removes is not None]
+    texts = repo.texts([e.commit for e in waiting], control.canvas_path(ledger)) if waiting else iter(())
+    queued = [Removal(e.parent, tuple(split_lines(text))) for e, text in zip(waiting, texts, strict=True)]
+    asked = [entry.body for entry in ledger.unanswered.values() if isinstance(entry.body, ProposeRequested)]
+    return (*queued, *(Removal(b.base, tuple(split_lines(b.text))) for b in asked if b.removes is not None))
+
+
+def accept(folder: Path, ledger: Ledger, seen: Reviewed, taken: Sequence[Hunk], experiments: Sequence[int]) -> Reviewed:
+    """Move the accepted base over these hunks, cut from `seen`; raises Refused where another editor was quicker."""
+    repo = Checkout(folder)
+    text = advance_all(seen.lines, taken)
+    names = " ".join(f"#{n}" for n in experiments) or "an edit by hand"
+    message = f"Accepted {names}\n\nCampaign: {ledger.campaign}\n"
+    path = control.canvas_path(ledger)
+    commit = repo.commit_text(seen.commit, path, "".join(text), message, time.time())
+    name = repo.accepted_ref(ledger.campaign)
+    try:
+        repo.move_ref(name, commit, repo.ref(name) and seen.commit)
+    except RepoError as error:
+        raise Refused("something else was accepted meanwhile; look again, then accept what is left") from error
+    return Reviewed(commit, tuple(text))
+
+
+def merged(
+    folder: Path, ledger: Ledger, kept: Kept, removals: Sequence[Removal], text: Sequence[str], to: int | None = None
+) -> list[str]:
+    """Return a human's text with what was kept since it was pulled, or with the text of experiment `to` instead."""
+    repo, path = Checkout(folder), control.canvas_path(ledger)
+    base = kept.commits[grown_from(kept, removals, text)]
+    target = kept.commits[-1] if to is None else find(ledger, to).commit
+    name = f"#{kept.line.tip if to is None else to}"
+    ours, theirs = repo.texts([base, target], path)
+    try:
+        return split_lines(merge(ours, "".join(text), theirs))
+    except MergeConflict as error:
+        raise Refused(
+            f"{path}: your own edits and {name} changed the same lines; nothing was changed. "
+            "Measure your edit, or undo it and pull again"
+        ) from error
+
+
+def propose_without(
+    folder: Path,
+    ledger: Ledger,
+    kept: Kept,
+    removals: Sequence[Removal],
+    shown: Sequence[str],
+    taken: Sequence[Hunk],
+    removes: int,
+) -> control.Answer:
+    """File "without these hunks" as a human's proposal; raises Refused where no kept text has them any more.
+
+    The hunks were cut from the text `shown`. The incumbent is asked first, then the keep that `shown` grew from: the
+    incumbent may have changed the same lines since, and then the daemon merges.
+    """
+    path, place = control.canvas_path(ledger), grown_from(kept, removals, shown)
+    try:
+        commit, without = kept.commits[-1], take_out(kept.line.lines, shown, taken)
+    except Refused:
+        commit = kept.commits[place]
+        without = take_out(split_lines(Checkout(folder).text_at(commit, path)), shown, taken)
+    about = plain(find(ledger, removes).hypothesis, 120)
+    return control.propose(folder, "".join(without), f"Without #{removes}: {about}", commit, removes)
+
+
+def propose_text(
+    folder: Path, kept: Kept, removals: Sequence[Removal], text: Sequence[str], hypothesis: str
+) -> control.Answer:
+    """File a human's own text as a proposal against the kept text that it grew from; raises Refused."""
+    base = kept.commits[grown_from(kept, removals, text)]
+    return control.propose(folder, "".join(text), hypothesis, base)
+
+
+def last_revert(folder: Path, ledger: Ledger) -> tuple[int | None, list[Hunk]]:
+    """Return the newest reverted experiment and the hunks that bring it back, as far as journal and git remember it."""
+    reverts = [e for e in ledger.experiments.values() if e.removes is not None]
+    if not reverts:
+        raise Refused("nothing was reverted in this campaign")
+    last, path = max(reverts, key=lambda e: e.number), control.canvas_path(ledger)
+    before, after = Checkout(folder).texts([last.parent, last.commit], path)
+    return last.removes, [invert(hunk) for hunk in hunks(split_lines(before), split_lines(after))]
+
+
+def find(ledger: Ledger, number: int) -> Experiment:
+    """Return an experiment by its number; raises Refused."""
+    if number not in ledger.experiments:
+        last = max(ledger.experiments, default=None)
+        span = "there is none yet" if last is None else f"there are #0 to #{last}"
+        raise Refused(f"no experiment #{number} in campaign {ledger.campaign}; {span}")
+    return ledger.experiments[number]
+
+
+def commit_accepted(
+    folder: Path, ledger: Ledger, kept: Kept, seen: Reviewed, buffer: Sequence[str] | None
+) -> list[tuple[int, str]]:
+    """Put one commit for each accepted experiment on the user's branch; return numbers and commits. Raises Refused.
+
+    `buffer` is the canvas as an editor shows it, None where it is not open. Lines that no experiment wrote are the
+    user's own to commit, so a difference from HEAD that holds one is refused.
+    """
+    repo, path = Checkout(folder), control.canvas_path(ledger)
+    branch, head = repo.branch_to_commit_on(path)
+    if buffer is not None and "".join(buffer) != repo.on_disk(path):
+        raise Refused(f"{path}: has unsaved changes; save it first")
+    was = split_lines(repo.text_at(head, path))
+    owners = lineage.authors(kept.line, seen.lines)
+    groups: dict[int, list[Hunk]] = {}
+    for hunk in hunks(was, seen.lines, owners):
+        wrote = owners[hunk.start : hunk.start + len(hunk.new)]
+        experiments = lineage.experiments_of(kept.line, hunk.old, hunk.new, wrote)
+        if not experiments:
+            raise Refused(f"{path}, line {hunk.start + 1}: is not in HEAD and no experiment wrote it; commit it first")
+        groups.setdefault(max(experiments), []).append(hunk)
+    if not groups:
+        raise Refused(f"{path}: everything accepted is committed already")
+    versions: list[tuple[str, str]] = []
+    taken: list[Hunk] = []
+    for number in sorted(groups):
+        taken.extend(groups[number])
+        versions.append(("".join(advance_all(was, taken)), commit_message(ledger, find(ledger, number))))
+    return list(zip(sorted(groups), repo.commit_on_branch(branch, head, path, versions), strict=True))
+
+
+def commit_message(ledger: Ledger, experiment: Experiment) -> str:
+    """Return the message of a commit on the user's branch: hypothesis, then the evidence. Pure."""
+    metric = ledger.created.metric.name if ledger.created else "score"
+    evidence = f"{metric} {score_text(experiment)}, {experiment.source or 'unknown source'}: {verdict_text(experiment)}"
+    body = [evidence, plain(experiment.explanation)] if experiment.explanation else [evidence]
+    trailers = {
+        "Campaign": ledger.campaign,
+        "Experiment": experiment.number,
+        "Proposed-by": plain(experiment.proposer),
+    }
+    tail = "\n".join(f"{name}: {value}" for name, value in trailers.items())
+    return f"{plain(experiment.hypothesis, 72)}\n\n" + "\n".join(body) + f"\n\n{tail}\n"

@@ -1,0 +1,69 @@
+"""The next run's process, started while the present one trains: its imports are paid before its turn comes.
+
+A bet on what comes next; a lost one is thrown away before it was recorded anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from loop.ledger import Experiment
+from loop.plan import Planned
+from loop.runner import Staged
+from loop.types import AutoResearchError
+
+if TYPE_CHECKING:
+    from loop.engine import Engine
+
+log = logging.getLogger(__name__)
+
+
+class Staging:
+    """At most one run that waits for its turn."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._waiting: asyncio.Task[Staged] | None = None
+
+    def ahead(self, running: int) -> None:
+        """Start the process of the likely next run while #`running` trains: four patches in five are discarded."""
+        following = self.engine.backlog.first(after=running)
+        if self._waiting is not None or following is None:
+            return
+        planned = self.engine.decide(following)
+        if isinstance(planned, Planned):
+            self._waiting = asyncio.create_task(self._stage(following, planned.seed, "val"))
+
+    async def take(self, experiment: Experiment, planned: Planned, split: str = "val") -> Staged:
+        """Return the run that waits if it is the one that is wanted, else throw it away and stage the right one."""
+        staged = await self._pop()
+        if staged is not None:
+            wanted = (experiment.number, experiment.commit, planned.seed, len(experiment.runs) + 1, split)
+            if wanted == (staged.number, staged.commit, staged.seed, staged.attempt, staged.split):
+                return staged
+            await staged.close()
+        return await self._stage(experiment, planned.seed, split)
+
+    async def drop(self) -> None:
+        """Throw away what waits."""
+        staged = await self._pop()
+        if staged is not None:
+            await staged.close()
+
+    async def _pop(self) -> Staged | None:
+        task, self._waiting = self._waiting, None
+        if task is None:
+            return None
+        try:
+            return await task
+        except (AutoResearchError, OSError):
+            log.info("a staged run could not be started", exc_info=True)
+            return None
+
+    async def _stage(self, experiment: Experiment, seed: int, split: str) -> Staged:
+        attempt = len(experiment.runs) + 1
+        return await self.engine.runner.stage(
+            experiment.number, attempt, experiment.commit, seed, self.engine.ledger.slowest_s, split
+        )

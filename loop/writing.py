@@ -1,0 +1,117 @@
+"""Keeps proposals coming while a run trains: asks the proposer, looks at what it wrote, hands back what is broken.
+
+Runs beside the engine's own order and never touches a run. Failed calls are paid for in the journal as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from loop.ledger import Experiment
+from loop.program import Program, override, parse, program_hash
+from loop.proposers import Proposer
+from loop.types import Doomed, ProgramError, ProposalFailed, Spent
+
+if TYPE_CHECKING:
+    from loop.engine import Engine
+
+MAX_REPAIRS = 2
+MAX_FAILURES = 5  # proposals in a row that came to nothing
+LONGEST_WAIT_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Writing:
+    """The author's side of one engine: the program as it is now, and who writes the patches."""
+
+    def __init__(self, engine: Engine, choose: Callable[[Program], Proposer]) -> None:
+        self.engine = engine
+        self.program: Program  # the last program.md that parsed, with this start's overrides
+        self.program_hash = ""
+        self.exhausted = ""  # why no further proposal will come
+        self._choose = choose
+        self._proposer: Proposer | None = None
+        self._chosen: object = None  # what program.md named when the proposer was chosen
+
+    def read_program(self) -> None:
+        """Read program.md anew, so that an edit steers the very next proposal; a broken one changes nothing."""
+        try:
+            text = (self.engine.folder / "program.md").read_text(encoding="utf-8")
+            self.program = override(parse(text), self.engine.ledger.overrides)
+            self.program_hash = program_hash(text)
+        except (OSError, UnicodeDecodeError, ProgramError) as error:
+            if not self.program_hash:
+                raise
+            log.warning("program.md is not used as it is now: %s", error)
+
+    @property
+    def proposer(self) -> Proposer:
+        """The proposer that program.md names now; the same one goes on where it names the same."""
+        wanted = (self.program.models, self.program.command)
+        if self._proposer is None or wanted != self._chosen:
+            self._proposer, self._chosen = self._choose(self.program), wanted
+        return self._proposer
+
+    async def ahead(self) -> None:
+        """Keep `queue` proposals waiting, so that the trainer never waits for a model. Ends only when cancelled."""
+        failures = 0
+        while True:
+            if self.engine.paused or self.exhausted or not self.engine.backlog.wants_more():
+                await self.engine.news()
+                continue
+            failures = 0 if await self._propose() else failures + 1
+            if failures >= MAX_FAILURES:
+                self._give_up(f"{failures} proposals in a row came to nothing; see 'autoresearch status', then resume")
+                failures = 0
+            elif failures and not self.exhausted:
+                await asyncio.sleep(min(LONGEST_WAIT_S, 2.0**failures))
+            self.engine.tell()
+
+    async def _propose(self) -> bool:
+        """Write one proposal and look at it; return whether one came."""
+        backlog = self.engine.backlog
+        self.read_program()
+        brief, proposer = backlog.brief(), self.proposer
+        try:
+            proposal = await proposer.propose(brief)
+        except ProposalFailed as failed:
+            self.engine.record(Spent(failed.cost, proposer.name, str(failed)))
+            if failed.pause:
+                self._give_up(str(failed))
+            return False
+        number = backlog.admit(proposal, brief.commit)
+        if number is None:
+            return False
+        try:
+            while (failure := await backlog.look(number, self.engine.runner)) is not None:
+                self.engine.record(Doomed(number, failure))
+                if not await self.repair(self.engine.ledger.experiments[number]):
+                    break
+        finally:
+            backlog.looked_at(number)
+        return True
+
+    async def repair(self, experiment: Experiment) -> bool:
+        """Hand a crashed patch back to its author, at most twice; return whether a mended text came."""
+        failure, backlog = experiment.failure, self.engine.backlog
+        if failure is None or experiment.number == 0 or experiment.repairs >= MAX_REPAIRS:
+            return False
+        try:
+            mended = await self.proposer.repair(backlog.brief(), backlog.broken(experiment), failure)
+        except ProposalFailed as failed:
+            self.engine.record(Spent(failed.cost, self.proposer.name, str(failed)))
+            return False
+        if mended is None:
+            return False
+        backlog.mend(experiment, mended)
+        return True
+
+    def _give_up(self, sentence: str) -> None:
+        """No proposal will come: a person may mend that, unless the built-in search has nothing left to try."""
+        self.exhausted = sentence
+        if self.proposer.name != "knobs":
+            self.engine.pause(sentence)
