@@ -912,6 +912,13 @@ class StepCost:
         charge = self._charge
 
         class Observer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+            supports_higher_order_operators = True  # flex_attention is one
+
+            @classmethod
+            def _should_skip_dynamo(cls) -> bool:
+                """Leave torch._dynamo alone: the first operator would import it, one second of every run."""
+                return False
+
             def __torch_dispatch__(self, operator, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
                 result = operator(*args, **(kwargs or {}))
                 charge(operator, args, kwargs or {}, result)

@@ -12,6 +12,7 @@ from loop import preflight
 from loop.canvas import changed_knobs, changed_lines, fingerprint
 from loop.ledger import Experiment
 from loop.merge import merge
+from loop.plan import limit_reached
 from loop.proposers import Brief, Proposal
 from loop.types import (
     Answered,
@@ -54,6 +55,8 @@ class Backlog:
         waiting = sum(1 for e in ledger.waiting if e.number > 0 and not e.runs and e.author is not Author.HUMAN)
         pending = sum(1 for e in ledger.waiting if e.number > 0)
         limit = program.stop.experiments
+        if limit_reached(ledger, program.stop, time.time()):
+            return False  # a hard stop: what is reached buys nothing more, also while the last experiment still runs
         return waiting < program.queue and (limit is None or ledger.judged + pending < limit)
 
     def brief(self) -> Brief:
@@ -201,8 +204,12 @@ class Backlog:
             experiment.cites,
         )
 
-    def mend(self, experiment: Experiment, mended: Proposal) -> None:
-        """Replace the text of a crashed experiment by its author's repair."""
+    def mend(self, experiment: Experiment, mended: Proposal) -> bool:
+        """Replace the text of a crashed experiment by its author's repair; False for a text that was already tried."""
+        mark = fingerprint(mended.text)
+        if any(e.fingerprint == mark for e in self.engine.ledger.experiments.values()):
+            self.engine.record(Spent(mended.cost, mended.proposer, "mended a crash into a text that was already tried"))
+            return False
         self._save(experiment.number, {f"repair-{experiment.repairs + 1}-{k}": v for k, v in mended.evidence.items()})
         before = self._text(experiment.parent)
         added, removed = changed_lines(before, mended.text)
@@ -212,11 +219,12 @@ class Backlog:
             mended.hypothesis or experiment.hypothesis,
             added,
             removed,
-            fingerprint(mended.text),
+            mark,
             changed_knobs(before, mended.text),
             mended.cost,
         )
         self.engine.record(fact)
+        return True
 
     def _text(self, commit: str) -> str:
         return self.engine.repo.text_at(commit, self.path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -90,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     sub = verb("doctor", _doctor, "check git, Python, device, data, key, sandbox and disk, and say what to do")
     sub.add_argument("--full", action="store_true", help="prepare the data as well")
     sub.add_argument("--json", action="store_true", help="an array of objects")
+    verb("lsp", _lsp, "run the language server on standard input and output; editors start it")
     for sub in verbs.choices.values():
         sub.add_argument("-C", dest="folder", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return top
@@ -250,6 +252,12 @@ def _doctor(options: argparse.Namespace) -> int:
             if check.next_step:
                 print(f"      {check.next_step}")
     return 1 if any(c.level == "fail" for c in checks) else 0
+
+
+def _lsp(_: argparse.Namespace) -> int:
+    # The one place where the engine's side names the server: it starts that program and has no other use for it.
+    code: int = importlib.import_module("server.app").main()
+    return code
 
 
 if __name__ == "__main__":

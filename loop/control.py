@@ -95,14 +95,10 @@ def diff(folder: Path, ledger: Ledger, old: str, new: str) -> str:
 
 def progress(folder: Path, ledger: Ledger) -> Progress | None:
     """Return how far the present run is; None where nothing trains."""
-    from loop.progress import read_progress
+    from loop.progress import present_progress
 
-    running = ledger.running
-    if running is None or not is_alive(find_home(folder)):
-        return None
-    experiment, run = running
-    run_dir = find_home(folder).run(ledger.campaign, experiment.number, run.attempt)
-    return read_progress(run_dir)
+    home = find_home(folder)
+    return present_progress(home, ledger) if is_alive(home) else None
 
 
 def start(

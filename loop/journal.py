@@ -161,7 +161,7 @@ def _build(kind: Any, value: Any) -> Any:
     if get_origin(kind) is dict:
         inner = get_args(kind)[1]
         return {k: _build(inner, v) for k, v in value.items()}
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         return kind(**{name: _build(hint, value[name]) for name, hint in _hints(kind).items() if name in value})
     if issubclass(kind, Enum):
         return kind(value)

@@ -18,6 +18,7 @@ from loop.types import (
     Entry,
     Failure,
     Imported,
+    Intent,
     Judged,
     Merged,
     NoiseMeasured,
@@ -143,7 +144,7 @@ class Ledger:
     created: CampaignCreated | None = None
     began_at: float | None = None
     last_seq: int = 0
-    last_at: float | None = None
+    last_at: float | None = None  # of the last fact that a daemon at work wrote
     state: State = State.PREPARING
     message: str = ""
     experiments: dict[int, Experiment] = field(default_factory=dict)
@@ -233,10 +234,13 @@ class Ledger:
         return self
 
     def _feed(self, entry: Entry) -> None:
-        working = self.state in (State.PREPARING, State.RUNNING) and not isinstance(entry.body, Resumed)
-        if working and self.last_at is not None:
-            self.busy_s += max(0.0, entry.at - self.last_at)
-        self.last_seq, self.last_at = entry.seq, entry.at
+        self.last_seq = entry.seq
+        # An intent, its answer and an import may come hours after a daemon died: they are no sign of work.
+        if not isinstance(entry.body, Intent | Answered | Imported):
+            working = self.state in (State.PREPARING, State.RUNNING) and not isinstance(entry.body, Resumed)
+            if working and self.last_at is not None:
+                self.busy_s += max(0.0, entry.at - self.last_at)
+            self.last_at = entry.at
         self.began_at = self.began_at if self.began_at is not None else entry.at
         body = entry.body
         match body:
@@ -246,6 +250,7 @@ class Ledger:
                 self.unanswered[entry.seq] = entry
             case NoteAdded():
                 self.notes.append(body)
+                self.unanswered[entry.seq] = entry
             case Answered():
                 intent = self.unanswered.pop(body.intent, None)
                 if intent is not None and isinstance(intent.body, StartRequested) and body.ok:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.home import Home
+from loop.ledger import Ledger
 from loop.types import Metric
 
 LOG = "run.log"  # in the run's folder: what the run printed
@@ -33,6 +35,14 @@ class Progress:
     seconds: float | None = None
     tokens_per_s: float | None = None
     remaining_s: float | None = None
+
+
+def present_progress(home: Home, ledger: Ledger) -> Progress | None:
+    """Return what the run that trains says of itself, None where none trains or it has said nothing yet."""
+    if ledger.running is None:
+        return None
+    experiment, run = ledger.running
+    return read_progress(home.run(ledger.campaign, experiment.number, run.attempt))
 
 
 def read_progress(run_dir: Path) -> Progress | None:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loop import trainer
 from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.lock import is_alive
-from loop.progress import Progress
+from loop.progress import Progress, present_progress
 from loop.status import plain, status_line
 from loop.types import Refused, State
 from loop.view import ROWS, judged, render, verdict_line
@@ -31,19 +30,11 @@ MARGIN = 10  # lines of the picture that are no verdicts
 ENDS = (State.STOPPED, State.FINISHED)
 
 
-def read_progress(home: Home, ledger: Ledger) -> Progress | None:
-    """Return what the run that trains says of itself, None where none trains or it has said nothing yet."""
-    if ledger.running is None:
-        return None
-    experiment, run = ledger.running
-    return trainer.read_progress(home.run(ledger.campaign, experiment.number, run.attempt))
-
-
 @dataclass(frozen=True)
 class Means:
     """How the view learns of the world outside the journal; a test has its own."""
 
-    progress: Callable[[Home, Ledger], Progress | None] = read_progress
+    progress: Callable[[Home, Ledger], Progress | None] = present_progress
     alive: Callable[[Home], bool] = is_alive
     sleep: Callable[[float], None] = time.sleep
 

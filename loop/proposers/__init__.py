@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from loop.ledger import Ledger
@@ -50,13 +52,16 @@ class Proposer(Protocol):
         """Return a mended patch for one that crashed, or None when this proposer does not repair."""
 
 
-def make(program: Program) -> Proposer:
+Lay = Callable[[str, Path], None]  # fills an empty folder with the files of a commit
+
+
+def make(program: Program, lay: Lay | None = None) -> Proposer:
     """Return the proposer that program.md asks for; nothing heavy is imported before it is used."""
-    makers = [_make_one(model, program) for model in program.models]
+    makers = [_make_one(model) for model in program.models]
     if program.command is not None:
         from loop.proposers.command import Command
 
-        makers.append(Command(program.command))
+        makers.append(Command(program.command, lay))
     if len(makers) == 1:
         return makers[0]
     from loop.proposers.mix import Mix
@@ -64,7 +69,7 @@ def make(program: Program) -> Proposer:
     return Mix(tuple(makers))
 
 
-def _make_one(model: str, program: Program) -> Proposer:
+def _make_one(model: str) -> Proposer:
     if model == "knobs":
         from loop.proposers.knobs import Knobs
 

@@ -33,6 +33,7 @@ else:
         pytest.param("COMPILE = True", "True", True, "", id="truth value"),
         pytest.param('PATTERN = "SS#L"  # S or L', '"SS#L"', "SS#L", "S or L", id="a string with a hash"),
         pytest.param("LR: float = 0.1", "0.1", 0.1, "", id="annotated"),
+        pytest.param("LR: 'größe 😀' = 0.1", "0.1", 0.1, "", id="behind letters of several bytes"),
     ],
 )
 def test_a_knob_is_a_plain_literal(line: str, literal: str, value: object, comment: str) -> None:

@@ -121,6 +121,15 @@ def test_neighbouring_lines_of_two_experiments_are_two_hunks() -> None:
     assert len(hunks(old, new, [3, 3])) == 1
 
 
+def test_a_line_of_ones_own_is_no_part_of_an_agents_hunk() -> None:
+    old, new = ["LR = 1\n"], ["# mine\n", "LR = 2\n", "# too\n"]
+    assert [(h.old, h.new) for h in hunks(old, new, [None, 3, None])] == [
+        ((), ("# mine\n",)),
+        (("LR = 1\n",), ("LR = 2\n",)),
+        ((), ("# too\n",)),
+    ]
+
+
 def test_a_hunk_that_is_gone_or_ambiguous_is_refused_with_a_sentence() -> None:
     old = [f"line {n}\n" for n in range(20)]
     new = [*old[:10], "new\n", *old[10:]]

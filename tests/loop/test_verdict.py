@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given
@@ -130,6 +131,28 @@ def test_a_noise_floor_is_the_deviation_of_a_sample() -> None:
     assert noise_floor([0.1, 0.1, 0.1]) == 0.0
     with pytest.raises(TooFewRuns, match="at least 2 scores of the baseline, got 1"):
         noise_floor([1.0])
+
+
+def kept_share(effect: float, patches: int = 1500) -> float:
+    """Return how many of many patches with one true effect, in noise floors, are kept; each side is run at random."""
+    dice = random.Random(7)
+    kept = 0
+    for _ in range(patches):
+        best = {seed: dice.gauss(1.0, SIGMA) for seed in range(2)}
+        scores: dict[int, float] = {}
+        seed: int | None = 0
+        while seed is not None:
+            scores[seed] = dice.gauss(1.0 + effect * SIGMA, SIGMA)
+            opinion = judge(scores, best, noise_floor=SIGMA, lines_added=1)
+            seed = opinion.confirm_seed
+        kept += opinion.verdict is Verdict.KEEP
+    return kept / patches
+
+
+def test_luck_is_rarely_kept_and_a_clear_gain_rarely_lost() -> None:
+    assert kept_share(0.0) < 0.15  # keeping what scores lower would keep half
+    assert kept_share(+1.0) < 0.04
+    assert kept_share(-3.0) > 0.93
 
 
 @given(incumbents, st.lists(st.tuples(finite, finite), min_size=1, max_size=2), sigmas, sizes)

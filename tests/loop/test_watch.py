@@ -12,8 +12,8 @@ from rich.console import Console
 from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
+from loop.progress import Progress, present_progress
 from loop.status import number, plain, signed_number, status_dict, status_line, uncertainty
-from loop.trainer import Progress
 from loop.types import (
     Author,
     Body,
@@ -38,7 +38,7 @@ from loop.types import (
     Verdict,
 )
 from loop.view import render, verdict_line
-from loop.watch import Means, read_progress, watch
+from loop.watch import Means, watch
 
 SEALED, CLAIMED = ScoreSource.SEALED, ScoreSource.SELF_REPORTED
 MIDWAY = Progress(step=120, share=0.62, loss=3.2149, remaining_s=5.0)
@@ -322,6 +322,6 @@ def test_the_progress_of_the_present_run_is_read_as_untrusted_text(tmp_path, sou
     folder = home.run("jun14", 1, 1)
     folder.mkdir(parents=True)
     (folder / file).write_text(text)
-    found = read_progress(home, shown)
+    found = present_progress(home, shown)
     assert (found.share if found else None) == share
-    assert read_progress(home, ledger()) is None
+    assert present_progress(home, ledger()) is None

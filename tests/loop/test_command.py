@@ -1,0 +1,154 @@
+"""A CLI agent: only the canvas's change comes back, and nothing of the agent stays."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from loop.proposers import Brief, Proposal
+from loop.proposers.command import Command
+from loop.types import Author, Failure, FailureKind, ProposalFailed
+from tests.loop.test_llm import DEEPER, TEXT, brief, canaries, history  # noqa: F401 - a fixture that is always on
+
+EDIT = "p = pathlib.Path('train.py'); p.write_text(p.read_text().replace('DEPTH = 2', 'DEPTH = 3'))\n"
+SAY = "print('HYPOTHESIS: one more layer pays'); print('EXPECTED: -0.01')\n"
+
+
+def agent(tmp_path: Path, body: str) -> str:
+    """Return the command line of an agent that runs this Python."""
+    script = tmp_path / "agent.py"
+    script.write_text(f"import os, pathlib, subprocess, sys, time\nprompt = sys.stdin.read()\n{body}")
+    return f"{sys.executable} {script}"
+
+
+async def propose(tmp_path: Path, body: str, asked: Brief | None = None) -> Proposal:
+    return await Command(agent(tmp_path, body)).propose(asked or brief())
+
+
+async def test_the_edit_of_an_agent_becomes_a_proposal_with_its_last_words(tmp_path: Path) -> None:
+    proposal = await propose(tmp_path, EDIT + SAY)
+    assert (proposal.text, proposal.hypothesis, proposal.expected) == (DEEPER, "one more layer pays", "-0.01")
+    assert proposal.author is Author.COMMAND and proposal.cost.dollars is None and proposal.cost.seconds > 0
+    assert "throw-away copy" in proposal.evidence["prompt.md"] and "Lower it." in proposal.evidence["prompt.md"]
+
+
+async def test_other_files_are_discarded_and_said(tmp_path: Path) -> None:
+    def lay(commit: str, folder: Path) -> None:
+        (folder / "prepare.py").write_text("ruler = 1\n")
+        (folder / "train.py").write_text("the commit's, not the incumbent's\n")
+
+    body = (
+        EDIT + "pathlib.Path('prepare.py').write_text('ruler = 2')\npathlib.Path('notes.txt').write_text('x')\n" + SAY
+    )
+    proposal = await Command(agent(tmp_path, body), lay).propose(brief())
+    assert proposal.text == DEEPER
+    assert "- notes.txt\n- prepare.py" in proposal.evidence["reply.md"]
+
+
+async def test_an_agent_without_a_label_or_with_json_is_understood(tmp_path: Path) -> None:
+    proposal = await propose(tmp_path, EDIT + "print('I added a layer. It was easy.')")
+    assert proposal.hypothesis == "I added a layer."
+    answer = json.dumps({"result": "HYPOTHESIS: deeper", "total_cost_usd": 0.25})
+    proposal = await propose(tmp_path, EDIT + f"print('''{answer}''')")
+    assert (proposal.hypothesis, proposal.cost.dollars) == ("deeper", 0.25)
+
+
+async def test_no_change_is_asked_for_once_more(tmp_path: Path) -> None:
+    proposal = await propose(tmp_path, f"if 'changed nothing' in prompt:\n    {EDIT}    {SAY}")
+    assert proposal.text == DEEPER
+    with pytest.raises(ProposalFailed, match="no usable change in 2 runs") as caught:
+        await propose(tmp_path, "print('done')")
+    assert not caught.value.pause and caught.value.cost.seconds > 0
+
+
+async def test_a_text_that_was_measured_is_asked_for_once_more(tmp_path: Path) -> None:
+    from loop.canvas import fingerprint
+
+    asked = brief(ledger=history(fingerprint=fingerprint(DEEPER)))
+    other = EDIT.replace("= 3", "= 4")
+    proposal = await propose(tmp_path, f"if 'equals experiment #1' in prompt:\n    {other}else:\n    {EDIT}", asked)
+    assert "DEPTH = 4" in proposal.text
+
+
+@pytest.mark.parametrize(
+    ("body", "finding", "pause"),
+    [
+        ("sys.exit('boom')", "exit code 1: boom", False),
+        ("sys.exit('Invalid API key · Please run /login')", "Please run /login", True),
+        ("os.remove('train.py')", "no readable train.py", False),
+        ("os.remove('train.py'); os.symlink('/etc/passwd', 'train.py')", "no readable train.py", False),
+        ("pathlib.Path('train.py').write_bytes(b'\\xff')", "no readable train.py", False),
+    ],
+)
+async def test_an_agent_that_fails_says_why(tmp_path: Path, body: str, finding: str, pause: bool) -> None:
+    with pytest.raises(ProposalFailed, match=finding) as caught:
+        await propose(tmp_path, body)
+    assert caught.value.pause is pause
+
+
+async def test_a_command_that_is_not_there_pauses() -> None:
+    with pytest.raises(ProposalFailed, match="cannot be started") as caught:
+        await Command("no-such-agent-9 -p").propose(brief())
+    assert caught.value.pause
+
+
+def alive(marker: Path) -> list[int]:
+    """Return the processes whose numbers a test's agent wrote down and that still run."""
+    pids = [int(line) for line in marker.read_text().split()] if marker.exists() else []
+    return [p for p in pids if psutil.pid_exists(p) and psutil.Process(p).status() != psutil.STATUS_ZOMBIE]
+
+
+ESCAPE = """
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)
+open({marker!r}, 'w').write(f'{{os.getpid()}} {{child.pid}}')
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("ending", ["time limit", "cancelled"])
+async def test_the_whole_tree_ends_even_what_left_the_session(tmp_path: Path, ending: str) -> None:
+    marker = tmp_path / "pids"
+    asked = brief(deadline_s=3.0 if ending == "time limit" else 60.0)
+    task = asyncio.create_task(propose(tmp_path, ESCAPE.format(marker=str(marker)), asked))
+    if ending == "cancelled":
+        async with asyncio.timeout(30):
+            while len(alive(marker)) < 2:
+                await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    else:
+        with pytest.raises(ProposalFailed, match="still running after 3 s"):
+            await task
+        assert marker.exists()
+    deadline = time.monotonic() + 5
+    while alive(marker) and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+    assert alive(marker) == []
+
+
+async def test_an_agent_has_the_users_environment_and_its_secrets_are_not_kept(tmp_path: Path) -> None:
+    key = os.environ["ANTHROPIC_API_KEY"]
+    proposal = await propose(tmp_path, EDIT + "print('HYPOTHESIS: with ' + os.environ['ANTHROPIC_API_KEY'])")
+    assert key not in "".join((proposal.hypothesis, *proposal.evidence.values()))
+    with pytest.raises(ProposalFailed) as caught:
+        await propose(tmp_path, "sys.exit(os.environ['ANTHROPIC_API_KEY'])")
+    assert key not in str(caught.value)
+
+
+async def test_a_crash_is_mended_on_the_broken_text(tmp_path: Path) -> None:
+    broken = Proposal(DEEPER, "deeper", Author.COMMAND, "agent")
+    failure = Failure(FailureKind.OTHER, "NameError: x", 3, "Traceback")
+    body = "assert 'NameError: x' in prompt\n" + EDIT.replace("DEPTH = 2", "DEPTH = 3").replace(
+        "'DEPTH = 3')", "'DEPTH = 5')", 1
+    )
+    mended = await Command(agent(tmp_path, body)).repair(replace(brief()), broken, failure)
+    assert mended is not None and mended.text == TEXT.replace("DEPTH = 2", "DEPTH = 5")

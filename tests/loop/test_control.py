@@ -1,0 +1,153 @@
+"""What outsiders may ask for, and the sentences of what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loop import control
+from loop.home import find_home
+from loop.journal import Journal
+from loop.ledger import Ledger
+from loop.lock import holding, is_alive
+from loop.types import (
+    Answered,
+    Author,
+    Imported,
+    JournalError,
+    Judged,
+    NoteAdded,
+    Proposed,
+    Reason,
+    Refused,
+    StartRequested,
+    State,
+    StateChanged,
+    Verdict,
+)
+from tests.stub import PROGRAM, git, make_campaign
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Path:
+    return make_campaign(tmp_path / "c")
+
+
+def test_a_folder_without_a_program_or_a_repository_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="autoresearch init"):
+        control.start(tmp_path)
+    (tmp_path / "program.md").write_text(PROGRAM)
+    with pytest.raises(Refused, match="git init"):
+        control.start(tmp_path)
+
+
+def test_a_program_with_problems_is_refused_with_all_of_them_before_anything_is_written(campaign: Path) -> None:
+    (campaign / "program.md").write_text("---\nmodle: knobs\nbudget: soon\n---\n")
+    with pytest.raises(Refused) as refusal:
+        control.start(campaign)
+    assert "line 2" in str(refusal.value) and "line 3" in str(refusal.value)
+    assert not find_home(campaign).journal.exists()
+
+
+@pytest.mark.parametrize("ask", [control.pause, control.resume, control.stop], ids=lambda f: f.__name__)
+def test_what_needs_a_running_campaign_says_that_none_runs(campaign: Path, ask: object) -> None:
+    with pytest.raises(Refused, match="no campaign has been started"):
+        ask(campaign)  # type: ignore[operator]
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append("night", StateChanged(State.STOPPED, "stopped"))
+    with pytest.raises(Refused, match="'autoresearch start' goes on"):
+        ask(campaign)  # type: ignore[operator]
+
+
+def test_a_note_and_a_proposal_wait_for_the_next_start(campaign: Path) -> None:
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append("night", StateChanged(State.STOPPED, "stopped"))
+    assert "next 'autoresearch start'" in control.note(campaign, "try fewer heads").message
+    control.propose(campaign, "LR = 1\n", "by hand")
+    ledger = control.load(campaign)
+    assert ledger.notes == [NoteAdded("try fewer heads")]
+    assert len(ledger.unanswered) == 2
+
+
+@pytest.mark.parametrize(
+    ("past", "campaign_name", "new", "expected"),
+    [
+        pytest.param([], None, False, None, id="the first is named after the day"),
+        pytest.param([StateChanged(State.STOPPED)], None, False, "night", id="an unfinished one goes on"),
+        pytest.param([StateChanged(State.FINISHED)], None, False, None, id="after a finished one comes a new one"),
+        pytest.param([StateChanged(State.STOPPED)], None, True, None, id="a new one when asked for"),
+        pytest.param([StateChanged(State.STOPPED)], "other", False, "other", id="the one named"),
+        pytest.param(
+            [
+                Proposed(0, "c", "", "the baseline", Author.HUMAN, "human", 0, 0),
+                Judged(0, Verdict.CRASH, Reason.FAILED),
+                StateChanged(State.STOPPED),
+            ],
+            None,
+            False,
+            None,
+            id="a baseline that does not run is not run again",
+        ),
+    ],
+)
+def test_which_campaign_a_start_means(
+    past: list[StateChanged], campaign_name: str | None, new: bool, expected: str | None
+) -> None:
+    from tests.loop.test_ledger import entries
+
+    newest = Ledger("night").feed(entries(*past)) if past else None
+    name = control._name(["night"] if past else [], newest, campaign_name, new)
+    assert name == expected if expected else name not in ("night", "other")
+
+
+@pytest.mark.parametrize("name", ["Night", "", "a b", "../x", "-x", "x" * 50])
+def test_a_campaigns_name_must_do_as_a_branch_and_a_folder(name: str) -> None:
+    with pytest.raises(Refused, match="lower-case letters"):
+        control._name([], None, name, False)
+
+
+def test_an_answer_is_awaited_only_as_long_as_a_daemon_lives(campaign: Path) -> None:
+    home = find_home(campaign)
+    with Journal(home.journal) as journal, holding(home.lock) as mine:
+        assert mine and is_alive(home)
+        seq = journal.append("night", StartRequested())[0].seq
+        journal.append("night", Answered(seq, True, "it runs"))
+        assert control._await_answer(home, journal, "night", seq).message == "it runs"
+        other = journal.append("night", StartRequested())[0].seq
+        journal.append("night", Answered(other, False, "train.py, line 2: no"))
+        with pytest.raises(Refused, match="line 2"):
+            control._await_answer(home, journal, "night", other)
+
+
+def test_a_lock_dies_with_its_owner(campaign: Path) -> None:
+    home = find_home(campaign)
+    assert not is_alive(home)
+    with holding(home.lock) as mine, holding(home.lock) as theirs:
+        assert (mine, theirs) == (True, False)
+    assert not is_alive(home)
+
+
+def test_earlier_nights_are_taken_in_once_and_judge_nothing(campaign: Path) -> None:
+    past = [
+        Imported("", 0.9979, 44.0, Verdict.KEEP, "baseline"),
+        Imported("", 0.9932, 44.2, Verdict.KEEP, "increase LR to 0.04"),
+    ]
+    assert "2 experiments (2 kept)" in control.take_in(campaign, past).message
+    assert "0 experiments" in control.take_in(campaign, past).message
+    ledger = control.load(campaign)
+    assert (len(ledger.history), ledger.judged, ledger.best) == (2, 0, None)
+
+
+def test_an_unreadable_journal_is_named_and_left_as_it_is(campaign: Path) -> None:
+    journal = find_home(campaign).journal
+    journal.parent.mkdir(parents=True)
+    journal.write_bytes(b"no database" * 100)
+    with pytest.raises(JournalError, match=r"journal\.db"):
+        control.load(campaign)
+    assert journal.read_bytes() == b"no database" * 100
+
+
+def test_the_home_of_a_linked_worktree_is_that_of_its_repository(campaign: Path, tmp_path: Path) -> None:
+    git(campaign, "worktree", "add", "-q", str(tmp_path / "linked"))
+    assert find_home(tmp_path / "linked") == find_home(campaign)

@@ -1,0 +1,182 @@
+"""Review on a real repository: accept, pull, the price of a revert, commits on the user's branch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loop import review
+from loop.checkout import Checkout
+from loop.hunks import Hunk, apply, hunks, invert, split_lines
+from loop.lineage import Kept, Reviewed, authors, grown_from
+from loop.types import Author, ProposeRequested, Refused
+from tests.campaigns import Campaign, git, make_repository
+
+BASE = "import os\nLR = 0.1\nWD = 0.2\n\n\ndef main():\n    print('val_bpb: 1.0')\n\n\nmain()\n"
+THIRD = BASE.replace("LR = 0.1", "LR = 0.3")
+FOURTH = THIRD.replace("    print", "    clip = 1.0\n    print")
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Campaign:
+    made = Campaign(make_repository(tmp_path / "a b", BASE.encode()))
+    made.keep(THIRD, "a larger learning rate", 0.99)
+    made.keep(FOURTH, "clip the gradient", 0.97)
+    return made
+
+
+def read(campaign: Campaign) -> tuple[Kept, Reviewed]:
+    kept = review.read_kept(campaign.repo, campaign.ledger, None)
+    seen = review.read_reviewed(campaign.repo, campaign.ledger)
+    assert kept is not None and seen is not None
+    return kept, seen
+
+
+def cut(campaign: Campaign, text: str) -> list[Hunk]:
+    kept, seen = read(campaign)
+    lines = split_lines(text)
+    return hunks(seen.lines, lines, authors(kept.line, lines))
+
+
+def test_the_kept_line_is_extended_not_read_again(campaign: Campaign) -> None:
+    kept, _ = read(campaign)
+    assert [step.experiment for step in kept.line.steps] == [1, 2]
+    campaign.keep(FOURTH.replace("0.2", "0.5"), "decay", 0.96)
+    more = review.read_kept(campaign.repo, campaign.ledger, kept)
+    assert more == review.read_kept(campaign.repo, campaign.ledger, None)
+    assert review.read_kept(campaign.repo, campaign.ledger, more) is more
+
+
+def test_accept_moves_the_base_by_one_hunk_and_touches_no_file(campaign: Campaign) -> None:
+    first, second = cut(campaign, FOURTH)
+    _, seen = read(campaign)
+    review.accept(campaign.folder, campaign.ledger, seen, [first], [1])
+    assert [h.id for h in cut(campaign, FOURTH)] == [second.id]
+    assert (campaign.top / "train.py").read_text() == BASE
+    assert git(campaign.top, "status", "--porcelain") == ""
+
+
+def test_a_second_editor_that_accepts_from_an_old_base_is_refused(campaign: Campaign) -> None:
+    first, second = cut(campaign, FOURTH)
+    _, seen = read(campaign)
+    review.accept(campaign.folder, campaign.ledger, seen, [first], [1])
+    with pytest.raises(Refused, match="accepted meanwhile"):
+        review.accept(campaign.folder, campaign.ledger, seen, [second], [2])
+
+
+@pytest.mark.parametrize(
+    ("mine", "expected"),
+    [
+        pytest.param(BASE, FOURTH, id="a clean text"),
+        pytest.param(BASE + "# mine\n", FOURTH + "# mine\n", id="edited"),
+        pytest.param("# mine\n" + THIRD, "# mine\n" + FOURTH, id="edited, one keep behind"),
+        pytest.param(FOURTH, FOURTH, id="nothing to pull"),
+    ],
+)
+def test_pull_brings_what_is_missing_and_keeps_what_is_mine(campaign: Campaign, mine: str, expected: str) -> None:
+    kept, _ = read(campaign)
+    assert "".join(review.merged(campaign.folder, campaign.ledger, kept, (), split_lines(mine))) == expected
+
+
+def test_pull_is_refused_where_both_changed_a_line(campaign: Campaign) -> None:
+    campaign.keep(FOURTH.replace("LR = 0.3\nWD = 0.2", "LR = 0.5\nWD = 0.9"), "both", 0.9)
+    kept, _ = read(campaign)
+    mine = split_lines(FOURTH.replace("LR = 0.3", "LR = 9"))
+    with pytest.raises(Refused, match="your own edits and #3 changed the same lines; nothing was changed"):
+        review.merged(campaign.folder, campaign.ledger, kept, (), mine)
+
+
+def test_a_reverted_hunk_does_not_come_back_with_the_next_pull(campaign: Campaign) -> None:
+    kept, _ = read(campaign)
+    (hunk, _) = cut(campaign, FOURTH)
+    mine = apply(split_lines(FOURTH), invert(hunk))
+    campaign.propose("".join(mine), "Without #1", Author.HUMAN, removes=1)
+    removals = review.read_removals(campaign.repo, campaign.ledger)
+    assert review.merged(campaign.folder, campaign.ledger, kept, removals, mine) == mine
+    campaign.judge(3, 0.98)
+    kept, _ = read(campaign)
+    assert grown_from(kept, (), mine) == 3
+
+
+def test_the_price_of_a_hunk_is_asked_of_the_newest_text_that_has_it(campaign: Campaign) -> None:
+    kept, _ = read(campaign)
+    (hunk, _) = cut(campaign, FOURTH)
+    answer = review.propose_without(campaign.folder, campaign.ledger, kept, (), split_lines(FOURTH), [hunk], 1)
+    assert "the next 'autoresearch start' takes it up" in answer.message
+    asked = campaign.journal.read()[-1].body
+    assert isinstance(asked, ProposeRequested)
+    assert (asked.text, asked.base, asked.removes) == (FOURTH.replace("0.3", "0.1"), kept.commits[-1], 1)
+    assert asked.hypothesis == "Without #1: a larger learning rate"
+
+
+def test_each_accepted_experiment_becomes_one_commit_of_the_user(campaign: Campaign) -> None:
+    kept, seen = read(campaign)
+    seen = review.accept(campaign.folder, campaign.ledger, seen, cut(campaign, FOURTH), [1, 2])
+    (campaign.top / "notes.txt").write_text("staged")
+    git(campaign.top, "add", "notes.txt")
+    (campaign.top / "train.py").write_text(FOURTH + "# pending\n")
+    made = review.commit_accepted(campaign.folder, campaign.ledger, kept, seen, split_lines(FOURTH + "# pending\n"))
+    assert [number for number, _ in made] == [1, 2]
+    assert git(campaign.top, "log", "--format=%s|%an", "-2").splitlines() == [
+        "clip the gradient|User",
+        "a larger learning rate|User",
+    ]
+    body = git(campaign.top, "log", "-1", "--format=%b")
+    assert "val_bpb 0.9700 ± 0.0003 (−0.0200), self-reported: keep, better" in body and "Experiment: 2" in body
+    assert git(campaign.top, "show", "HEAD:train.py") == FOURTH
+    assert git(campaign.top, "status", "--porcelain") == "A  notes.txt\n M train.py\n"
+    with pytest.raises(Refused, match="committed already"):
+        review.commit_accepted(campaign.folder, campaign.ledger, kept, seen, None)
+
+
+def _detach(top: Path) -> None:
+    git(top, "checkout", "-q", "--detach")
+
+
+def _merge(top: Path) -> None:
+    (top / ".git" / "MERGE_HEAD").write_text(git(top, "rev-parse", "HEAD"))
+
+
+def _stage(top: Path) -> None:
+    (top / "train.py").write_text("staged = 1\n")
+    git(top, "add", "train.py")
+
+
+def _edit(top: Path) -> None:
+    (top / "train.py").write_text("something else\n")
+
+
+def _commit(top: Path) -> None:
+    (top / "train.py").write_text(BASE.replace("os", "re"))
+    git(top, "commit", "-q", "-a", "-m", "own")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (_detach, "not on a branch"),
+        (_merge, "a merge is under way"),
+        (_stage, "has staged changes"),
+        (_edit, "has unsaved changes"),
+        (_commit, "is not in HEAD and no experiment wrote it"),
+    ],
+)
+def test_an_unsafe_commit_is_refused_and_nothing_moves(
+    campaign: Campaign, spoil: Callable[[Path], None], sentence: str
+) -> None:
+    kept, seen = read(campaign)
+    seen = review.accept(campaign.folder, campaign.ledger, seen, cut(campaign, FOURTH), [1, 2])
+    spoil(campaign.top)
+    text = BASE.replace("os", "re") if spoil is _commit else FOURTH
+    before = git(campaign.top, "rev-parse", "HEAD"), git(campaign.top, "ls-files", "-s")
+    with pytest.raises(Refused, match=sentence):
+        review.commit_accepted(campaign.folder, campaign.ledger, kept, seen, split_lines(text))
+    assert before == (git(campaign.top, "rev-parse", "HEAD"), git(campaign.top, "ls-files", "-s"))
+
+
+def test_texts_come_in_order_and_a_missing_one_is_named(campaign: Campaign) -> None:
+    repo = Checkout(campaign.folder)
+    commits = [e.commit for e in campaign.ledger.experiments.values()]
+    assert list(repo.texts(commits * 40, "train.py")) == [BASE, THIRD, FOURTH] * 40
