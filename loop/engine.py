@@ -296,15 +296,20 @@ class Engine:
         if judged.experiment == 0:
             self._conclude_baseline(judged)
             return
-        before = self.ledger.incumbent_experiment
         self.record(judged)
         if judged.verdict is Verdict.KEEP:
-            assert before is not None
-            kept = self.ledger.experiments[judged.experiment].commit
-            self.repo.move_ref(self.repo.branch(self.campaign), kept, before.commit)
+            self._move_branch(self.ledger.experiments[judged.experiment].commit)
         crashes = crashes_in_a_row(self.ledger)
         if crashes >= MAX_CRASHES_IN_ROW:
             self.paused = f"{crashes} experiments in a row crashed, the last: {judged.explanation}; mend it and resume"
+
+    def _move_branch(self, commit: str) -> None:
+        """Let the branch follow the incumbent, unless the user stands on it: then the next start moves it."""
+        branch = self.repo.branch(self.campaign)
+        if self.repo.is_checked_out(branch):
+            log.warning("%s is checked out and stays where it is", branch)
+        else:
+            self.repo.move_ref(branch, commit, self.repo.ref(branch))
 
     def _conclude_baseline(self, judged: Judged) -> None:
         if judged.verdict is not Verdict.KEEP:
@@ -330,9 +335,8 @@ class Engine:
         if facts:
             self.record(*facts)
         incumbent = self.ledger.incumbent_experiment
-        branch = self.repo.branch(self.campaign)
-        if incumbent is not None and self.repo.ref(branch) != incumbent.commit:
-            self.repo.move_ref(branch, incumbent.commit, self.repo.ref(branch))
+        if incumbent is not None:
+            self._move_branch(incumbent.commit)
         if self.ledger.incumbent is None:
             await self._pause_here()
             await self._measure(0)

@@ -61,6 +61,11 @@ async def open_campaign(engine: Engine) -> Runner:
     ledger, program = engine.ledger, engine.writing.program
     created = ledger.created
     canvas = created.canvas if created else program.canvas
+    if engine.repo.is_checked_out(engine.repo.branch(engine.campaign)):
+        raise Refused(
+            f"the branch autoresearch/{engine.campaign} is checked out, and the campaign moves it; "
+            "switch to a branch of your own first: git switch -c mine"
+        )
     text = "" if created else check_canvas(engine.folder, canvas)
     commit = created.baseline if created else engine.repo.snapshot(f"Baseline of {engine.campaign}", time.time())
     sealed = created.source is ScoreSource.SEALED if created else is_ruler(engine.folder / "prepare.py")

@@ -137,6 +137,14 @@ class Repo:
         code, out, _ = self._try("rev-parse", "--verify", "--quiet", name)
         return None if code else out.decode().strip()
 
+    def is_checked_out(self, name: str) -> bool:
+        """Return whether the user stands on this branch, in this working tree or in a linked one.
+
+        Moving it there would change what their HEAD means.
+        """
+        listing = self._git("worktree", "list", "--porcelain").decode("utf-8", "replace").splitlines()
+        return f"branch {name}" in listing
+
     def move_ref(self, name: str, new: str, old: str | None) -> None:
         """Move a ref from `old` (None: it does not exist) to `new`; do nothing where it is there already.
 

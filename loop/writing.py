@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from loop.ledger import Experiment
+from loop.plan import limit_reached
 from loop.program import Program, override, parse, program_hash
 from loop.proposers import Proposer
-from loop.types import Doomed, ProgramError, ProposalFailed, Spent
+from loop.types import Author, Doomed, ProgramError, ProposalFailed, Spent
 
 if TYPE_CHECKING:
     from loop.engine import Engine
@@ -36,6 +38,7 @@ class Writing:
         self._choose = choose
         self._proposer: Proposer | None = None
         self._chosen: object = None  # what program.md named when the proposer was chosen
+        self._trouble = ""  # why the last proposal came to nothing
 
     def read_program(self) -> None:
         """Read program.md anew, so that an edit steers the very next proposal; a broken one changes nothing."""
@@ -65,7 +68,7 @@ class Writing:
                 continue
             failures = 0 if await self._propose() else failures + 1
             if failures >= MAX_FAILURES:
-                self._give_up(f"{failures} proposals in a row came to nothing; see 'autoresearch status', then resume")
+                self._give_up(f"{failures} proposals in a row came to nothing; mend this and resume: {self._trouble}")
                 failures = 0
             elif failures and not self.exhausted:
                 await asyncio.sleep(min(LONGEST_WAIT_S, 2.0**failures))
@@ -80,11 +83,13 @@ class Writing:
             proposal = await proposer.propose(brief)
         except ProposalFailed as failed:
             self.engine.record(Spent(failed.cost, proposer.name, str(failed)))
+            self._trouble = str(failed)
             if failed.pause:
                 self._give_up(str(failed))
             return False
         number = backlog.admit(proposal, brief.commit)
         if number is None:
+            self._trouble = "a text that was already measured"
             return False
         try:
             while (failure := await backlog.look(number, self.engine.runner)) is not None:
@@ -98,7 +103,10 @@ class Writing:
     async def repair(self, experiment: Experiment) -> bool:
         """Hand a crashed patch back to its author, at most twice; return whether a mended text came."""
         failure, backlog = experiment.failure, self.engine.backlog
-        if failure is None or experiment.number == 0 or experiment.repairs >= MAX_REPAIRS:
+        # The baseline and what a human proposes are the human's to mend.
+        if failure is None or experiment.author is Author.HUMAN or experiment.repairs >= MAX_REPAIRS:
+            return False
+        if limit_reached(self.engine.ledger, self.program.stop, time.time()):
             return False
         try:
             mended = await self.proposer.repair(backlog.brief(), backlog.broken(experiment), failure)
@@ -107,8 +115,7 @@ class Writing:
             return False
         if mended is None:
             return False
-        backlog.mend(experiment, mended)
-        return True
+        return backlog.mend(experiment, mended)
 
     def _give_up(self, sentence: str) -> None:
         """No proposal will come: a person may mend that, unless the built-in search has nothing left to try."""

@@ -86,9 +86,9 @@ def _moves(brief: Brief, found: dict[str, Knob]) -> list[Move]:
     dice = random.Random(brief.random_seed)
     roles = {name: role for name, knob in found.items() if (role := role_of(knob)) is not None}
     past = _learn(brief.ledger)
-    # A patch whose line, or the next one, changes while it waits would not merge; and its answer is worth waiting for.
-    waiting = [name for e in brief.ledger.waiting if e.number > 0 for name in e.knobs if name in found]
-    busy = {name for name in found for other in waiting if abs(found[name].line - found[other].line) <= 1}
+    # What waits is worth waiting for; and of two patches whose lines touch, one would not merge with the other.
+    waiting = {name for e in brief.ledger.waiting if e.number > 0 for name in e.knobs if name in found}
+    beside = {name for name in found for other in waiting if abs(found[name].line - found[other].line) <= 1}
     singles = {
         (name, direction): move
         for name, role in roles.items()
@@ -97,10 +97,13 @@ def _moves(brief: Brief, found: dict[str, Knob]) -> list[Move]:
     }
     moves = [*singles.values(), *_pairs(found, roles, past), *_near_misses(brief.ledger, found)]
     moves = [
-        replace(move, weight=move.weight * dice.uniform(0.9, 1.1) * (0.02 if busy & set(move.changes) else 1.0))
-        for move in moves
+        replace(move, weight=move.weight * dice.uniform(0.9, 1.1) * _patience(move, waiting, beside)) for move in moves
     ]
     return [*moves, *_leaps(list(singles.values()), dice)]
+
+
+def _patience(move: Move, waiting: set[str], beside: set[str]) -> float:
+    return 0.0005 if waiting & set(move.changes) else 0.02 if beside & set(move.changes) else 1.0
 
 
 def _learn(ledger: Ledger) -> dict[tuple[str, int], Past]:
@@ -140,9 +143,8 @@ def _single(knob: Knob, role: Role, direction: int, past: dict[tuple[str, int], 
     if here.paid is not None and not here.failures:
         sentence += f", and the last such step paid (#{here.paid})"
     elif here.failures:
-        sentence += (
-            ", in a smaller step than the one that failed" if role.kind != "size" else ", now that more has changed"
-        )
+        again = value == step(knob, role, direction)
+        sentence += ", now that more has changed" if again else ", in a smaller step than the one that failed"
     return Move(weight, {knob.name: value}, sentence + ".")
 
 

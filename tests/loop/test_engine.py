@@ -231,3 +231,39 @@ def test_a_score_is_recorded_once_for_each_finished_run(campaign: Path) -> None:
     bodies = [e.body for e in entries(campaign)]
     finished = [(b.experiment, b.attempt) for b in bodies if isinstance(b, RunEnded) and b.outcome is Outcome.FINISHED]
     assert finished == [(b.experiment, b.attempt) for b in bodies if isinstance(b, Scored)]
+
+
+def test_a_branch_that_the_user_stands_on_is_never_moved(campaign: Path) -> None:
+    ledger = run_to_end(campaign, experiments="2")
+    git(campaign, "checkout", "-q", f"autoresearch/{ledger.campaign}")
+    head = git(campaign, "rev-parse", "HEAD")
+    with pytest.raises(Refused, match="switch to a branch of your own"):
+        control.start(campaign, {"experiments": "9"}, ledger.campaign)
+    assert git(campaign, "rev-parse", "HEAD") == head
+    git(campaign, "checkout", "-q", "main")
+    control.start(campaign, {"experiments": "60"}, ledger.campaign)
+    git(campaign, "checkout", "-q", f"autoresearch/{ledger.campaign}")
+    head = git(campaign, "rev-parse", "HEAD")
+    until(campaign, lambda later: later.keeps > ledger.keeps + 1 or ended(later))
+    assert git(campaign, "rev-parse", "HEAD") == head
+    if not ended(control.load(campaign)):
+        control.stop(campaign, now=True)
+    gone(campaign)
+
+
+def test_a_broken_baseline_is_mended_on_disk_and_the_next_start_begins_anew(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path / "c", canvas="print('no number here')\n")
+    control.start(campaign)
+    first = until(campaign, ended)
+    gone(campaign)
+    (campaign / "train.py").write_text(CANVAS)
+    second = run_to_end(campaign, experiments="1")
+    assert second.campaign != first.campaign and second.state is State.FINISHED
+
+
+def test_a_note_is_answered_at_once_and_kept(campaign: Path) -> None:
+    control.start(campaign, {"experiments": "60"})
+    assert "next prompt" in control.note(campaign, "try a smaller batch").message
+    assert [n.text for n in control.load(campaign).notes] == ["try a smaller batch"]
+    control.stop(campaign, now=True)
+    gone(campaign)

@@ -201,6 +201,22 @@ def test_neighbours_of_a_line_that_waits_come_later_because_they_would_not_merge
     assert changes(propose(brief(CANVAS, waits))) == {"MATRIX_LR": "0.08"}
 
 
+def test_a_knob_that_waits_is_not_moved_again_while_any_other_is_left() -> None:
+    text = "BATCH = 8192\nLR = 0.04\nDEPTH = 4\n"
+    asked = brief(text, experiment(1, None, BATCH=("8192", "4096"), LR=("0.04", "0.08")))
+    first = [changes(p, text) for p in exhaust(asked, 2)[0]]
+    assert all(set(change) == {"DEPTH"} for change in first)
+
+
+def test_the_same_value_is_tried_again_only_because_more_has_changed() -> None:
+    tied = experiment(1, WORSE, 0.1, DEPTH=("2", "3"))
+    proposals, _ = exhaust(brief("DEPTH = 2\n", tied))
+    assert [p.hypothesis for p in proposals] == [
+        "Halve DEPTH to 1: a shallower model sees more tokens.",
+        "Raise DEPTH from 2 to 3: a deeper model learns more from a token, now that more has changed.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
