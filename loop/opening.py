@@ -133,6 +133,7 @@ def _create(engine: Engine, commit: str, text: str, conditions: Conditions, sand
         sandbox=sandbox,
         baseline=commit,
         uniform=ruler.uniform if ruler else None,
+        profile=ruler.profile if ruler else "",
     )
     repo, campaign = engine.repo, engine.campaign
     for ref in (repo.branch(campaign), repo.accepted_ref(campaign), repo.attempt_ref(campaign, 0)):

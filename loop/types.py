@@ -274,6 +274,7 @@ class CampaignCreated:
     sandbox: str  # "bubblewrap" or "process group"
     baseline: str  # commit of the snapshot of what was on disk
     uniform: float | None = None  # the score of a model that has learnt nothing
+    profile: str = ""  # of prepare.py: which of the canvas's blocks of knobs is in force
 
 
 @dataclass(frozen=True)

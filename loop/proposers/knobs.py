@@ -7,7 +7,6 @@ knows by their names; the rest it takes from what was measured. It reads numbers
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -51,7 +50,8 @@ class Knobs:
 
     async def propose(self, brief: Brief) -> Proposal:
         """Return the most promising change whose text nobody has tried; raises ProposalFailed when there is none."""
-        profile = profile_of(brief)
+        created = brief.ledger.created
+        profile = (created.profile or None) if created else None  # None: a script that knows no profiles
         found = knobs(brief.text, profile)
         moves = _moves(brief, found)
         for move in sorted(moves, key=lambda move: -move.weight):
@@ -69,16 +69,6 @@ class Knobs:
     async def repair(self, brief: Brief, broken: Proposal, failure: Failure) -> Proposal | None:
         """Return None: a value that crashes is remembered, not mended."""
         return None
-
-
-def profile_of(brief: Brief) -> str | None:
-    """Return the profile whose branch of the canvas runs, None where a script knows no profiles."""
-    created = brief.ledger.created
-    device = brief.program.devices if brief.program.devices != "auto" else created.device if created else ""
-    if not device:
-        return None
-    gpu = re.search(r"^cuda|NVIDIA|GeForce|Tesla|Quadro|Instinct|Radeon", device)
-    return "gpu" if gpu and not re.search(r"CPU|Ryzen|Processor", device) else "cpu"
 
 
 def _moves(brief: Brief, found: dict[str, Knob]) -> list[Move]:

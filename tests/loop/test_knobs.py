@@ -17,7 +17,7 @@ from loop.canvas import Knob, Value, changed_knobs, fingerprint, knobs
 from loop.ledger import Experiment, Ledger
 from loop.program import Program
 from loop.proposers import Brief, Proposal
-from loop.proposers.knobs import Knobs, profile_of
+from loop.proposers.knobs import Knobs
 from loop.proposers.roles import DOWN, UP, role_of, step, write
 from loop.types import (
     Author,
@@ -291,22 +291,14 @@ def test_what_is_not_research_is_left_alone(name: str) -> None:
     assert role_of(knobs(f"{name} = 8")[name]) is None
 
 
-@pytest.mark.parametrize(
-    ("devices", "device", "expected"),
-    [
-        ("auto", "NVIDIA H200", "gpu"),
-        ("auto", "AMD Instinct MI300X", "gpu"),
-        ("auto", "Intel(R) Xeon(R) CPU", "cpu"),
-        ("auto", "AMD Ryzen 7 with Radeon Graphics", "cpu"),
-        ("auto", "", None),
-        ("cuda:1", "", "gpu"),
-        ("cpu", "NVIDIA H200", "cpu"),
-    ],
-)
-def test_only_knobs_that_run_here_are_turned(devices: str, device: str, expected: str | None) -> None:
-    created = CampaignCreated("", "train.py", "run", "5m", Metric(), ScoreSource.SEALED, "k", device, "", "c0")
-    asked = replace(brief(), program=Program(devices=devices), ledger=Ledger("night", created=created))
-    assert profile_of(asked) == expected
+@pytest.mark.parametrize(("profile", "turned"), [("gpu", "WIDTH_LR"), ("cpu", "DEPTH_LR")])
+async def test_only_knobs_of_the_profile_that_runs_are_turned(profile: str, turned: str) -> None:
+    text = 'if prepare.PROFILE.name == "gpu":\n    WIDTH_LR = 0.5\nelse:\n    DEPTH_LR = 0.5\n'
+    created = CampaignCreated(
+        "", "train.py", "run", "5m", Metric(), ScoreSource.SEALED, "k", "a machine", "", "c0", profile=profile
+    )
+    proposal = await Knobs().propose(replace(brief(), text=text, ledger=Ledger("night", created=created)))
+    assert list(changed_knobs(text, proposal.text)) == [turned]
 
 
 def test_a_crash_is_remembered_and_not_mended() -> None:
