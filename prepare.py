@@ -813,7 +813,15 @@ def batches(rows: int, *, shuffle: bool = True) -> Iterator[tuple[Tensor, Tensor
             epoch += 1
 
     for picked in _regrouped(order(), rows):
+        _refuse_untimed()
         yield _to_device(packed[picked])
+
+
+def _refuse_untimed() -> None:
+    """Raise in a run of the loop while no budget is being spent: training before or after the clock is not free."""
+    clock = Budget.latest
+    if os.environ.get("AUTORESEARCH_RUN") and (clock is None or not clock.running):
+        raise RuntimeError("batches(): the clock does not run; draw them between budget.remains() and budget.spend()")
 
 
 def batches_on_the_fly(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -974,12 +982,13 @@ def keep_freed_memory() -> None:
 
 
 class Budget:
-    """What one run may spend. Nothing is free: the first step, compiling included, counts like every other.
+    """What one run may spend. The first step counts like every other.
 
-    Making one seeds torch and fixes its threads; the clock starts at the first remains().
+    Making one seeds torch and fixes its threads; the clock starts at the first remains(), and batches() hands out no
+    row before. So a canvas may compile beforehand, on tokens that it makes up, but not train.
     """
 
-    _latest: Budget | None = None  # what submit() reports
+    latest: Budget | None = None  # what submit() reports
 
     def __init__(self) -> None:
         import torch
@@ -999,7 +1008,12 @@ class Budget:
         self._step_flop = 0.0  # of the step counted last
         self._counting = random.Random(seed())
         self._progress_due = 0.0
-        Budget._latest = self
+        Budget.latest = self
+
+    @property
+    def running(self) -> bool:
+        """Whether the clock has started and there is budget left."""
+        return self._started is not None and self._ended is None
 
     @property
     def seconds(self) -> float:
@@ -1091,7 +1105,7 @@ def submit(
     import torch
 
     _refuse_in_scorer("submit()")
-    budget = Budget._latest or Budget()
+    budget = Budget.latest or Budget()
     weights = {name.replace("_orig_mod.", ""): value.detach().cpu() for name, value in model.state_dict().items()}
     summary = {
         "training_seconds": budget.seconds,

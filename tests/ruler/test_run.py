@@ -109,3 +109,20 @@ def test_the_names_torch_compile_gives_are_undone(tiny, tmp_path, monkeypatch):
     model = torch.nn.Sequential(torch.compile(torch.nn.Linear(2, 2)))
     prepare.submit(torch.compile(model))
     assert set(torch.load(tmp_path / "checkpoint.pt", weights_only=True)) == {"0.weight", "0.bias"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("while budget.remains():", "next(batches)\n        while budget.remains():", id="before"),
+        pytest.param("prepare.submit(model", "next(batches)\n        prepare.submit(model", id="after"),
+    ],
+)
+def test_in_a_campaign_no_row_is_handed_out_while_the_clock_does_not_run(train, tmp_path, old, new):
+    (tmp_path / "train.py").write_text(textwrap.dedent(TRAIN.replace(old, new)))
+    run = tmp_path / "run"
+    run.mkdir()
+    process = train(AUTORESEARCH_RUN=str(run))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != 0 and "the clock does not run" in err
+    assert not (run / "checkpoint.pt").exists()
