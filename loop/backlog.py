@@ -26,6 +26,7 @@ from loop.types import (
     ProposeRequested,
     Reason,
     Repaired,
+    RepoError,
     Spent,
     Verdict,
 )
@@ -35,11 +36,15 @@ if TYPE_CHECKING:
     from loop.runner import Runner
 
 
+TEXTS = 32  # canvases kept at hand
+
+
 class Backlog:
     """The waiting experiments of one engine."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._texts: dict[str, str] = {}  # commit → canvas; a commit never changes
         self._in_hand: set[int] = set()  # being looked at before they may run
 
     @property
@@ -57,7 +62,11 @@ class Backlog:
         limit = program.stop.experiments
         if limit_reached(ledger, program.stop, time.time()):
             return False  # a hard stop: what is reached buys nothing more, also while the last experiment still runs
-        return waiting < program.queue and (limit is None or ledger.judged + pending < limit)
+        being_written = self.engine.writing.in_flight
+        # `queue: 0` is a serial loop: the next patch is written when nothing trains.
+        room = program.queue if ledger.running is not None else max(1, program.queue)
+        allowed = limit is None or ledger.judged + pending + being_written < limit
+        return waiting + being_written < room and allowed
 
     def brief(self) -> Brief:
         """Return what a proposer may know now."""
@@ -227,7 +236,14 @@ class Backlog:
         return True
 
     def _text(self, commit: str) -> str:
-        return self.engine.repo.text_at(commit, self.path)
+        if commit not in self._texts:
+            self._remember(commit, self.engine.repo.text_at(commit, self.path))
+        return self._texts[commit]
+
+    def _remember(self, commit: str, text: str) -> None:
+        self._texts[commit] = text
+        if len(self._texts) > TEXTS:
+            del self._texts[next(iter(self._texts))]
 
     def _commit(self, number: int, parent: str, proposal: Proposal) -> str:
         """Commit a text on top of `parent` and keep it by the experiment's private ref."""
@@ -238,7 +254,11 @@ class Backlog:
         )
         commit = engine.repo.commit_text(parent, self.path, proposal.text, message, time.time())
         ref = engine.repo.attempt_ref(engine.campaign, number)
-        engine.repo.move_ref(ref, commit, engine.repo.ref(ref))
+        try:
+            engine.repo.move_ref(ref, commit, None)
+        except RepoError:  # a merge, a repair, or what a crash left
+            engine.repo.move_ref(ref, commit, engine.repo.ref(ref))
+        self._remember(commit, proposal.text)
         return commit
 
     def _save(self, number: int, evidence: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -76,11 +77,14 @@ async def _run(folder: Path, campaign: str) -> None:
 
     repo = Repo(folder)
 
+    one_at_a_time = threading.Lock()
+
     def lay(commit: str, place: Path) -> None:
         """Copy a commit's files out of a slot of ours, for an agent that works in a folder of its own."""
         slot = repo.home.slots / "agent"
-        repo.lay(commit, slot)
-        shutil.copytree(slot / repo.prefix, place, symlinks=True, dirs_exist_ok=True)
+        with one_at_a_time:
+            repo.lay(commit, slot)
+            shutil.copytree(slot / repo.prefix, place, symlinks=True, dirs_exist_ok=True)
 
     engine = Engine(folder, campaign, lambda program: make(program, lay))
     for number in (signal.SIGTERM, signal.SIGINT):

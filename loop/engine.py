@@ -208,6 +208,7 @@ class Engine:
         while self.paused and not self._stopping:
             if self.ledger.state is not State.PAUSED:
                 self.record(StateChanged(State.PAUSED, self.paused))
+            await self.staging.drop()  # it holds hundreds of megabytes
             await self.news()
 
     def pause(self, sentence: str) -> None:
@@ -237,14 +238,18 @@ class Engine:
         """Run an experiment until it has a verdict. What to do next depends on the ledger alone."""
         while True:
             experiment = self.ledger.experiments[number]
+            if experiment.verdict is not None:
+                self._heed_verdict(experiment)
+                return
             step = self.decide(experiment)
             if isinstance(step, Planned):
                 await self._run(experiment, step)
             elif step.verdict is Verdict.CRASH and await self.writing.repair(experiment):
                 continue
+            elif number == 0:
+                self._conclude_baseline(step)
             else:
-                self._conclude(step)
-                return
+                self.record(step)
 
     def decide(self, experiment: Experiment) -> Planned | Judged:
         """Return the next run of an experiment, or its verdict."""
@@ -280,28 +285,32 @@ class Engine:
             else:
                 source = ScoreSource.SEALED if self._sealed else ScoreSource.SELF_REPORTED
                 scored = Scored(experiment.number, attempt, answer, source, time.monotonic() - began)
-                self.record(end, scored)
+                self.record(end, scored, *self._foresee(planned, end, scored))
         except asyncio.CancelledError:
             self.record(RunEnded(experiment.number, attempt, Outcome.INTERRUPTED))
             raise
         finally:
             await staged.close()
 
+    def _foresee(self, planned: Planned, end: RunEnded, scored: Scored) -> list[Body]:
+        """Return the verdict that follows from a run's end, to be written with it: one durable write instead of two."""
+        if planned.purpose not in (Purpose.MEASURE, Purpose.CONFIRM):
+            return []
+        then = self.ledger.after(end, scored)
+        step = decide(then, then.experiments[end.experiment], self.writing.program.repeats)
+        return [step] if isinstance(step, Judged) and step.verdict is not Verdict.CRASH else []
+
     @property
     def _sealed(self) -> bool:
         return self._runner is not None and self._runner.conditions.ruler is not None
 
-    def _conclude(self, judged: Judged) -> None:
-        """Record a verdict; a keep moves the branch. The ref moves after the entry, and is healed from it."""
-        if judged.experiment == 0:
-            self._conclude_baseline(judged)
-            return
-        self.record(judged)
-        if judged.verdict is Verdict.KEEP:
-            self._move_branch(self.ledger.experiments[judged.experiment].commit)
+    def _heed_verdict(self, experiment: Experiment) -> None:
+        """Act on a recorded verdict: a keep moves the branch, which is healed from the entry after a crash."""
+        if experiment.verdict is Verdict.KEEP:
+            self._move_branch(experiment.commit)
         crashes = crashes_in_a_row(self.ledger)
         if crashes >= MAX_CRASHES_IN_ROW:
-            self.paused = f"{crashes} experiments in a row crashed, the last: {judged.explanation}; mend it and resume"
+            self.pause(f"{crashes} experiments in a row crashed, the last: {experiment.explanation}; mend and resume")
 
     def _move_branch(self, commit: str) -> None:
         """Let the branch follow the incumbent, unless the user stands on it: then the next start moves it."""

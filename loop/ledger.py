@@ -12,6 +12,7 @@ from loop.types import (
     Answered,
     Audited,
     Author,
+    Body,
     CampaignCreated,
     Cost,
     Doomed,
@@ -232,6 +233,13 @@ class Ledger:
             if entry.campaign == self.campaign:
                 self._feed(entry)
         return self
+
+    def after(self, *facts: Body) -> Ledger:
+        """Return what this will be once these facts about runs are recorded; this one stays as it is."""
+        then = replace(self, experiments=dict(self.experiments))
+        for fact in facts:
+            then._feed(Entry(then.last_seq + 1, self.campaign, self.last_at or 0.0, fact))
+        return then
 
     def _feed(self, entry: Entry) -> None:
         self.last_seq = entry.seq

@@ -26,11 +26,19 @@ class Staging:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._waiting: asyncio.Task[Staged] | None = None
+        self._running: int | None = None  # the experiment that trains
 
     def ahead(self, running: int) -> None:
         """Start the process of the likely next run while #`running` trains: four patches in five are discarded."""
-        following = self.engine.backlog.first(after=running)
-        if self._waiting is not None or following is None:
+        self._running = running
+        self.again()
+
+    def again(self) -> None:
+        """Start it now, where there was nothing to start when the present run began."""
+        if self._running is None or self._waiting is not None:
+            return
+        following = self.engine.backlog.first(after=self._running)
+        if following is None:
             return
         planned = self.engine.decide(following)
         if isinstance(planned, Planned):
@@ -38,6 +46,7 @@ class Staging:
 
     async def take(self, experiment: Experiment, planned: Planned, split: str = "val") -> Staged:
         """Return the run that waits if it is the one that is wanted, else throw it away and stage the right one."""
+        self._running = None
         staged = await self._pop()
         if staged is not None:
             wanted = (experiment.number, experiment.commit, planned.seed, len(experiment.runs) + 1, split)

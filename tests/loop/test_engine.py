@@ -9,8 +9,10 @@ import pytest
 from loop import control
 from loop.types import (
     Author,
+    Judged,
     Merged,
     Outcome,
+    Proposed,
     Purpose,
     Reason,
     Refused,
@@ -267,3 +269,14 @@ def test_a_note_is_answered_at_once_and_kept(campaign: Path) -> None:
     assert [n.text for n in control.load(campaign).notes] == ["try a smaller batch"]
     control.stop(campaign, now=True)
     gone(campaign)
+
+
+def test_a_queue_of_zero_is_a_serial_loop(tmp_path: Path) -> None:
+    program = PROGRAM.replace("queue: 2", "queue: 0")
+    ledger = run_to_end(make_campaign(tmp_path / "c", program), experiments="4")
+    assert ledger.judged == 4
+    proposed = {
+        b.experiment: n for n, b in enumerate(e.body for e in entries(tmp_path / "c")) if isinstance(b, Proposed)
+    }
+    judged = {b.experiment: n for n, b in enumerate(e.body for e in entries(tmp_path / "c")) if isinstance(b, Judged)}
+    assert all(proposed[n + 1] > judged[n] for n in range(1, 4))
