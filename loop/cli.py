@@ -207,13 +207,14 @@ def _report(options: argparse.Namespace) -> None:
     from loop.repo import Repo
 
     ledger = control.load(options.folder)
-    Repo(options.folder).exclude(EXPORTS)
-    report.write_tsv(ledger, options.folder / EXPORTS[0])
-    report.plot(ledger, options.folder / EXPORTS[1])
-    report.write_html(
-        ledger, options.folder / EXPORTS[2], lambda e: control.diff(options.folder, ledger, e.parent, e.commit)
-    )
-    print(f"wrote {', '.join(EXPORTS)}")
+    commits = {e.commit for past in control.campaigns(options.folder) for e in past.experiments.values()}
+    table, picture, page = paths = report.exports(options.folder, ledger.campaign, commits)
+    names = [path.name for path in paths]
+    Repo(options.folder).exclude(names)
+    report.write_tsv(ledger, table)
+    report.plot(ledger, picture)
+    report.write_html(ledger, page, lambda e: control.diff(options.folder, ledger, e.parent, e.commit))
+    print(f"wrote {', '.join(names)}")
     print(report.summary(ledger))
 
 

@@ -79,6 +79,15 @@ def load(folder: Path, campaign: str | None = None) -> Ledger:
         return Ledger(name).feed(journal.read(campaign=name))
 
 
+def campaigns(folder: Path) -> list[Ledger]:
+    """Return the ledger of every campaign of the repository, the newest first."""
+    with Journal(find_home(folder).journal) as journal:
+        ledgers = {name: Ledger(name) for name in journal.campaigns()}
+        for entry in journal.read():
+            ledgers[entry.campaign].feed([entry])
+    return list(ledgers.values())
+
+
 def canvas_path(ledger: Ledger) -> str:
     """Return the canvas relative to the top of the working tree; raises Refused before the campaign is created."""
     if ledger.created is None:
@@ -91,6 +100,13 @@ def diff(folder: Path, ledger: Ledger, old: str, new: str) -> str:
     from loop.repo import Repo
 
     return Repo(folder).diff(old, new, canvas_path(ledger))
+
+
+def text(folder: Path, ledger: Ledger, commit: str) -> str:
+    """Return the canvas as it was at a commit."""
+    from loop.repo import Repo
+
+    return Repo(folder).text_at(commit, canvas_path(ledger))
 
 
 def progress(folder: Path, ledger: Ledger) -> Progress | None:
@@ -116,7 +132,7 @@ def start(
         newest = ledgers.get(names[0]) if names else None
         if alive and newest is not None:
             return _go_on(home, journal, newest, campaign, new, overrides)
-        name = _name(names, newest, campaign, new)
+        name = _name(names, newest, campaign, new, folder)
         intent = journal.append(name, StartRequested(overrides))[0]
         _spawn(folder, name)
         return _await_answer(home, journal, name, intent.seq)
@@ -133,7 +149,7 @@ def _go_on(
     return _ask(home, journal, ledger.campaign, ResumeRequested())
 
 
-def _name(names: list[str], newest: Ledger | None, campaign: str | None, new: bool) -> str:
+def _name(names: list[str], newest: Ledger | None, campaign: str | None, new: bool, folder: Path | None = None) -> str:
     """Return the campaign to run: the one named, the unfinished newest, or a new one named after the day."""
     if campaign is not None:
         if not NAME.fullmatch(campaign):
@@ -144,7 +160,16 @@ def _name(names: list[str], newest: Ledger | None, campaign: str | None, new: bo
     if newest is not None and not new and newest.state is not State.FINISHED and not _is_broken(newest):
         return newest.campaign
     today = date.today().strftime("%b%d").lower()
-    return next(n for n in (today, *(f"{today}-{k}" for k in range(2, 10_000))) if n not in names)
+    fresh = (n for n in (today, *(f"{today}-{k}" for k in range(2, 10_000))) if n not in names)
+    return next(n for n in fresh if folder is None or not _has_branch(folder, n))
+
+
+def _has_branch(folder: Path, campaign: str) -> bool:
+    """Return whether a branch of the user's has this name: the original tool kept its nights on such branches."""
+    from loop.repo import Repo
+
+    repo = Repo(folder)
+    return repo.ref(repo.branch(campaign)) is not None
 
 
 def _is_broken(ledger: Ledger) -> bool:
@@ -226,7 +251,7 @@ def take_in(folder: Path, past: Sequence[Imported]) -> Answer:
     with Journal(home.journal) as journal:
         names = journal.campaigns()
         newest = Ledger(names[0]).feed(journal.read(campaign=names[0])) if names else None
-        name = _name(names, newest, None, False)
+        name = _name(names, newest, None, False, folder)
         known = {(e.commit, e.hypothesis) for e in (newest.history if newest and newest.campaign == name else ())}
         fresh = [e for e in past if (e.commit, e.hypothesis) not in known]
         if fresh:

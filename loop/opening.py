@@ -136,7 +136,14 @@ def _create(engine: Engine, commit: str, text: str, conditions: Conditions, sand
         profile=ruler.profile if ruler else "",
     )
     repo, campaign = engine.repo, engine.campaign
-    for ref in (repo.branch(campaign), repo.accepted_ref(campaign), repo.attempt_ref(campaign, 0)):
+    first, branch, accepted = repo.attempt_ref(campaign, 0), repo.branch(campaign), repo.accepted_ref(campaign)
+    # Ours only where a start that was killed here has left one of the private refs beside it.
+    if repo.ref(branch) not in (None, repo.ref(first), repo.ref(accepted)):
+        raise Refused(
+            f"the branch autoresearch/{campaign} exists and is yours; choose another name: "
+            "'autoresearch start --new --campaign NAME'"
+        )
+    for ref in (first, branch, accepted):
         repo.move_ref(ref, commit, repo.ref(ref))
     baseline = Proposed(
         0, commit, "", "the baseline: what was on disk", Author.HUMAN, "human", 0, 0, fingerprint=fingerprint(text)

@@ -11,7 +11,7 @@ import hashlib
 import io
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from loop.ledger import Experiment, Ledger
 from loop.status import plain, score_text, signed_number, trouble, verdict_text
 from loop.types import AutoResearchError, ScoreSource, Verdict
 
-__all__ = ["plot", "results_rows", "summary", "write_html", "write_tsv"]
+__all__ = ["exports", "plot", "results_rows", "summary", "write_html", "write_tsv"]
 
 COLOURS = {
     "keep": "#1a7f37",
@@ -33,6 +33,8 @@ COLOURS = {
     "baseline": "#24292f",
 }
 LONGEST_DIFF = 3000  # lines of one patch
+MAKER = "AutoResearch, in your editor"  # in the files that cannot show whose they are
+HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription"
 
 
 def results_rows(ledger: Ledger) -> list[dict[str, Any]]:
@@ -72,9 +74,30 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+def exports(folder: Path, campaign: str, commits: Collection[str]) -> tuple[Path, Path, Path]:
+    """Return where results.tsv, progress.png and report.html may be written: a file of the user's own is left alone.
+
+    `commits` are those of every campaign here. Whoever comes from the original tool has a results.tsv and a
+    progress.png of earlier nights: ours are then called results-<campaign>.tsv and progress-<campaign>.png.
+    """
+    table, picture = folder / "results.tsv", folder / "progress.png"
+    if table.exists() and not _is_ours(table, commits):
+        table = folder / f"results-{campaign}.tsv"
+    if picture.exists() and MAKER.encode() not in picture.read_bytes()[:4096]:
+        picture = folder / f"progress-{campaign}.png"
+    return table, picture, folder / "report.html"
+
+
+def _is_ours(table: Path, commits: Collection[str]) -> bool:
+    """Return whether every row of a results.tsv is of a campaign of ours; an empty table is nobody's loss."""
+    lines = table.read_text(encoding="utf-8", errors="replace").splitlines()
+    known = {commit[:7] for commit in commits}
+    return not lines or (lines[0] == HEADER and all(line.partition("\t")[0] in known for line in lines[1:]))
+
+
 def write_tsv(ledger: Ledger, path: Path) -> None:
     """Write results.tsv with the five columns and the habits of the original project: a crash has 0.000000 and 0.0."""
-    lines = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription"]
+    lines = [HEADER]
     for _, e in sorted(ledger.experiments.items()):
         if e.verdict is None or not e.runs:
             continue
@@ -110,7 +133,7 @@ def plot(ledger: Ledger, path: Path) -> None:
     _write(axes, LEFT, 34, f"{campaign}   {headline(ledger)}", 17, weight="bold")
     _write(axes, LEFT, 56, f"{counts(ledger)} · {conditions(ledger)}", 12.5, "#57606a")
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=200)
+    figure.savefig(content, format="png", dpi=200, metadata={"Software": MAKER})
     _replace(path, content.getvalue())
 
 

@@ -1,0 +1,276 @@
+"""One folder's facts: tails the journal, asks loop.review about git, builds the next Snapshot. In the watcher's thread.
+
+Costs a few system calls while nothing happens. What fails becomes the snapshot's one sentence of trouble, never an end.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from sys import intern
+from typing import Any
+
+from loop import control, review
+from loop.checkout import Checkout
+from loop.home import Home, find_home, find_top
+from loop.hunks import split_lines
+from loop.journal import Journal
+from loop.ledger import Ledger
+from loop.lineage import Kept
+from loop.lock import is_alive
+from loop.program import parse
+from loop.status import status_dict, status_line
+from loop.types import AutoResearchError, CampaignCreated, Entry, Proposed, Refused, Repaired, RunStarted, Verdict
+from server.snapshot import Crash, Review, Snapshot
+
+ALIVE_S = 0.5  # how often the daemon's lock is tried; asking holds it for an instant
+RETRY_S = 2.0  # after a failure of git or of the journal
+
+
+class Facts:
+    """The reader of one folder. Not shared between threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.chosen: str | None = None  # a campaign that the human picked; None is the newest
+        self.home: Home | None = None
+        self._journal: Journal | None = None
+        self._ledger: Ledger | None = None
+        self._seq = 0
+        self._campaigns: tuple[str, ...] = ()
+        self._tried: dict[str, list[int]] = {}
+        self._cited: dict[str, list[int]] = {}
+        self._repo: Checkout | None = None
+        self._kept: Kept | None = None
+        self._review: Review | None = None
+        self._crash: Crash | None = None
+        self._marks: dict[str, Any] = {}
+        self._alive = False
+        self._asked_at = self._failed_at = -RETRY_S
+        self._snapshot: Snapshot | None = None
+
+    def poll(self) -> Snapshot | None:
+        """Return a new snapshot where anything changed, else None."""
+        now = time.monotonic()
+        old = self._snapshot
+        if old is not None and old.trouble and now - self._failed_at < RETRY_S:
+            return None
+        try:
+            changed = self._read_journal(now)
+            changed |= self._notice("files", self._files())
+            progress = self._progress()
+            changed |= self._notice("progress", progress)
+            moved = self._read_git() if changed or self._accepted_moved() else False
+            if old is not None and not (changed or moved) and not old.trouble:
+                return None
+            self._snapshot = self._build(progress)
+        except (AutoResearchError, OSError) as error:
+            self._failed_at = now
+            if self._journal is not None:
+                self._journal.close()
+                self._journal, self._marks = None, {}
+            sentence = str(error)
+            if old is not None and old.trouble == sentence:
+                return None
+            self._snapshot = replace(old or Snapshot(self.folder), trouble=sentence)
+        return self._snapshot
+
+    def pick(self, campaign: str | None) -> None:
+        """Show another campaign from now on."""
+        self.chosen, self._ledger = campaign, None
+
+    def _notice(self, name: str, value: object) -> bool:
+        changed = bool(self._marks.get(name, self) != value)
+        self._marks[name] = value
+        return changed
+
+    # ---- the journal -----------------------------------------------------------------------------------------------
+
+    def _read_journal(self, now: float) -> bool:
+        """Take in what is new; return whether anything is."""
+        if self.home is None:
+            try:
+                self.home = find_home(self.folder)
+            except Refused:
+                return self._snapshot is None  # outside a repository: a start says so
+        if self._journal is None:
+            if not self.home.journal.exists():
+                return self._notice("journal", None)
+            self._journal = Journal(self.home.journal, create=False)
+            self._ledger = None
+        changed = self._notice("alive", self._is_alive(now))
+        if self._ledger is not None and not self._journal.changed():
+            return changed
+        if self._ledger is None:
+            self._select()
+            return True
+        new = self._journal.read(self._seq)
+        self._seq = new[-1].seq if new else self._seq
+        if any(e.campaign not in self._campaigns or isinstance(e.body, CampaignCreated) for e in new):
+            self._select()
+        else:
+            self._feed(new)
+        return changed or bool(new)
+
+    def _select(self) -> None:
+        """Choose the campaign to show, the newest of this folder, and read all of it."""
+        assert self._journal is not None and self.home is not None
+        self._journal.changed()
+        names = self._journal.campaigns()
+        folder = self.folder.resolve()
+        where = folder.relative_to(find_top(folder) or folder).as_posix()
+        self._campaigns = tuple(names)
+        ours = [name for name in names if self._folder_of(name) in (None, "" if where == "." else where)]
+        name = self.chosen if self.chosen in ours else next(iter(ours), None)
+        self._ledger = Ledger(name) if name else Ledger("")
+        self._tried, self._cited, self._seq = {}, {}, 0
+        self._kept = self._review = None
+        self._marks.pop("review", None)
+        if name:
+            gc.disable()  # nothing of what is read becomes garbage, and each pass would walk all of it
+            try:
+                for entry in self._journal.each(campaign=name):
+                    self._feed([entry])
+            finally:
+                gc.enable()
+                gc.freeze()
+        self._seq = max(self._seq, self._ledger.last_seq)
+
+    def _folder_of(self, campaign: str) -> str | None:
+        """Return the folder a campaign was made for; None before it was created."""
+        assert self._journal is not None
+        bodies = (entry.body for entry in self._journal.each(campaign=campaign))
+        return next((body.folder for body in bodies if isinstance(body, CampaignCreated)), None)
+
+    def _feed(self, entries: Iterable[Entry]) -> None:
+        assert self._ledger is not None
+        for entry in map(_slim, entries):
+            self._ledger.feed([entry])
+            body = entry.body
+            if entry.campaign == self._ledger.campaign and isinstance(body, Proposed | Repaired):
+                for knob in body.knobs:
+                    _add(self._tried.setdefault(knob, []), body.experiment)
+                for words in body.cites if isinstance(body, Proposed) else ():
+                    _add(self._cited.setdefault(words, []), body.experiment)
+
+    def _is_alive(self, now: float) -> bool:
+        if now - self._asked_at >= ALIVE_S and self.home is not None:
+            self._asked_at = now
+            alive = is_alive(self.home)
+            if alive and not self._alive:  # another reader asking at this very moment looks like a daemon
+                time.sleep(0.02)
+                alive = is_alive(self.home)
+            self._alive = alive
+        return self._alive
+
+    def _progress(self) -> Any:
+        """Return how far the run is that trains now."""
+        running = self._ledger.running if self._ledger else None
+        if running is None or not self._alive or self.home is None or self._ledger is None:
+            return None
+        from loop.progress import present_progress
+
+        return present_progress(self.home, self._ledger)
+
+    # ---- git and files ---------------------------------------------------------------------------------------------
+
+    def _files(self) -> tuple[Any, ...]:
+        canvas = self._snapshot.canvas if self._snapshot else "train.py"
+        return tuple(_stamp(self.folder / name) for name in ("program.md", canvas))
+
+    def _accepted_moved(self) -> bool:
+        """Return whether the accepted ref was written since the last look; git's own files say so."""
+        if self.home is None or not self._ledger or not self._ledger.created:
+            return False
+        common = self.home.root.parent
+        refs = common / "refs" / "autoresearch" / self._ledger.campaign / "accepted"
+        return self._notice("accepted", (_stamp(refs), _stamp(common / "packed-refs")))
+
+    def _read_git(self) -> bool:
+        ledger = self._ledger
+        if ledger is None or ledger.created is None:
+            self._review = None
+            return False
+        self._accepted_moved()
+        self._repo = self._repo or Checkout(self.folder)
+        kept = review.read_kept(self._repo, ledger, self._kept)
+        seen = review.read_reviewed(self._repo, ledger)
+        removals = review.read_removals(self._repo, ledger)
+        now = None if kept is None or seen is None else (kept, seen, removals)
+        self._kept = kept
+        self._read_crash(ledger)
+        if not self._notice("review", now):
+            return False
+        self._review = None if now is None else Review(*now)
+        return True
+
+    def _read_crash(self, ledger: Ledger) -> None:
+        judged = [e for e in ledger.experiments.values() if e.judged_at is not None]
+        last = max(judged, key=lambda e: (e.judged_at or 0.0, e.number), default=None)
+        if last is None or last.verdict is not Verdict.CRASH or not last.failure or last.failure.line < 1:
+            self._crash = None
+        elif self._crash is None or self._crash.experiment.number != last.number:
+            assert self._repo is not None
+            text = self._repo.text_at(last.commit, control.canvas_path(ledger))
+            self._crash = Crash(last, tuple(split_lines(text)))
+
+    def _build(self, progress: Any) -> Snapshot:
+        ledger = self._ledger if self._ledger and self._ledger.campaign else None
+        canvas = ledger.created.canvas if ledger and ledger.created else self._canvas_asked()
+        copy = None
+        if ledger is not None:
+            copy = replace(ledger, experiments=dict(ledger.experiments), unanswered=dict(ledger.unanswered),
+                           notes=list(ledger.notes), audits=list(ledger.audits))  # fmt: skip
+        return Snapshot(
+            folder=self.folder,
+            campaigns=self._campaigns,
+            ledger=copy,
+            progress=progress,
+            alive=self._alive,
+            line=status_line(copy, progress, self._alive) if copy else "",
+            status=status_dict(copy, progress, self._alive) if copy else {},
+            best=copy.best if copy else None,
+            review=self._review,
+            crash=self._crash,
+            tried={name: tuple(numbers) for name, numbers in self._tried.items()},
+            cited={words: tuple(numbers) for words, numbers in self._cited.items()},
+            canvas=canvas,
+            canvas_exists=(self.folder / canvas).is_file(),
+            files=self._files(),
+        )
+
+    def _canvas_asked(self) -> str:
+        """Return the canvas that program.md on disk names, before a campaign fixes it."""
+        try:
+            return parse((self.folder / "program.md").read_text(encoding="utf-8")).canvas
+        except (OSError, UnicodeDecodeError, AutoResearchError):
+            return "train.py"
+
+
+def _slim(entry: Entry) -> Entry:
+    """Return the entry without what no editor shows, and with each hash in memory once: a night has ten thousand."""
+    body = entry.body
+    if isinstance(body, Proposed):
+        commit, parent = intern(body.commit), intern(body.parent)
+        body = replace(body, fingerprint="", commit=commit, parent=parent, proposer=intern(body.proposer))
+    elif isinstance(body, RunStarted):
+        body = replace(body, commit=intern(body.commit))
+    else:
+        return entry
+    return replace(entry, body=body)
+
+
+def _add(numbers: list[int], number: int) -> None:
+    if not numbers or numbers[-1] != number:
+        numbers.append(number)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -1,0 +1,220 @@
+"""Commands about the campaign, and how every command is run: one object in, one out that says what happened.
+
+What may wait runs in a worker thread. A refusal is a result too: {"ok": false, "message": the sentence}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types as t
+
+from loop.types import AutoResearchError, Refused, StopRequested
+from server.documents import Document
+from server.publish import describe
+from server.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from server.session import Session
+
+log = logging.getLogger(__name__)
+
+Result = dict[str, Any]
+Arguments = dict[str, Any]
+Command = Callable[["Session", Arguments], Awaitable[Result]]
+FACT_S = 2.0  # an answer waits this long for its fact, so that whoever looks next sees it
+
+
+async def execute(session: Session, name: str, given: list[Any] | None) -> Result:
+    """Run a command of the table below; never raises for what a user can do wrong."""
+    from server.features import review, showing
+
+    table = {**COMMANDS, **showing.COMMANDS, **review.COMMANDS}
+    arguments = given[0] if given else {}
+    if name not in table:
+        return {"ok": False, "message": f"{name[:100]}: no such command"}
+    if not isinstance(arguments, dict) or (given and len(given) > 1):
+        return {"ok": False, "message": f"{name}: takes one object, such as {{uri: ...}}"}
+    try:
+        result = {"ok": True, **await table[name](session, arguments)}
+    except AutoResearchError as refusal:
+        result = {"ok": False, "message": str(refusal)}
+    except Exception as error:
+        log.exception("%s failed", name)
+        result = {"ok": False, "message": f"{name} failed ({type(error).__name__}); the server's log says why"}
+    _tell(session, name, result, quiet=bool(arguments.get("quiet")))
+    session.watcher.poke()
+    return result
+
+
+def _tell(session: Session, name: str, result: Result, quiet: bool) -> None:
+    """Log every result; show a refusal, because most clients drop a command's result. `quiet` clients show it."""
+    sentence = f"{name}: {result['message']}"
+    session.server.window_log_message(t.LogMessageParams(t.MessageType.Info, sentence))
+    if not result["ok"] and not quiet:
+        session.server.window_show_message(
+            t.ShowMessageParams(t.MessageType.Warning, f"AutoResearch: {result['message']}")
+        )
+
+
+def snapshot_asked(session: Session, arguments: Arguments) -> Snapshot:
+    """Return the snapshot of the folder that a command is about; raises Refused."""
+    return session.snapshots[session.folder_asked(arguments)]
+
+
+async def campaign_asked(session: Session, arguments: Arguments) -> Snapshot:
+    """Return a snapshot with a campaign; raises Refused where there is none, or where it cannot be read."""
+    folder = session.folder_asked(arguments)
+
+    def read() -> bool:
+        return session.snapshots[folder].ledger is not None or bool(session.snapshots[folder].trouble)
+
+    await session.until(read, FACT_S)
+    snapshot = session.snapshots[folder]
+    if snapshot.ledger is None:
+        raise Refused(snapshot.trouble or f"{folder.name}: no campaign has been started here")
+    return snapshot
+
+
+async def work(act: Callable[..., Any], *arguments: Any) -> Any:
+    """Run something that waits for git, files or the daemon in a worker thread."""
+    return await asyncio.to_thread(act, *arguments)
+
+
+def experiment_asked(snapshot: Snapshot, arguments: Arguments) -> Any:
+    """Return the experiment that a command names; raises Refused."""
+    from loop.review import find
+
+    given = arguments.get("experiment")
+    if not isinstance(given, int) or isinstance(given, bool):
+        raise Refused("which experiment? give {experiment: 17}")
+    assert snapshot.ledger is not None
+    return find(snapshot.ledger, given)
+
+
+def unsaved(session: Session, snapshot: Snapshot) -> list[str]:
+    """Return the open files of a campaign whose text is not what is on disk."""
+    names = []
+    for document in session.documents.values():
+        if snapshot.role(document) is not None and document.path.parent != Path("/"):
+            try:
+                if document.path.read_bytes() != document.text.encode("utf-8", "surrogatepass"):
+                    names.append(document.name)
+            except OSError:
+                names.append(document.name)
+    return names
+
+
+# ---- the campaign ----------------------------------------------------------------------------------------------------
+
+
+async def start(session: Session, arguments: Arguments) -> Result:
+    """Start or continue the campaign of a folder; what is not saved is not measured, and is named."""
+    from loop import control
+
+    snapshot = snapshot_asked(session, arguments)
+    overrides = arguments.get("overrides") or {}
+    if not isinstance(overrides, dict):
+        raise Refused("overrides: give an object such as {experiments: 8}")
+    texts = {str(k): str(v) for k, v in overrides.items()}
+    dirty = unsaved(session, snapshot)
+    campaign = arguments.get("campaign")
+    answer = await work(
+        control.start,
+        snapshot.folder,
+        texts,
+        campaign if isinstance(campaign, str) else None,
+        bool(arguments.get("new")),
+    )
+    message = answer.message + (f"; not saved, so not measured: {', '.join(dirty)}" if dirty else "")
+    return {"message": message, "campaign": answer.campaign, "unsaved": dirty}
+
+
+def _asks(verb: str) -> Command:
+    async def command(session: Session, arguments: Arguments) -> Result:
+        from loop import control
+
+        folder = session.folder_asked(arguments)
+        answer = await work(getattr(control, verb), folder)
+        return {"message": answer.message, "campaign": answer.campaign}
+
+    return command
+
+
+async def stop(session: Session, arguments: Arguments) -> Result:
+    """End the daemon after the present experiment, or at once with {now: true}."""
+    from loop import control
+
+    intent = StopRequested(bool(arguments.get("now")))
+    answer = await work(control.ask, session.folder_asked(arguments), intent)
+    return {"message": answer.message, "campaign": answer.campaign}
+
+
+async def status(session: Session, arguments: Arguments) -> Result:
+    """Say what the campaign is doing; {campaign: name} shows another one of this folder from now on."""
+    folder = session.folder_asked(arguments)
+    picked = arguments.get("campaign")
+    if isinstance(picked, str):
+        names = session.snapshots[folder].campaigns
+        if picked not in names:
+            raise Refused(f"no campaign {picked[:60]} here; there are: {', '.join(names) or 'none'}")
+        session.watcher.pick(folder, picked)
+
+        def shown() -> bool:
+            ledger = session.snapshots[folder].ledger
+            return ledger is not None and ledger.campaign == picked
+
+        await session.until(shown, FACT_S)
+    snapshot = session.snapshots[folder]
+    told = describe(snapshot)
+    return {**told, "ok": not snapshot.trouble, "message": snapshot.trouble or snapshot.line or "no campaign yet"}
+
+
+async def note(session: Session, arguments: Arguments) -> Result:
+    """Tell the proposer something."""
+    from loop import control
+
+    text = arguments.get("text")
+    if not isinstance(text, str) or not text.strip():
+        raise Refused("what shall the proposer know? give {text: ...}")
+    about = arguments.get("experiment")
+    snapshot = await campaign_asked(session, arguments)
+    about = experiment_asked(snapshot, arguments).number if about is not None else None
+    answer = await work(control.note, snapshot.folder, text, about)
+    return {"message": answer.message, "campaign": answer.campaign}
+
+
+async def report(session: Session, arguments: Arguments) -> Result:
+    """Write the exports into the campaign's folder, in a process of their own."""
+    from loop import control
+
+    snapshot = await campaign_asked(session, arguments)
+    message = await work(control.report, snapshot.folder)
+    return {"message": message, "path": str(snapshot.folder / "report.html")}
+
+
+def document_asked(session: Session, arguments: Arguments) -> tuple[Document, Snapshot]:
+    """Return the open canvas that a command is about; raises Refused."""
+    looked = session.look(arguments.get("uri"))
+    if looked is not None and looked[0].path == looked[1].folder / looked[1].canvas:
+        return looked
+    snapshot = snapshot_asked(session, arguments)
+    uri = session.canvas_uri(snapshot)
+    if uri is None:
+        raise Refused(f"{snapshot.canvas}: open it first")
+    return session.documents[uri], snapshot
+
+
+COMMANDS: dict[str, Command] = {
+    "autoresearch.start": start,
+    "autoresearch.pause": _asks("pause"),
+    "autoresearch.resume": _asks("resume"),
+    "autoresearch.stop": stop,
+    "autoresearch.status": status,
+    "autoresearch.note": note,
+    "autoresearch.report": report,
+}

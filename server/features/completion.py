@@ -1,0 +1,105 @@
+"""Completion in the front matter of program.md: keys with their documentation, and the values that a key takes."""
+
+from __future__ import annotations
+
+import re
+
+from lsprotocol import types as t
+
+from loop.program import KEYS, Key
+from server.convert import Encoding, markdown
+from server.documents import Document, Role
+from server.snapshot import Snapshot
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "model": ("knobs", "anthropic/claude-sonnet-4-5", "openai/gpt-5", "gemini/gemini-2.5-pro", "ollama/qwen3-coder"),
+    "metric.goal": ("minimize", "maximize"),
+    "devices": ("auto", "cpu", "cuda", "cuda:0", "mps"),
+    "data": ("auto", "python", "climbmix", "tinystories"),
+    "budget": ("30s", "5m", "500k tokens", "2 TFLOP"),
+    "command": ('"claude -p"', '"codex exec"'),
+}
+KEY = re.compile(r"\s*([A-Za-z_.-]*)\s*(:?)\s*")
+
+
+def front_matter(document: Document) -> range:
+    """Return the lines between the two `---`; to the end of the file while the second one is missing."""
+    lines = document.lines
+    if not lines or lines[0].strip() != "---":
+        return range(0)
+    end = next((n for n in range(1, len(lines)) if lines[n].strip() == "---"), len(lines))
+    return range(1, end)
+
+
+def group_at(document: Document, line: int, column: int) -> str:
+    """Return the group that a place is inside of (`stop: {` or an indented block), "" at the top level."""
+    before = document.line(line)[:column]
+    inside = re.match(r"\s*([a-z_]+)\s*:\s*\{[^}]*$", before)
+    if inside:
+        return inside[1]
+    if not before[:1].isspace():
+        return ""
+    for above in range(line - 1, -1, -1):
+        found = re.match(r"([a-z_]+)\s*:\s*$", document.line(above))
+        if found:
+            return found[1]
+        if not document.line(above)[:1].isspace():
+            break
+    return ""
+
+
+def key_at(document: Document, line: int) -> Key | None:
+    """Return the key that a line of the front matter sets."""
+    if line not in front_matter(document):
+        return None
+    name = KEY.match(document.line(line))
+    group = group_at(document, line, 1)
+    return KEYS.get(f"{group}.{name[1]}" if group and name else name[1] if name else "") or next(
+        (key for key in KEYS.values() if name and key.name.startswith(f"{name[1]}.")), None
+    )
+
+
+def complete(
+    snapshot: Snapshot, document: Document, encoding: Encoding, params: t.CompletionParams
+) -> list[t.CompletionItem]:
+    """Return what may stand at a place of the front matter."""
+    line = params.position.line
+    if snapshot.role(document) is not Role.PROGRAM or line not in front_matter(document):
+        return []
+    text = document.line(line)
+    column = encoding.characters(text, params.position.character)
+    group = group_at(document, line, column)
+    last = re.split(r"[{,]", text[:column])[-1] if group and "{" in text[:column] else text[:column]
+    name, colon, _ = last.partition(":")
+    if colon:
+        full = f"{group}.{name.strip()}" if group and f"{group}.{name.strip()}" in KEYS else name.strip()
+        return [_value(KEYS[full], value) for value in _values(full)] if full in KEYS else []
+    return [_key(key, group) for key in KEYS.values() if not group or key.name.startswith(f"{group}.")]
+
+
+def _values(name: str) -> tuple[str, ...]:
+    key = KEYS[name]
+    plain = tuple(v for v in (key.default, key.example) if re.fullmatch(r"[\w./:-]+", v))
+    return VALUES.get(name) or tuple(dict.fromkeys(plain))
+
+
+def _key(key: Key, group: str) -> t.CompletionItem:
+    home, _, last = key.name.rpartition(".")
+    label = last if group else key.name
+    text = f"{last}: " if group or not home else f"{home}: {{{last}: {key.default}}}"
+    return t.CompletionItem(
+        label=label,
+        kind=t.CompletionItemKind.Property,
+        detail=f"default: {key.default}",
+        documentation=markdown(f"{key.doc}\n\nExample: `{key.example}`"),
+        insert_text=text,
+    )
+
+
+def _value(key: Key, value: str) -> t.CompletionItem:
+    return t.CompletionItem(
+        label=value,
+        kind=t.CompletionItemKind.Value,
+        detail="default" if value == key.default else None,
+        documentation=markdown(key.doc),
+    )

@@ -1,0 +1,163 @@
+"""Hovers: who wrote a line and what it brought, every value a knob was given, what a front matter key means."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from lsprotocol import types as t
+
+from loop.ledger import Experiment
+from loop.status import number, plain, score_text, spent_text, verdict_text
+from loop.types import Verdict
+from server.convert import Encoding, markdown
+from server.documents import Document, Role
+from server.features.citations import cited_lines
+from server.features.lenses import behind_words, first_heading, rows
+from server.snapshot import Pending, Reading, Snapshot, best_words, label, read_canvas
+
+KNOB = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s*(?::[^=]+)?=[^=]")
+BARS = "▁▂▃▄▅▆▇█"
+ROWS = 12  # values of a knob that a hover lists; the sparkline shows all
+
+
+def hover(snapshot: Snapshot, document: Document, encoding: Encoding, params: t.HoverParams) -> t.Hover | None:
+    """Return what is known of the place under the cursor."""
+    line = params.position.line
+    if line > len(document.lines):
+        return None
+    match snapshot.role(document):
+        case Role.PROGRAM:
+            text = _program(snapshot, document, line)
+        case Role.CANVAS:
+            text = _canvas(snapshot, document, line)
+        case Role.RESULTS:
+            found = dict(rows(snapshot, document)).get(line)
+            text = details(snapshot, found) if found else ""
+        case _:
+            text = ""
+    return t.Hover(markdown(text)) if text else None
+
+
+def details(snapshot: Snapshot, experiment: Experiment, diff: str = "") -> str:
+    """Return an experiment as Markdown: hypothesis, score, verdict, author, time, cost, diff."""
+    source = f", {experiment.source}" if experiment.source and experiment.score is not None else ""
+    metric = snapshot.ledger.created.metric.name if snapshot.ledger and snapshot.ledger.created else "score"
+    parts = [f"**#{experiment.number}** {literal(experiment.hypothesis)}"]
+    score = f"{metric} **{score_text(experiment)}**{source}: " if experiment.score is not None else ""
+    parts.append(f"{score}{verdict_text(experiment)}")
+    if experiment.explanation:
+        parts.append(literal(experiment.explanation))
+    if experiment.failure is not None:
+        parts.append(f"crashed: {literal(experiment.failure.message)}")
+    when = datetime.fromtimestamp(experiment.judged_at or experiment.proposed_at).strftime("%Y-%m-%d %H:%M")
+    cost = experiment.cost
+    money = (
+        "" if not cost.tokens_in else " · " + (f"${cost.dollars:.2f}" if cost.dollars is not None else "price unknown")
+    )
+    tokens = f", {cost.tokens_in + cost.tokens_out} tokens" if cost.tokens_in else ""
+    parts.append(
+        f"{when} · by {literal(experiment.proposer)} · {experiment.train_seconds:.0f} s training{money}{tokens}"
+    )
+    if experiment.cites:
+        parts.append("because of: " + "; ".join(literal(c) for c in experiment.cites))
+    return "\n\n".join(parts) + (f"\n\n```diff\n{diff}```" if diff else "")
+
+
+def literal(text: str) -> str:
+    """Return a model's words so that Markdown shows them and runs nothing: no links, no HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>|!~])", r"\\\1", plain(text, 400))
+
+
+def _step_diff(snapshot: Snapshot, number: int) -> str:
+    assert snapshot.review is not None
+    step = next((s for s in snapshot.review.kept.line.steps if s.experiment == number), None)
+    if step is None:
+        return ""
+    lines = [f"- {line.rstrip()}" for line in step.removed] + [f"+ {line.rstrip()}" for line in step.added]
+    shown = [line.replace("```", "` ` `") for line in lines[:30]]
+    return "\n".join(shown + (["  …"] if len(lines) > 30 else [])) + "\n"
+
+
+def _canvas(snapshot: Snapshot, document: Document, line: int) -> str:
+    if snapshot.review is None:
+        return snapshot.trouble
+    reading = read_canvas(snapshot.review, document)
+    parts = []
+    knob = KNOB.match(document.line(line))
+    if knob:
+        parts.append(_knob(snapshot, knob[1]))
+    pending = reading.at(line)
+    if pending is not None:
+        parts.append(_pending(snapshot, pending))
+    author = reading.authors[line] if line < len(reading.authors) else None
+    numbers = [n for n in (pending.experiments if pending else (author,)) if n]
+    for experiment in filter(None, map(snapshot.experiment, numbers)):
+        parts.append(details(snapshot, experiment, _step_diff(snapshot, experiment.number)))
+    if line == 0:
+        parts.append(_top(snapshot, reading))
+    return "\n\n---\n\n".join(part for part in parts if part)
+
+
+def _pending(snapshot: Snapshot, pending: Pending) -> str:
+    known = [e for e in map(snapshot.experiment, pending.experiments) if e is not None]
+    what = f"{len(pending.hunk.old)} → {len(pending.hunk.new)} lines"
+    return f"**Waits for review** ({label(known, spread=True)}, {what}): accept or revert it with a code action here."
+
+
+def _top(snapshot: Snapshot, reading: Reading) -> str:
+    behind = behind_words(reading) if reading.behind else "every kept patch is in this file"
+    review = f"{len(reading.pending)} hunks wait for review"
+    return f"AutoResearch: {best_words(snapshot)} · {behind} · {review}\n\n{snapshot.line}"
+
+
+def _knob(snapshot: Snapshot, name: str) -> str:
+    """Return every value that a knob was given, the best first, and how the scores went."""
+    assert snapshot.ledger is not None
+    tried = [e for e in map(snapshot.experiment, snapshot.tried.get(name, ())) if e and name in e.knobs]
+    if not tried:
+        return ""
+    scored = [e for e in tried if e.score is not None]
+    sign = 1.0 if snapshot.ledger.minimize else -1.0
+    ranked = sorted(scored, key=lambda e: sign * (e.score or 0.0)) + [e for e in tried if e.score is None]
+    table = ["| value | score | verdict | |", "|---|---|---|---|"]
+    for experiment in ranked[:ROWS]:
+        value = literal(experiment.knobs[name][1])
+        score = score_text(experiment) or "no score"
+        table.append(f"| {value} | {score} | {verdict_text(experiment, short=True)} | #{experiment.number} |")
+    if len(ranked) > ROWS:
+        table.append(f"| … {len(ranked) - ROWS} more | | | |")
+    best = next((e for e in ranked if e.verdict is Verdict.KEEP), None)
+    lead = f"**{name}**: {len(tried)} values tried"
+    if best is not None and best.score is not None:
+        lead += f", best {literal(best.knobs[name][1])} ({number(best.score)}, #{best.number})"
+    spark = sparkline([e.score or 0.0 for e in scored[-40:]])
+    return f"{lead}\n\n{spark}\n\n" + "\n".join(table) if spark else f"{lead}\n\n" + "\n".join(table)
+
+
+def sparkline(values: list[float]) -> str:
+    """Return the values as bars, low to high; "" for fewer than two."""
+    if len(values) < 2:
+        return ""
+    low, high = min(values), max(values)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BARS[round((value - low) * scale)] for value in values)
+
+
+def _program(snapshot: Snapshot, document: Document, line: int) -> str:
+    from server.features.completion import key_at
+
+    key = key_at(document, line)
+    if key is not None:
+        return f"**{key.name}**: {key.doc}\n\nDefault: {key.default}. Example: `{key.example}`"
+    numbers = cited_lines(snapshot, document).get(line, ())
+    known = [e for e in map(snapshot.experiment, numbers) if e is not None]
+    parts = [f"#{e.number} {score_text(e) or verdict_text(e)}: {literal(e.hypothesis)}" for e in known[-20:]]
+    if line == first_heading(document) and snapshot.ledger is not None:
+        spent = spent_text(snapshot.ledger)
+        parts.insert(
+            0, f"{snapshot.line}\n\n{literal(snapshot.ledger.message)}" + (f"\n\nspent {spent}" if spent else "")
+        )
+    if line == first_heading(document) and snapshot.trouble:
+        parts.insert(0, f"**{literal(snapshot.trouble)}**")
+    return "\n\n".join(parts)

@@ -1,0 +1,128 @@
+"""Code lenses: the campaign's buttons above the first heading, the state of the canvas, each hunk's price and verdict.
+
+Returned resolved: unresolved ones flicker. Above program.md and at the top of the canvas there is always one line of
+them, so text does not jump while a campaign runs. Given as plain JSON, as hints are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from loop.ledger import Experiment
+from loop.types import State
+from server.convert import Encoding
+from server.documents import Document, Role
+from server.snapshot import Reading, Snapshot, best_words, label, read_canvas
+
+Lens = dict[str, Any]
+
+
+def code_lenses(snapshot: Snapshot, document: Document, encoding: Encoding) -> list[Lens]:
+    """Return the lenses of a document."""
+    match snapshot.role(document):
+        case Role.PROGRAM:
+            return _program(snapshot, document)
+        case Role.CANVAS:
+            return _canvas(snapshot, document)
+        case Role.RESULTS:
+            return _results(snapshot, document)
+        case _:
+            return []
+
+
+def _lens(line: int, title: str, name: str, **arguments: Any) -> Lens:
+    place = {"line": line, "character": 0}
+    given = {key: value for key, value in arguments.items() if value is not None}
+    command = {"title": title, "command": f"autoresearch.{name}", "arguments": [given]}
+    return {"range": {"start": place, "end": place}, "command": command}
+
+
+def first_heading(document: Document) -> int:
+    """Return the line of the first heading below the front matter, 0 where there is none."""
+    lines = document.lines
+    start = 0
+    if lines and lines[0].strip() == "---":
+        start = next((n + 1 for n in range(1, len(lines)) if lines[n].strip() == "---"), 0)
+    return next((n for n in range(start, len(lines)) if re.match(r" {0,3}#{1,6}\s", lines[n])), 0)
+
+
+def buttons(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """Return what can be done with the campaign now: title and command."""
+    more = [("Results", "showResults")] if snapshot.ledger else []
+    match snapshot.state:
+        case State.RUNNING | State.PREPARING:
+            return [("⏸ Pause", "pause"), ("■ Stop", "stop"), *more]
+        case State.PAUSED:
+            return [("▶ Resume", "resume"), ("■ Stop", "stop"), *more]
+        case State.STOPPED:
+            return [("▶ Continue campaign", "start"), *more]
+        case _:
+            return [("▶ Start campaign", "start"), *more]
+
+
+def _program(snapshot: Snapshot, document: Document) -> list[Lens]:
+    line, uri = first_heading(document), document.uri
+    lenses = [_lens(line, snapshot.line, "status", uri=uri)] if snapshot.line else []
+    return lenses + [_lens(line, title, name, uri=uri) for title, name in buttons(snapshot)]
+
+
+def behind_words(reading: Reading) -> str:
+    """Return `20 kept patches not in this file`."""
+    return f"{reading.behind} kept patch{'es' if reading.behind != 1 else ''} not in this file"
+
+
+def _canvas(snapshot: Snapshot, document: Document) -> list[Lens]:
+    if snapshot.review is None:
+        return []
+    reading, uri = read_canvas(snapshot.review, document), document.uri
+    if reading.behind:
+        lenses = [_lens(0, f"{best_words(snapshot)} · {behind_words(reading)} · Pull", "pull", uri=uri)]
+    else:
+        lenses = [_lens(0, f"{best_words(snapshot)} · every kept patch is in this file", "status", uri=uri)]
+    if reading.pending:
+        count = len(reading.pending)
+        lenses.append(_lens(0, f"Next of {count} to review", "nextHunk", uri=uri))
+        lenses.append(_lens(0, "Accept all", "acceptAll", uri=uri, version=document.version))
+    return lenses + list(_hunks(snapshot, document, reading))
+
+
+def _hunks(snapshot: Snapshot, document: Document, reading: Reading) -> Iterator[Lens]:
+    assert snapshot.review is not None
+    for pending in reading.pending:
+        line = min(pending.hunk.start, max(0, len(document.lines) - 1))
+        wrote = _known(snapshot, pending.experiments)
+        which = {"uri": document.uri, "hunk": pending.hunk.id, "version": document.version}
+        which["base"] = snapshot.review.reviewed.commit
+        yield _lens(
+            line, label(wrote, spread=True), "showExperiment", uri=document.uri, experiment=max(pending.experiments)
+        )
+        yield _lens(line, "Accept", "acceptHunk", **which)
+        yield _lens(line, "Revert", "revertHunk", **which)
+        yield _lens(line, "Diff", "showDiff", uri=document.uri, experiment=max(pending.experiments))
+
+
+def _known(snapshot: Snapshot, numbers: tuple[int, ...]) -> list[Experiment]:
+    found = (snapshot.experiment(number) for number in numbers)
+    return [experiment for experiment in found if experiment is not None]
+
+
+def rows(snapshot: Snapshot, document: Document) -> Iterator[tuple[int, Experiment]]:
+    """Yield line and experiment of each row of results.tsv; the first column is a commit, or its beginning."""
+    if snapshot.ledger is None:
+        return
+    by_commit = {e.commit[:7]: e for e in snapshot.ledger.experiments.values()}
+    for number, line in enumerate(document.lines):
+        commit = line.split("\t", 1)[0].strip()
+        experiment = by_commit.get(commit[:7])
+        if experiment is not None and len(commit) >= 7 and experiment.commit.startswith(commit):
+            yield number, experiment
+
+
+def _results(snapshot: Snapshot, document: Document) -> list[Lens]:
+    lenses = []
+    for line, experiment in rows(snapshot, document):
+        lenses.append(_lens(line, "Diff", "showDiff", uri=document.uri, experiment=experiment.number))
+        lenses.append(_lens(line, "Restore", "pull", uri=document.uri, experiment=experiment.number))
+    return lenses

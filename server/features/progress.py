@@ -1,0 +1,104 @@
+"""The campaign as work-done progress that the server begins: percent, and everything also in words."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lsprotocol import types as t
+
+from loop.types import State
+from server.snapshot import Snapshot, best_words
+
+if TYPE_CHECKING:
+    from server.session import Session
+
+log = logging.getLogger(__name__)
+
+REPORT_S = 1.0
+
+
+class Reporter:
+    """One progress per folder whose campaign runs. Its cancel button means pause."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.tokens: dict[str, Path] = {}
+        self._begun: dict[Path, str] = {}
+        self._starting: set[Path] = set()
+        self._said: dict[Path, tuple[float, str]] = {}
+        self._late: dict[Path, asyncio.TimerHandle] = {}
+
+    def snapshot_moved(self, snapshot: Snapshot) -> None:
+        """Begin, report or end what the client shows of a folder."""
+        if not self.session.client.progress:
+            return
+        folder, runs = snapshot.folder, snapshot.state in (State.PREPARING, State.RUNNING)
+        if runs and folder not in self._begun and folder not in self._starting:
+            self._starting.add(folder)
+            self.session.server.wire.spawn(self._begin(folder))
+        elif runs and folder in self._begun:
+            self._report(folder)
+        elif not runs and folder in self._begun:
+            token = self._begun.pop(folder)
+            self.tokens.pop(token, None)
+            end = t.WorkDoneProgressEnd(message=f"{snapshot.state}, {best_words(snapshot)}")
+            self.session.server.progress(t.ProgressParams(token, end))
+
+    async def _begin(self, folder: Path) -> None:
+        token = str(uuid.uuid4())
+        try:
+            params = t.WorkDoneProgressCreateParams(token)
+            await asyncio.wait_for(self.session.server.window_work_done_progress_create_async(params), 10)
+        except Exception as error:
+            log.info("the client wants no progress: %r", error)
+            return  # stays in `_starting`: it is not asked again
+        self._starting.discard(folder)
+        snapshot = self.session.snapshots[folder]
+        if snapshot.state not in (State.PREPARING, State.RUNNING):
+            return
+        self._begun[folder], self.tokens[token] = token, folder
+        title = f"AutoResearch {snapshot.ledger.campaign if snapshot.ledger else ''}".strip()
+        begin = t.WorkDoneProgressBegin(title, cancellable=True, message=words(snapshot), percentage=percent(snapshot))
+        self.session.server.progress(t.ProgressParams(token, begin))
+        self._said[folder] = time.monotonic(), words(snapshot)
+
+    def _report(self, folder: Path) -> None:
+        """Report at most once a second, and what was held back once that second is over."""
+        if folder in self._late:
+            return
+        at, _ = self._said.get(folder, (0.0, ""))
+        wait = at + REPORT_S - time.monotonic()
+        if wait > 0:
+            self._late[folder] = asyncio.get_running_loop().call_later(wait, self._send, folder)
+        else:
+            self._send(folder)
+
+    def _send(self, folder: Path) -> None:
+        self._late.pop(folder, None)
+        snapshot, token = self.session.snapshots[folder], self._begun.get(folder)
+        message = words(snapshot)
+        if token is not None and self._said.get(folder, (0.0, ""))[1] != message:
+            self._said[folder] = time.monotonic(), message
+            report = t.WorkDoneProgressReport(cancellable=True, message=message, percentage=percent(snapshot))
+            self.session.server.progress(t.ProgressParams(token, report))
+
+
+def percent(snapshot: Snapshot) -> int:
+    return round(100 * snapshot.progress.share) if snapshot.progress else 0
+
+
+def words(snapshot: Snapshot) -> str:
+    """Return the status line and what it lacks: the step and the time left."""
+    parts = [snapshot.line]
+    if snapshot.progress is not None:
+        parts.append(f"step {snapshot.progress.step}")
+        if snapshot.progress.remaining_s is not None:
+            parts.append(f"{snapshot.progress.remaining_s:.0f} s left")
+    elif snapshot.ledger is not None and snapshot.state == State.PREPARING:
+        parts.append(snapshot.ledger.message)
+    return " · ".join(part for part in parts if part)

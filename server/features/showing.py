@@ -1,0 +1,152 @@
+"""Commands that show something: an experiment, its diff, the results; and the same as data for the custom layer.
+
+Shown are scratch files of ours below the git folder. Nothing is opened that nobody asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types as t
+
+from loop.status import number as score_number
+from loop.status import plain
+from server.convert import uri_of
+from server.features.commands import (
+    Arguments,
+    Command,
+    Result,
+    campaign_asked,
+    experiment_asked,
+    snapshot_asked,
+    work,
+)
+from server.features.hovers import details
+from server.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from server.session import Session
+
+log = logging.getLogger(__name__)
+
+
+async def show(session: Session, snapshot: Snapshot, name: str, text: str) -> Result:
+    """Write a scratch file of ours and show it where the client can; the path is in the result anyway."""
+    path = session.view_path(snapshot, name)
+    await work(_write, path, text)
+    shown = await show_document(session, uri_of(path), None)
+    return {"message": f"{name}: {'shown' if shown else f'written to {path}'}", "path": str(path), "shown": shown}
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_bytes(text.encode("utf-8", "replace"))
+    path.chmod(0o444)
+
+
+async def show_document(session: Session, uri: str, selection: t.Range | None) -> bool:
+    """Ask the client to show a document; return whether it did."""
+    if not session.client.show_document:
+        return False
+    try:
+        params = t.ShowDocumentParams(uri, take_focus=True, selection=selection)
+        answer = await asyncio.wait_for(session.server.window_show_document_async(params), 10)
+    except Exception as error:
+        log.info("the client did not show %s: %r", uri, error)
+        return False
+    return bool(answer and answer.success)
+
+
+async def show_experiment(session: Session, arguments: Arguments) -> Result:
+    """Show everything about an experiment."""
+    snapshot = await campaign_asked(session, arguments)
+    experiment = experiment_asked(snapshot, arguments)
+    diff = await _diff(snapshot, experiment)
+    text = details(snapshot, experiment, diff.replace("```", "` ` `"))
+    return {**await show(session, snapshot, f"{experiment.number}.md", text + "\n"), "experiment": experiment.number}
+
+
+async def show_diff(session: Session, arguments: Arguments) -> Result:
+    """Show what an experiment changed."""
+    snapshot = await campaign_asked(session, arguments)
+    experiment = experiment_asked(snapshot, arguments)
+    diff = await _diff(snapshot, experiment)
+    result = await show(session, snapshot, f"{experiment.number}.diff", diff or "no difference\n")
+    return {**result, "experiment": experiment.number, "diff": diff}
+
+
+async def _diff(snapshot: Snapshot, experiment: Any) -> str:
+    from loop import control
+
+    return str(await work(control.diff, snapshot.folder, snapshot.ledger, experiment.parent, experiment.commit)) if (
+        experiment.parent
+    ) else ""  # fmt: skip
+
+
+async def show_results(session: Session, arguments: Arguments) -> Result:
+    """Show the table of experiments, in the five columns that users know."""
+    snapshot = await campaign_asked(session, arguments)
+    return await show(session, snapshot, "results.tsv", table(snapshot))
+
+
+def table(snapshot: Snapshot) -> str:
+    """Return results.tsv as the snapshot knows it."""
+    rows = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription"]
+    for _, e in sorted(snapshot.ledger.experiments.items() if snapshot.ledger else ()):
+        if e.verdict is not None:
+            score = f"{e.score:.6f}" if e.score is not None else "0.000000"
+            memory = f"{(e.peak_memory_mb or 0.0) / 1024:.1f}"
+            rows.append(f"{e.commit[:7]}\t{score}\t{memory}\t{e.verdict}\t{plain(e.hypothesis)}")
+    return "\n".join(rows) + "\n"
+
+
+def history(session: Session, params: Any) -> Result:
+    """Answer `autoresearch/history`: one object per experiment."""
+    snapshot = snapshot_asked(session, params if isinstance(params, dict) else {})
+    experiments = sorted(snapshot.ledger.experiments.items()) if snapshot.ledger else []
+    return {"campaign": snapshot.ledger.campaign if snapshot.ledger else None,
+            "experiments": [summary(e) for _, e in experiments]}  # fmt: skip
+
+
+def summary(experiment: Any) -> Result:
+    """Return the facts of an experiment as plain JSON."""
+    return {
+        "number": experiment.number,
+        "commit": experiment.commit,
+        "parent": experiment.parent,
+        "hypothesis": experiment.hypothesis,
+        "author": str(experiment.author),
+        "proposer": experiment.proposer,
+        "score": experiment.score,
+        "text": score_number(experiment.score) if experiment.score is not None else "",
+        "delta": experiment.delta,
+        "uncertainty": experiment.uncertainty,
+        "source": str(experiment.source) if experiment.source else None,
+        "verdict": str(experiment.verdict) if experiment.verdict else None,
+        "reason": str(experiment.reason) if experiment.reason else None,
+        "explanation": experiment.explanation,
+        "removes": experiment.removes,
+        "judged_at": experiment.judged_at,
+        "peak_memory_mb": experiment.peak_memory_mb,
+        "dollars": experiment.cost.dollars,
+    }
+
+
+async def experiment(session: Session, params: Any) -> Result:
+    """Answer `autoresearch/experiment`: the facts of one, with its diff and its Markdown."""
+    arguments = params if isinstance(params, dict) else {}
+    snapshot = await campaign_asked(session, arguments)
+    found = experiment_asked(snapshot, arguments)
+    diff = await _diff(snapshot, found)
+    return {**summary(found), "diff": diff, "markdown": details(snapshot, found)}
+
+
+COMMANDS: dict[str, Command] = {
+    "autoresearch.showExperiment": show_experiment,
+    "autoresearch.showDiff": show_diff,
+    "autoresearch.showResults": show_results,
+}

@@ -1,0 +1,66 @@
+"""Symbols: the sections of program.md, one per experiment in results.tsv."""
+
+from __future__ import annotations
+
+from lsprotocol import types as t
+
+from loop.program import Heading
+from loop.status import plain, score_text, verdict_text
+from server.convert import Encoding
+from server.documents import Document, Role
+from server.features.completion import front_matter
+from server.features.lenses import rows
+from server.snapshot import Snapshot
+
+
+def symbols(snapshot: Snapshot, document: Document, encoding: Encoding) -> list[t.DocumentSymbol]:
+    """Return the outline of a document."""
+    match snapshot.role(document):
+        case Role.PROGRAM:
+            return _sections(document, encoding)
+        case Role.RESULTS:
+            return [
+                t.DocumentSymbol(
+                    name=f"#{e.number} {plain(e.hypothesis, 60)}".strip(),
+                    detail=f"{score_text(e)} {verdict_text(e)}".strip(),
+                    kind=t.SymbolKind.Event,
+                    range=encoding.visible(document, line),
+                    selection_range=encoding.visible(document, line),
+                )
+                for line, e in rows(snapshot, document)
+            ]
+        case _:
+            return []
+
+
+def _sections(document: Document, encoding: Encoding) -> list[t.DocumentSymbol]:
+    from loop.program import _headings  # the headings of a text that need not be a valid program
+
+    start = front_matter(document).stop
+    top: list[t.DocumentSymbol] = []
+    open_: list[tuple[int, t.DocumentSymbol]] = []
+    headings: tuple[Heading, ...] = _headings([line.rstrip("\r\n") for line in document.lines], start)
+    for place, heading in enumerate(headings):
+        end = next((h.line - 1 for h in headings[place + 1 :] if h.level <= heading.level), len(document.lines))
+        own = encoding.visible(document, heading.line - 1)
+        symbol = t.DocumentSymbol(
+            name=heading.text or "(untitled)",
+            kind=t.SymbolKind.String,
+            range=t.Range(own.start, encoding.line_start(document, end)),
+            selection_range=own,
+            children=[],
+        )
+        while open_ and open_[-1][0] >= heading.level:
+            open_.pop()
+        (open_[-1][1].children if open_ and open_[-1][1].children is not None else top).append(symbol)  # type: ignore[attr-defined]
+        open_.append((heading.level, symbol))
+    return top
+
+
+def flat(document: Document, tree: list[t.DocumentSymbol]) -> list[t.SymbolInformation]:
+    """Return the outline for clients that know no tree."""
+    found: list[t.SymbolInformation] = []
+    for symbol in tree:
+        found.append(t.SymbolInformation(t.Location(document.uri, symbol.range), symbol.name, symbol.kind))
+        found.extend(flat(document, list(symbol.children or [])))
+    return found

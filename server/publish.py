@@ -1,0 +1,178 @@
+"""What the server says without being asked: diagnostics, refresh requests, progress, the status, three messages.
+
+One refresh of a kind is under way at a time; what comes meanwhile waits for it. Nothing is sent twice unchanged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types as t
+
+from loop.types import State, Verdict
+from server.documents import Role
+from server.features import diagnostics
+from server.features.progress import Reporter
+from server.snapshot import Snapshot, best_words
+
+if TYPE_CHECKING:
+    from server.session import Session
+
+log = logging.getLogger(__name__)
+
+TYPING_S = 0.1  # diagnostics wait for a pause in typing
+TICK_S = 1.0  # between refreshes that only move a percentage
+CLIENT_S = 10.0  # a client that does not answer a refresh is asked again
+
+
+class Publisher:
+    """Sends what changed."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.reporter = Reporter(session)
+        self._sent: dict[str, list[t.Diagnostic]] = {}
+        self._due: dict[str, asyncio.TimerHandle] = {}
+        self._refreshing: set[str] = set()
+        self._again: set[str] = set()
+        self._ticked = 0.0
+        self._statuses: dict[Path, dict[str, Any]] = {}
+
+    # ---- diagnostics -----------------------------------------------------------------------------------------------
+
+    def document_moved(self, uri: str) -> None:
+        """Publish the diagnostics of a document once its user pauses; the first ones at once."""
+        if uri in self._due:
+            self._due.pop(uri).cancel()
+        if uri not in self._sent:
+            self._publish(uri)
+        else:
+            self._due[uri] = asyncio.get_running_loop().call_later(TYPING_S, self._publish, uri)
+
+    def clear(self, uri: str) -> None:
+        """Take back the diagnostics of a closed document."""
+        if uri in self._due:
+            self._due.pop(uri).cancel()
+        if self._sent.pop(uri, []):
+            self._send_diagnostics(t.PublishDiagnosticsParams(uri, []))
+
+    def _publish(self, uri: str) -> None:
+        self._due.pop(uri, None)
+        looked = self.session.look(uri)
+        if looked is None:
+            return
+        document, snapshot = looked
+        try:
+            found = diagnostics.diagnose(snapshot, document, self.session.encoding)
+        except Exception:
+            log.exception("diagnostics failed")
+            return
+        if self._sent.get(uri) != found:
+            self._sent[uri] = found
+            self._send_diagnostics(t.PublishDiagnosticsParams(uri, found, document.version))
+
+    def _send_diagnostics(self, params: t.PublishDiagnosticsParams) -> None:
+        self.session.server.text_document_publish_diagnostics(params)
+
+    # ---- a new snapshot --------------------------------------------------------------------------------------------
+
+    def snapshot_moved(self, old: Snapshot, new: Snapshot) -> None:
+        facts = _seq(old) != _seq(new) or old.review is not new.review or old.alive != new.alive
+        facts = facts or old.trouble != new.trouble or old.files != new.files or old.campaigns != new.campaigns
+        if facts:
+            for uri in list(self.session.documents):
+                looked = self.session.look(uri)
+                if looked is not None and looked[1] is new:
+                    self._publish(uri)
+        now = time.monotonic()
+        if facts or now - self._ticked >= TICK_S:
+            self._ticked = now
+            self._refresh("lens")
+            if facts:
+                self._refresh("hint")
+        self.reporter.snapshot_moved(new)
+        self._tell_status(new)
+        self._tell_events(old, new)
+
+    def _refresh(self, kind: str) -> None:
+        client = self.session.client
+        if not (client.lens_refresh if kind == "lens" else client.hint_refresh):
+            return
+        roles = (Role.PROGRAM, Role.CANVAS, Role.RESULTS)
+        looked = map(self.session.look, list(self.session.documents))
+        if not any(pair and pair[1].role(pair[0]) in roles for pair in looked):
+            return
+        if kind in self._refreshing:
+            self._again.add(kind)
+        else:
+            self._refreshing.add(kind)
+            self.session.server.wire.spawn(self._ask_refresh(kind))
+
+    async def _ask_refresh(self, kind: str) -> None:
+        server = self.session.server
+        ask = server.workspace_code_lens_refresh_async if kind == "lens" else server.workspace_inlay_hint_refresh_async
+        while True:
+            self._again.discard(kind)
+            try:
+                await asyncio.wait_for(ask(None), CLIENT_S)
+            except Exception as error:
+                log.info("the client did not refresh: %r", error)
+            if kind not in self._again:
+                break
+        self._refreshing.discard(kind)
+
+    def _tell_status(self, new: Snapshot) -> None:
+        status = describe(new)
+        if self.session.client.status and self._statuses.get(new.folder) != status:
+            self._statuses[new.folder] = status
+            self.session.server.protocol.notify("autoresearch/status", status)
+
+    def _tell_events(self, old: Snapshot, new: Snapshot) -> None:
+        """Interrupt the human for three things only, and only where they happen while we look."""
+        if new.trouble and new.trouble != old.trouble:
+            self._say(t.MessageType.Error, f"AutoResearch: {new.trouble}")
+        if old.ledger is None or new.ledger is None or old.ledger.campaign != new.ledger.campaign:
+            return
+        if new.best is not None and old.best is not None and new.best.number != old.best.number:
+            self._say(t.MessageType.Info, f"AutoResearch: new {best_words(new)}: {new.best.hypothesis[:120]}")
+        if new.ledger.state is not old.ledger.state:
+            if new.ledger.state is State.FINISHED:
+                self._say(t.MessageType.Info, f"AutoResearch: {new.ledger.campaign} has ended: {new.ledger.message}")
+            elif new.ledger.state is State.STOPPED and _broke(new):
+                self._say(t.MessageType.Error, f"AutoResearch: {new.ledger.campaign} stopped: {new.ledger.message}")
+            elif new.ledger.state is State.PAUSED and "crash" in new.ledger.message:
+                self._say(t.MessageType.Warning, f"AutoResearch: {new.ledger.campaign} waits: {new.ledger.message}")
+
+    def _say(self, kind: t.MessageType, sentence: str) -> None:
+        self.session.server.window_show_message(t.ShowMessageParams(kind, sentence))
+
+
+def _seq(snapshot: Snapshot) -> tuple[str, int]:
+    return (snapshot.ledger.campaign, snapshot.ledger.last_seq) if snapshot.ledger else ("", 0)
+
+
+def _broke(snapshot: Snapshot) -> bool:
+    """Return whether a campaign stopped by itself: nobody asked, or its baseline does not run."""
+    ledger = snapshot.ledger
+    assert ledger is not None
+    baseline = ledger.experiments.get(0)
+    return not ledger.message.startswith("stopped") or (baseline is not None and baseline.verdict is Verdict.CRASH)
+
+
+def describe(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the body of `autoresearch/status`."""
+    health = "error" if snapshot.trouble else "ok"
+    return {
+        **snapshot.status,
+        "folder": str(snapshot.folder),
+        "health": health,
+        "quiescent": snapshot.state not in (State.PREPARING, State.RUNNING),
+        "state": str(snapshot.state) or "none",
+        "campaigns": list(snapshot.campaigns),
+        "text": snapshot.line,
+        "message": snapshot.trouble or (snapshot.ledger.message if snapshot.ledger else ""),
+    }

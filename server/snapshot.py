@@ -1,0 +1,141 @@
+"""What is recorded of a folder's campaign, as one value that never changes, and how a canvas reads against it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from loop import lineage
+from loop.hunks import Hunk, converted, hunks
+from loop.ledger import Experiment, Ledger
+from loop.lineage import Kept, Removal, Reviewed, grown_from
+from loop.progress import Progress
+from loop.status import number, signed_number, uncertainty
+from loop.types import State
+from server.documents import Document, Role
+
+LABEL = 30  # characters of a hint; VS Code cuts all hints of a line at 43 together
+
+
+@dataclass(frozen=True, eq=False)
+class Review:
+    """The kept line and the accepted base, as loop.review read them; the same object while neither moves."""
+
+    kept: Kept
+    reviewed: Reviewed
+    removals: tuple[Removal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Crash:
+    """The newest verdict, if it is a crash, and the canvas that crashed."""
+
+    experiment: Experiment
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """One folder at one moment. `ledger` is a copy that nobody feeds; `trouble` the one sentence of what is broken."""
+
+    folder: Path
+    trouble: str = ""
+    campaigns: tuple[str, ...] = ()
+    ledger: Ledger | None = None
+    progress: Progress | None = None
+    alive: bool = False
+    line: str = ""  # loop.status.status_line
+    status: dict[str, Any] = field(default_factory=dict)  # loop.status.status_dict
+    best: Experiment | None = None
+    review: Review | None = None
+    crash: Crash | None = None
+    tried: dict[str, tuple[int, ...]] = field(default_factory=dict)  # knob → experiments that changed it
+    cited: dict[str, tuple[int, ...]] = field(default_factory=dict)  # words of program.md → experiments
+    canvas: str = "train.py"  # relative to the folder
+    canvas_exists: bool = True
+    files: tuple[Any, ...] = ()  # of program.md and canvas on disk: changes are facts too
+
+    @property
+    def state(self) -> str:
+        """The state to show: a campaign whose daemon is gone is stopped, whatever it was doing."""
+        if self.ledger is None:
+            return ""
+        if not self.alive and self.ledger.state in (State.PREPARING, State.RUNNING, State.PAUSED):
+            return State.STOPPED
+        return self.ledger.state
+
+    def role(self, document: Document) -> Role | None:
+        """Return what a document is to this folder's campaign."""
+        if document.name == "results.tsv":
+            return Role.RESULTS
+        if document.path == self.folder / "program.md":
+            return Role.PROGRAM
+        return Role.CANVAS if document.path == self.folder / self.canvas else None
+
+    def experiment(self, number: object) -> Experiment | None:
+        return self.ledger.experiments.get(number) if self.ledger and isinstance(number, int) else None
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A hunk that waits for the human, and the experiments that wrote it."""
+
+    hunk: Hunk
+    experiments: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A canvas against the kept line: who wrote each line, what waits for review, how far it lags behind."""
+
+    lines: list[str]  # the document's, in the repository's line ends
+    authors: list[int | None]
+    pending: list[Pending]
+    own: list[Hunk]  # the human's edits since the accepted base
+    place: int  # keeps that the text has
+    behind: int  # keeps that it has not
+
+    def find(self, hunk_id: object) -> Pending | None:
+        return next((p for p in self.pending if p.hunk.id == hunk_id), None)
+
+    def at(self, line: int) -> Pending | None:
+        """Return the pending hunk at a line; a deletion is at the line below it."""
+        return next((p for p in self.pending if p.hunk.start <= line < p.hunk.start + max(1, len(p.hunk.new))), None)
+
+
+@lru_cache(maxsize=16)
+def read_canvas(review: Review, document: Document) -> Reading:
+    """Return how a document reads. Cached by identity: neither a review nor a document ever changes."""
+    line = review.kept.line
+    lines = converted(document.lines, review.reviewed.lines or line.lines)
+    authors = lineage.authors(line, lines)
+    pending, own = [], []
+    for hunk in hunks(review.reviewed.lines, lines, authors):
+        wrote = authors[hunk.start : hunk.start + len(hunk.new)]
+        experiments = lineage.experiments_of(line, hunk.old, hunk.new, wrote)
+        if experiments:
+            pending.append(Pending(hunk, experiments))
+        else:
+            own.append(hunk)
+    place = grown_from(review.kept, review.removals, lines)
+    return Reading(lines, authors, pending, own, place, len(line.steps) - place)
+
+
+def label(experiments: Sequence[Experiment], spread: bool = False) -> str:
+    """Return `#17 −0.0043`, with `± 0.0003` where asked; several are summed, the newest named first."""
+    names = " ".join(f"#{e.number}" for e in sorted(experiments, key=lambda e: -e.number)[:3])
+    names += "…" if len(experiments) > 3 else ""
+    deltas = [e.delta for e in experiments if e.delta is not None]
+    if not deltas:
+        return names
+    known = f" ± {uncertainty(experiments[0].uncertainty)}" if spread and experiments[0].uncertainty else ""
+    return f"{names} {signed_number(sum(deltas))}{known if len(experiments) == 1 else ''}"
+
+
+def best_words(snapshot: Snapshot) -> str:
+    """Return `best 0.9697 (#118)`."""
+    best = snapshot.best
+    return "no score yet" if best is None or best.score is None else f"best {number(best.score)} (#{best.number})"

@@ -1,0 +1,138 @@
+"""One thread that looks after all folders: woken by the system's file events, and four times a second anyway.
+
+The events make it prompt, the polling makes it right: some file systems offer no events, some lose them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from server.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from server.facts import Facts
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.25
+SETTLE_S = 0.02  # one fact is several file events
+
+
+class Watcher:
+    """Follows folders and hands every new Snapshot to `publish`, which must be quick and safe to call from a thread."""
+
+    def __init__(self, publish: Callable[[Snapshot], None]) -> None:
+        self._publish = publish
+        self._facts: dict[Path, Facts] = {}
+        self._wanted: list[tuple[Path, str | None, bool]] = []  # folder, campaign, whether it was picked by hand
+        self._wake = threading.Event()
+        self._stopped = False
+        self._observer: Any = None
+        self._observed: set[Path] = set()
+        self._blind = False
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._wake.set()
+
+    def follow(self, folder: Path) -> None:
+        """Begin to look after a folder."""
+        self._wanted.append((folder, None, False))
+        self._wake.set()
+
+    def pick(self, folder: Path, campaign: str) -> None:
+        """Show another campaign of a folder."""
+        self._wanted.append((folder, campaign, True))
+        self._wake.set()
+
+    def poke(self) -> None:
+        """Look now."""
+        self._wake.set()
+
+    def _run(self) -> None:
+        from server.facts import Facts
+
+        while not self._stopped:
+            while self._wanted:
+                folder, campaign, picked = self._wanted.pop(0)
+                facts = self._facts.setdefault(folder, Facts(folder))
+                if picked:
+                    facts.pick(campaign)
+            for facts in list(self._facts.values()):
+                self._look(facts)
+            try:
+                if not self._blind:
+                    self._observe()
+            except Exception as error:  # the system has no more watches to give: polling goes on
+                self._blind = True
+                log.info("no file events: %s", error)
+            self._wake.wait(POLL_S)
+            if self._wake.is_set():
+                self._wake.clear()
+                time.sleep(SETTLE_S)
+        if self._observer is not None:
+            self._observer.unschedule_all()
+            self._observer.stop()
+
+    def _look(self, facts: Facts) -> None:
+        try:
+            snapshot = facts.poll()
+        except Exception as error:  # a bug in reading must not end the thread that everything hangs on
+            log.exception("%s cannot be read", facts.folder)
+            snapshot = Snapshot(facts.folder, trouble=f"{type(error).__name__} while reading the campaign; see the log")
+            self._facts[facts.folder] = type(facts)(facts.folder)
+        if snapshot is not None and not self._stopped:
+            self._publish(snapshot)
+
+    def _observe(self) -> None:
+        """Ask the system for events of the folders, the journal's and git's refs; do without where it refuses."""
+        places = set(self._facts)
+        for facts in self._facts.values():
+            if facts.home is not None:
+                places |= {facts.home.root, facts.home.root.parent / "refs" / "autoresearch"}
+        new = [place for place in places - self._observed if place.is_dir()]
+        if not new:
+            return
+        from watchdog.events import (
+            DirCreatedEvent,
+            FileCreatedEvent,
+            FileDeletedEvent,
+            FileModifiedEvent,
+            FileMovedEvent,
+            FileSystemEvent,
+            FileSystemEventHandler,
+        )
+        from watchdog.observers import Observer
+
+        wake = self._wake
+
+        class Waker(FileSystemEventHandler):
+            def on_any_event(self, event: FileSystemEvent) -> None:
+                if not str(event.src_path).endswith((".lock", ".log")):
+                    wake.set()
+
+        kinds: list[type[FileSystemEvent]] = [
+            FileCreatedEvent, FileDeletedEvent, FileModifiedEvent, FileMovedEvent, DirCreatedEvent,
+        ]  # fmt: skip
+        if self._observer is None:
+            self._observer = Observer()
+            self._observer.daemon = True
+            with contextlib.suppress(OSError):
+                self._observer.start()
+        for place in new:
+            self._observed.add(place)
+            try:
+                self._observer.schedule(Waker(), str(place), recursive=place.name == "autoresearch" and
+                                        place.parent.name == "refs", event_filter=kinds)  # fmt: skip
+            except OSError as error:
+                log.info("%s is polled, not watched: %s", place, error)

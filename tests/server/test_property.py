@@ -1,0 +1,214 @@
+"""Random nights: edits, accepts, reverts, undos, pulls, keeps arriving, restarts. The human's text is kept apart.
+
+No keystroke is lost, hunks apply to the text they show, what was accepted stays accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loop.hunks import apply, hunks, invert, split_lines
+from server import app
+from server.snapshot import read_canvas
+from server.wire import serve
+from tests.campaigns import Campaign, make_repository
+from tests.server.editor import edited, offset
+
+NIGHTS, STEPS = int(os.environ.get("AUTORESEARCH_NIGHTS", "8")), 60
+BASE = "".join(f"KNOB_{n} = {n}\n\n" for n in range(12)) + "def main():\n    print('é😋')\n"
+
+
+class Desk:
+    """An editor in this process: it applies what it is asked to, and knows the text that the human must see."""
+
+    def __init__(self, folder: Path, text: str, encoding: str) -> None:
+        self.reader = asyncio.StreamReader()
+        self.uri = (folder / "train.py").as_uri()
+        self.text, self.version, self.encoding, self.number = text, 1, encoding, 0
+        self.answers: dict[int, asyncio.Future[Any]] = {}
+        self.server = app.Server()
+        self.server.protocol.set_writer(self)
+        self.work = asyncio.ensure_future(serve(self.server.wire, self.reader))
+
+    def write(self, data: bytes) -> None:
+        message = json.loads(data.partition(b"\r\n\r\n")[2])
+        if message.get("method") == "workspace/applyEdit":
+            (change,) = message["params"]["edit"]["documentChanges"]
+            fits = change["textDocument"]["version"] == self.version
+            if fits:
+                self.type(_edited(self.text, change["edits"], self.encoding))
+            self.send({"id": message["id"], "result": {"applied": fits}})
+        elif "id" in message and "method" not in message:
+            self.answers.pop(message["id"]).set_result(message.get("result"))
+
+    def close(self) -> None:
+        pass
+
+    def send(self, message: dict[str, Any]) -> None:
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        self.reader.feed_data(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    def type(self, text: str) -> None:
+        self.text, self.version = text, self.version + 1
+        document = {"uri": self.uri, "version": self.version}
+        self.send(
+            {
+                "method": "textDocument/didChange",
+                "params": {"textDocument": document, "contentChanges": [{"text": text}]},
+            }
+        )
+
+    async def ask(self, method: str, params: Any) -> Any:
+        self.number += 1
+        future = self.answers[self.number] = asyncio.get_running_loop().create_future()
+        self.send({"id": self.number, "method": method, "params": params})
+        return await asyncio.wait_for(future, 30)
+
+    async def run(self, name: str, **arguments: Any) -> Any:
+        return await self.ask(
+            "workspace/executeCommand",
+            {"command": f"autoresearch.{name}", "arguments": [{"uri": self.uri, **arguments}]},
+        )
+
+    async def begin(self, folder: Path) -> None:
+        capabilities = {"general": {"positionEncodings": [self.encoding]}}
+        await self.ask("initialize", {"processId": None, "rootUri": folder.as_uri(), "capabilities": capabilities})
+        self.send({"method": "initialized", "params": {}})
+        item = {"uri": self.uri, "languageId": "python", "version": self.version, "text": self.text}
+        self.send({"method": "textDocument/didOpen", "params": {"textDocument": item}})
+
+    async def settle(self, campaign: Campaign) -> dict[str, Any]:
+        """Return the hunks once the server knows the newest fact of the journal."""
+        last = campaign.ledger.last_seq
+
+        def knows() -> bool:
+            session = self.server.session
+            snapshot = session and session.snapshots.get(campaign.folder)
+            return bool(snapshot and snapshot.ledger and snapshot.ledger.last_seq >= last and snapshot.review)
+
+        session = self.server.ready()
+        known = await session.until(knows, 30)
+        now = session.snapshots[campaign.folder]
+        assert known, (last, now.ledger and now.ledger.last_seq, now.review is None, now.trouble)
+        found: dict[str, Any] = await self.ask("autoresearch/hunks", {"uri": self.uri})
+        assert found["version"] == self.version
+        return found
+
+    async def end(self) -> None:
+        self.reader.feed_eof()
+        await self.work
+        assert self.server.session is not None
+        self.server.session.close()
+
+
+def _edited(text: str, edits: list[dict[str, Any]], encoding: str) -> str:
+    from lsprotocol import types as t
+
+    def place(at: dict[str, int]) -> t.Position:
+        return t.Position(at["line"], at["character"])
+
+    whole = [t.TextEdit(t.Range(place(e["range"]["start"]), place(e["range"]["end"])), e["newText"]) for e in edits]
+    assert all(offset(text, e.range.start, encoding) >= 0 for e in whole)
+    return edited(text, whole, encoding)
+
+
+@pytest.mark.parametrize("night", range(NIGHTS))
+async def test_a_random_night(night: int, tmp_path: Path) -> None:
+    chance = random.Random(night)
+    campaign = Campaign(make_repository(tmp_path / "r", BASE.encode()))
+    encoding = ["utf-16", "utf-8", "utf-32"][night % 3]
+    desk = Desk(campaign.folder, BASE, encoding)
+    await desk.begin(campaign.folder)
+    typed: list[str] = []  # lines that the human wrote and nobody but the human may take away
+    accepted: set[str] = set()
+    for step in range(STEPS):
+        shown = await desk.settle(campaign)
+        _check(desk, campaign, shown, typed, accepted)
+        match chance.choice(["type", "keep", "keep", "pull", "accept", "revert", "undo", "restart", "stale", "all"]):
+            case "type":
+                typed.append(f"# mine {step} 😋\n")
+                lines = split_lines(desk.text)
+                at = chance.choice([n for n in range(len(lines) + 1) if n == len(lines) or lines[n] == "\n"])
+                desk.type("".join([*lines[:at], "\n", typed[-1], "\n", *lines[at:]]))
+            case "keep":
+                text = _patched(chance, "".join(campaign.text(campaign.ledger.incumbent or 0)), step)
+                campaign.keep(text, f"idea {step}", 1.0 - step / 1000)
+            case "pull":
+                before, result = desk.text, await desk.run("pull")
+                assert result["ok"] or desk.text == before, result
+            case "accept" if shown["hunks"]:
+                hunk, before = chance.choice(shown["hunks"]), desk.text
+                result = await desk.run("acceptHunk", hunk=hunk["id"], version=desk.version)
+                assert result["ok"] and desk.text == before, result
+                accepted.update(line for line in hunk["new"] if line.startswith("KNOB"))
+            case "all" if shown["hunks"] and step % 3 == 0:
+                assert (await desk.run("acceptAll"))["ok"]
+                accepted.update(line for hunk in shown["hunks"] for line in hunk["new"] if line.startswith("KNOB"))
+            case "revert" if shown["hunks"]:
+                hunk, lines = chance.choice(shown["hunks"]), split_lines(desk.text)
+                result = await desk.run("revertHunk", hunk=hunk["id"], version=desk.version)
+                assert result["ok"], result
+                lines[hunk["start"] : hunk["start"] + len(hunk["new"])] = hunk["old"]
+                assert desk.text == "".join(lines), "a revert changes these lines and no other byte"
+            case "undo":
+                before, result = desk.text, await desk.run("undoRevert")
+                assert result["ok"] or desk.text == before
+            case "stale" if shown["hunks"]:
+                before, hunk = desk.text, shown["hunks"][0]["id"]
+                assert not (await desk.run("revertHunk", hunk=hunk, version=desk.version - 1))["ok"]
+                assert desk.text == before
+            case "restart":
+                await desk.end()
+                again = Desk(campaign.folder, desk.text, encoding)
+                await again.begin(campaign.folder)
+                now = await again.settle(campaign)
+                assert (now["hunks"], now["base"], now["own"]) == (shown["hunks"], shown["base"], shown["own"])
+                desk = again
+    await desk.end()
+
+
+def _patched(chance: random.Random, text: str, step: int) -> str:
+    """Return the incumbent with one agent's patch: a knob's value, a line more, a line less."""
+    lines = split_lines(text)
+    knobs = [n for n, line in enumerate(lines) if line.startswith("KNOB")]
+    at = chance.choice(knobs)
+    kind = chance.random()
+    if kind < 0.7 or len(knobs) < 6:
+        lines[at] = f"{lines[at].split(' = ')[0]} = {step}.5\n"
+    elif kind < 0.85:
+        lines.insert(at, f"KNOB_{step}_new = 1\n")
+    else:
+        del lines[at]
+    return "".join(lines)
+
+
+def _check(desk: Desk, campaign: Campaign, shown: dict[str, Any], typed: list[str], accepted: set[str]) -> None:
+    lines = split_lines(desk.text)
+    assert [line for line in lines if line.startswith("# mine")].sort() == typed[:].sort()
+    assert sorted(line for line in lines if line.startswith("# mine")) == sorted(typed), "a keystroke was lost"
+    base = split_lines(campaign.repo.text_at(shown["base"], "train.py"))
+    session = desk.server.session
+    assert session is not None
+    review = session.snapshots[campaign.folder].review
+    assert review is not None and list(review.reviewed.lines) == base
+    reading = read_canvas(review, session.documents[desk.uri])
+    cut = [*(pending.hunk for pending in reading.pending), *reading.own]
+    assert sorted(h.id for h in cut) == sorted(h.id for h in hunks(base, lines, reading.authors))
+    for hunk in cut:
+        assert apply(apply(lines, invert(hunk)), hunk) == lines, "a hunk applies to the text that it shows"
+    assert all(campaign.repo.ref(ref) for ref in [campaign.repo.accepted_ref(campaign.name)])
+    history = "".join(campaign.repo.text_at(c, "train.py") for c in _ancestors(campaign, shown["base"]))
+    assert all(line in history for line in accepted), "what was accepted is in the line of accepted texts for ever"
+
+
+def _ancestors(campaign: Campaign, commit: str) -> list[str]:
+    from tests.campaigns import git
+
+    return git(campaign.top, "rev-list", commit, f"^{campaign.baseline}").split() or [commit]

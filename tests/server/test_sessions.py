@@ -1,0 +1,310 @@
+"""The server over stdio against campaigns made by hand: what is shown, what is refused, and that editors agree."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+from lsprotocol import types as t
+
+from loop.types import State, StateChanged, Verdict
+from tests.campaigns import Campaign, git, make_repository
+from tests.server.editor import SERVER, Editor, editing
+
+BASE = "import os\nLR = 0.1\nWD = 0.2\n\n\ndef main():\n    print('val_bpb: 1.0')\n\n\nmain()\n"
+THIRD = BASE.replace("LR = 0.1", "LR = 0.3")
+FOURTH = THIRD.replace("    print", "    clip = 1.0\n    print")
+PROGRAM = "---\nmodel: knobs\n---\n# Title\n\nProse.\n\n## Ideas\n\n- Try *larger* rates\n- other\n"
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Campaign:
+    made = Campaign(make_repository(tmp_path / "ü b", BASE.encode(), PROGRAM))
+    made.keep(THIRD, "a larger rate", 0.99, {"LR": ("0.1", "0.3")})
+    made.keep(FOURTH, "clip the gradient", 0.97)
+    return made
+
+
+async def opened(editor: Editor, text: str, pending: int) -> str:
+    """Open the canvas with this text and wait until so many hunks wait for review."""
+    uri = editor.open(editor.folder / "train.py", text)
+
+    async def seen() -> bool:
+        waiting = [d for d in editor.diagnostics(uri) if "waits for review" in d.message]
+        hunks = await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})
+        return len(waiting) == pending and bool(hunks.base)
+
+    await editor.until(seen)
+    return uri
+
+
+async def first_hunk(editor: Editor, uri: str) -> str:
+    hunks = await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})
+    return str(hunks.hunks[0].id)
+
+
+async def test_a_stale_version_changes_nothing_and_says_so(campaign: Campaign) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        hunk, version = await first_hunk(editor, uri), editor.buffers[uri].version
+        editor.type(uri, FOURTH + "# mine\n")
+        for name in ("acceptHunk", "revertHunk"):
+            result = await editor.run(name, uri=uri, hunk=hunk, version=version)
+            assert not result["ok"] and "has changed since this was shown" in result["message"]
+        assert editor.buffers[uri].text == FOURTH + "# mine\n"
+
+
+async def test_an_edit_that_the_editor_only_says_it_applied_is_not_believed(campaign: Campaign) -> None:
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        editor.skip_edits = True
+        before = len(campaign.journal.read())
+        result = await editor.run("revertHunk", uri=uri, hunk=await first_hunk(editor, uri))
+        assert not result["ok"] and "its text shows otherwise; nothing was recorded" in result["message"]
+        assert len(campaign.journal.read()) == before
+
+
+@pytest.mark.parametrize("ends", ["\r\n", "\n"])
+async def test_pull_and_revert_keep_the_line_ends_and_the_missing_last_one(tmp_path: Path, ends: str) -> None:
+    def form(text: str) -> str:
+        return ("# é😋\n" + text).replace("\n", ends).removesuffix(ends)
+
+    campaign = Campaign(make_repository(tmp_path / "r", form(BASE).encode()))
+    campaign.keep(form(THIRD), "a larger rate", 0.99)
+    campaign.keep(form(FOURTH), "clip", 0.97)
+    for client in ("neovim", "vscode", "eglot"):
+        async with editing(client, campaign.folder) as editor:
+            uri = await opened(editor, form(BASE), 0)
+            assert (await editor.run("pull", uri=uri))["pulled"] == 2
+            assert editor.buffers[uri].text == form(FOURTH)
+            result = await editor.run("revertHunk", uri=uri, line=2)
+            assert result["ok"], result
+            assert editor.buffers[uri].text == form(FOURTH.replace("0.3", "0.1"))
+            assert (await editor.run("undoRevert", uri=uri))["ok"]
+            assert editor.buffers[uri].text == form(FOURTH)
+
+
+async def test_a_checkout_with_converted_line_ends_shows_no_edit(campaign: Campaign) -> None:
+    async with editing("helix", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH.replace("\n", "\r\n"), 2)
+        assert set(await editor.hints(uri)) == {1, 6}
+        assert (await editor.run("revertExperiment", uri=uri, experiment=1))["measured"]
+        assert editor.buffers[uri].text == FOURTH.replace("0.3", "0.1").replace("\n", "\r\n")
+        assert "\r" not in campaign.journal.read()[-1].body.text  # type: ignore[union-attr]
+
+
+async def test_two_editors_agree_within_half_a_second(campaign: Campaign) -> None:
+    async with editing("vscode", campaign.folder) as one, editing("eglot", campaign.folder) as other:
+        first, second = await opened(one, FOURTH, 2), await opened(other, FOURTH, 2)
+        hunk = await first_hunk(one, first)
+        assert (await one.run("acceptHunk", uri=first, hunk=hunk))["ok"]
+        accepted = time.monotonic()
+        await other.until(lambda: _waiting(other, second, 1), deadline_s=5)
+        print(f"the other editor knew after {time.monotonic() - accepted:.3f} s")
+        result = await other.run("acceptHunk", uri=second, hunk=hunk)
+        assert not result["ok"] and "does not wait for review any more" in result["message"]
+
+
+async def _waiting(editor: Editor, uri: str, count: int) -> bool:
+    return len([d for d in editor.diagnostics(uri) if "waits for review" in d.message]) == count
+
+
+async def test_the_users_own_edit_is_kept_by_a_pull_and_is_not_the_agents(campaign: Campaign) -> None:
+    async with editing("zed", campaign.folder) as editor:
+        uri = await opened(editor, BASE + "# mine\n", 0)
+        assert (await editor.run("pull", uri=uri))["ok"]
+        assert editor.buffers[uri].text == FOURTH + "# mine\n"
+        await editor.until(lambda: _waiting(editor, uri, 2))
+        assert (await editor.run("acceptAll", uri=uri))["accepted"] == 2
+        hunks = await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})
+        assert len(hunks.own) == 1 and not hunks.hunks
+
+
+async def test_restore_brings_one_experiment_into_the_buffer(campaign: Campaign) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        shown = await editor.run("showResults", uri=uri)
+        results = Path(shown["path"]).as_uri()
+        lenses = await editor.lenses(results)
+        assert [lens.command.title for lens in lenses if lens.command] == ["Diff", "Restore"] * 3
+        assert "a larger rate" in await editor.hover(results, 2)
+        symbols = await editor.client.text_document_document_symbol_async(
+            t.DocumentSymbolParams(t.TextDocumentIdentifier(results))
+        )
+        assert [s.name for s in symbols or []] == ["#0 baseline", "#1 a larger rate", "#2 clip the gradient"]
+        assert lenses[3].command
+        assert (await editor.press(lenses[3].command))["ok"]
+        assert editor.buffers[uri].text == THIRD
+
+
+async def test_one_commit_for_each_accepted_experiment(campaign: Campaign) -> None:
+    (campaign.top / "train.py").write_text(FOURTH)
+    async with editing("helix", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("acceptAll", uri=uri))["ok"]
+        assert [c["experiment"] for c in (await editor.run("commitAccepted", uri=uri))["commits"]] == [1, 2]
+    assert git(campaign.top, "log", "-1", "--format=%s") == "clip the gradient\n"
+    assert git(campaign.top, "status", "--porcelain") == ""
+
+
+async def test_a_crash_is_shown_on_its_line_and_tampering_as_it_is_typed(campaign: Campaign) -> None:
+    campaign.crash(campaign.propose(FOURTH.replace("0.2", "0.5"), "decay"), 7, "NameError: name 'clip' is not defined")
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, "# mine\n" + FOURTH, 2)
+        (crash,) = [d for d in editor.diagnostics(uri) if "crashed" in d.message]
+        assert crash.range.start.line == 7 and crash.severity is t.DiagnosticSeverity.Warning
+        editor.type(uri, FOURTH + "print('val_bpb: 0.1')\n")
+
+        async def warned() -> list[t.Diagnostic]:
+            return [d for d in editor.diagnostics(uri) if "engine" in d.message or "print" in d.message]
+
+        (warning,) = await editor.until(warned)
+        assert warning.range.start.line == 11 and warning.severity is t.DiagnosticSeverity.Warning
+
+
+async def test_program_md_explains_and_mends_itself(campaign: Campaign) -> None:
+    campaign.judge(campaign.propose(THIRD, "larger", cites=("Try larger rates",)), 0.98, Verdict.DISCARD)
+    text = "---\nmodel: knobs\nbudgett: 5m\nstop: {experiments: 0}\n---\n" + PROGRAM.partition("---\n# ")[2].join(
+        ["# ", ""]
+    )
+    async with editing("helix", campaign.folder) as editor:
+        uri = editor.open(campaign.folder / "program.md", text)
+        await editor.until(lambda: _count(editor, uri, 2))
+        assert {d.range.start.line for d in editor.diagnostics(uri)} == {2, 3}
+        assert "Who proposes" in await editor.hover(uri, 1)
+        params = t.CompletionParams(t.TextDocumentIdentifier(uri), t.Position(1, 7))
+        items = await editor.client.text_document_completion_async(params)
+        assert "knobs" in [
+            i.label for i in (items if isinstance(items, list | tuple) else items.items if items else [])
+        ]
+        fixes = [a for a in await editor.actions(uri, 2) if a.edit]
+        assert fixes[0].title == "Rename to 'budget'"
+        cited = next(n for n, line in enumerate(text.splitlines()) if "larger" in line)
+        hints = await editor.until(lambda: editor.hints(uri))
+        assert hints[cited].startswith("→ #3")
+        symbols = await editor.client.text_document_document_symbol_async(
+            t.DocumentSymbolParams(t.TextDocumentIdentifier(uri))
+        )
+        assert next(s.name for s in symbols or []) == "Title"
+
+
+async def _count(editor: Editor, uri: str, count: int) -> bool:
+    return len(editor.diagnostics(uri)) == count
+
+
+async def test_an_unreadable_journal_is_one_message_and_a_live_server(campaign: Campaign) -> None:
+    campaign.home.journal.write_bytes(b"this is no database" * 100)
+    async with editing("vscode", campaign.folder) as editor:
+        uri = editor.open(campaign.folder / "train.py")
+        await editor.until(lambda: _told(editor, "journal.db"))
+        assert await editor.hints(uri) == {}
+        assert not (await editor.run("acceptAll", uri=uri, quiet=True))["ok"]
+        assert len([m for m in editor.client.messages if "journal.db" in m.message]) == 1
+
+
+async def test_without_git_the_journal_is_still_shown(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(campaign.folder))
+    monkeypatch.setenv("GIT_PYTHON_GIT_EXECUTABLE", "")
+    async with editing("vscode", campaign.folder) as editor:
+        editor.open(campaign.folder / "program.md")
+        await editor.until(lambda: _told(editor, "git was not found"))
+        assert (await editor.run("status", quiet=True))["health"] == "error"
+
+
+async def _told(editor: Editor, words: str) -> bool:
+    return any(words in m.message for m in editor.client.messages)
+
+
+async def test_folders_and_campaigns_are_kept_apart_and_can_be_picked(campaign: Campaign, tmp_path: Path) -> None:
+    other = Campaign(make_repository(tmp_path / "other", BASE.encode()), name="other")
+    newer = Campaign(campaign.top, name="zweite")
+    async with editing("vscode", campaign.folder) as editor:
+        first = editor.open(campaign.folder / "program.md")
+        second = editor.open(other.folder / "program.md")
+        await editor.until(lambda: _campaign(editor, first, "zweite"))
+        await editor.until(lambda: _campaign(editor, second, "other"))
+        picked = await editor.run("status", uri=first, campaign=campaign.name)
+        assert picked["campaign"] == campaign.name and picked["campaigns"] == [newer.name, campaign.name]
+        assert (await editor.run("status", uri=second))["campaign"] == "other"
+
+
+async def _campaign(editor: Editor, uri: str, name: str) -> bool:
+    return bool((await editor.run("status", uri=uri)).get("campaign") == name)
+
+
+async def test_a_fact_is_in_the_lens_within_half_a_second(campaign: Campaign) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        uri = editor.open(campaign.folder / "train.py", FOURTH)
+        await editor.until(lambda: editor.button(uri, "best 0.9700"))
+        delays = []
+        for k in range(5):
+            before = editor.refreshed["lens"]
+            campaign.keep(FOURTH.replace("0.2", f"0.{k + 3}"), f"decay {k}", 0.96 - k / 100)
+            recorded = time.monotonic()
+            await editor.until(lambda k=k: editor.button(uri, f"best {0.96 - k / 100:.4f}"), deadline_s=5)  # type: ignore[misc]
+            delays.append(time.monotonic() - recorded)
+            assert editor.refreshed["lens"] > before, "the client is told to look again"
+        assert sorted(delays)[2] < 0.5, delays
+
+
+async def test_opening_runs_nothing_and_leaves_no_file(campaign: Campaign) -> None:
+    before = sorted(p for p in campaign.top.rglob("*") if "objects" not in p.parts)
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        for name in ("status", "nextHunk", "previousHunk"):
+            assert (await editor.run(name, uri=uri))["ok"]
+    assert sorted(p for p in campaign.top.rglob("*") if "objects" not in p.parts) == before
+
+
+async def test_new_best_and_the_end_interrupt_the_human_and_nothing_else_does(campaign: Campaign) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        await opened(editor, FOURTH, 2)
+        campaign.judge(campaign.propose(FOURTH + "# worse\n", "worse"), 1.2, Verdict.DISCARD)
+        campaign.keep(FOURTH.replace("0.2", "0.4"), "decay", 0.95)
+        await editor.until(lambda: _told(editor, "new best 0.9500 (#4)"))
+        campaign.record(StateChanged(State.FINISHED, "100 experiments done"))
+        await editor.until(lambda: _told(editor, "has ended"))
+        assert len(editor.client.messages) == 2
+
+
+async def test_the_server_ends_with_its_editor(campaign: Campaign) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *SERVER,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert process.stdin is not None
+    process.stdin.close()
+    assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_where_the_system_gives_no_file_events_polling_does(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine has 128 inotify instances by default, and editors use them up."""
+    from server.watcher import Watcher
+
+    def refuse(self: Watcher) -> None:
+        raise OSError(24, "inotify instance limit reached")
+
+    monkeypatch.setattr(Watcher, "_observe", refuse)
+    seen: list[int] = []
+    loop, found = asyncio.get_running_loop(), asyncio.Event()
+
+    def publish(snapshot: object) -> None:
+        ledger = getattr(snapshot, "ledger", None)
+        seen.append(ledger.keeps if ledger else -1)
+        loop.call_soon_threadsafe(found.set)
+
+    watcher = Watcher(publish)  # type: ignore[arg-type]
+    watcher.follow(campaign.folder)
+    watcher.start()
+    campaign.keep(FOURTH.replace("0.2", "0.4"), "decay", 0.9)
+    while 3 not in seen:
+        found.clear()
+        await asyncio.wait_for(found.wait(), 10)
+    watcher.stop()
