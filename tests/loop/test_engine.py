@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from loop import control
+from loop.engine import Engine
+from loop.home import find_home
+from loop.journal import Journal
+from loop.proposers import make
 from loop.types import (
     Author,
     Judged,
@@ -20,6 +27,7 @@ from loop.types import (
     RunStarted,
     Scored,
     ScoreSource,
+    StartRequested,
     State,
     Verdict,
 )
@@ -280,3 +288,35 @@ def test_a_queue_of_zero_is_a_serial_loop(tmp_path: Path) -> None:
     }
     judged = {b.experiment: n for n, b in enumerate(e.body for e in entries(tmp_path / "c")) if isinstance(b, Judged)}
     assert all(proposed[n + 1] > judged[n] for n in range(1, 4))
+
+
+def test_a_full_disk_stops_before_the_run_with_its_sentence(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(campaign)
+    monkeypatch.setattr("loop.runner.shutil.disk_usage", lambda _: usage._replace(free=1000))
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append("night", StartRequested())
+    asyncio.run(Engine(campaign, "night", make).run())
+    ledger = control.load(campaign)
+    assert ledger.state is State.STOPPED and "free some" in ledger.message
+    assert not ledger.experiments[0].runs, "nothing was spent"
+
+
+@pytest.mark.parametrize(
+    ("prepare_disk", "sentence"),
+    [
+        pytest.param(lambda c: (c / "train.py").unlink(), "train.py: not found beside program.md", id="missing"),
+        pytest.param(lambda c: (c / "train.py").write_bytes(b"x = '\xff'"), "not UTF-8 (byte 5)", id="not UTF-8"),
+        pytest.param(
+            lambda c: (c / "train.py").write_text("version https://git-lfs.github.com/spec/v1\n"), "LFS", id="LFS"
+        ),
+        pytest.param(lambda c: (c / "train.py").write_text("def f(:\n"), "train.py, line 1", id="a syntax error"),
+    ],
+)
+def test_a_canvas_that_cannot_be_used_is_refused_before_anything_runs(
+    campaign: Path, prepare_disk: Callable[[Path], object], sentence: str
+) -> None:
+    prepare_disk(campaign)
+    with pytest.raises(Refused) as refusal:
+        control.start(campaign)
+    assert sentence in str(refusal.value)
+    gone(campaign)
