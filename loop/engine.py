@@ -208,7 +208,8 @@ class Engine:
         while self.paused and not self._stopping:
             if self.ledger.state is not State.PAUSED:
                 self.record(StateChanged(State.PAUSED, self.paused))
-            await self.staging.drop()  # it holds hundreds of megabytes
+                await self.staging.drop()  # it holds hundreds of megabytes
+                continue  # a stop or a resume may have come meanwhile, and its news with it
             await self.news()
 
     def pause(self, sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,14 @@ class Proposal:
     cites: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
     evidence: dict[str, str] = field(default_factory=dict)  # file name → text, saved beside the experiment
+
+
+class Abandoned(asyncio.CancelledError):
+    """A proposal was cut off by the end of the campaign; `cost` was paid until then."""
+
+    def __init__(self, cost: Cost) -> None:
+        super().__init__("the campaign ended while this was written")
+        self.cost = cost
 
 
 class Proposer(Protocol):

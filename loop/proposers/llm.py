@@ -20,7 +20,7 @@ from typing import Any
 
 from loop.ledger import add
 from loop.prompt import Count, Message, build, repair, size
-from loop.proposers import Brief, Proposal
+from loop.proposers import Abandoned, Brief, Proposal
 from loop.proposers.dialogue import Answer, settle
 from loop.proposers.scrub import scrub
 from loop.proposers.trouble import OWN_KEY, diagnose, words_of
@@ -79,6 +79,8 @@ class _Conversation:
             sentence = scrub(str(failed))
             sentence = sentence if sentence.startswith(self.owner.name) else f"{self.owner.name}: {sentence}"
             raise ProposalFailed(sentence, failed.pause, self.spent) from None
+        except asyncio.CancelledError:
+            raise Abandoned(self.spent) from None
         except Exception as error:  # the rim: whatever litellm did, the campaign goes on
             raise ProposalFailed(f"{self.owner.name}: {words_of(error)}", cost=self.spent) from None
         reply, prose = edited.reply, self.brief.program.prose.lower()
@@ -160,7 +162,8 @@ class _Conversation:
             "messages": [_message(message, model) for message in messages],
             "stream": True,
             "stream_options": {"include_usage": True},
-            "timeout": self.remaining_s + 5,  # ours comes first
+            # Ours comes first. The same for all calls: litellm opens a client, and a socket, for each other one.
+            "timeout": program.deadline_s + 5,
             "num_retries": 0,
             "max_retries": 0,
             "drop_params": True,
