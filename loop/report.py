@@ -78,14 +78,17 @@ def exports(folder: Path, campaign: str, commits: Collection[str]) -> tuple[Path
     """Return where results.tsv, progress.png and report.html may be written: a file of the user's own is left alone.
 
     `commits` are those of every campaign here. Whoever comes from the original tool has a results.tsv and a
-    progress.png of earlier nights: ours are then called results-<campaign>.tsv and progress-<campaign>.png.
+    progress.png of earlier nights: ours are then called results-<campaign>.tsv and progress-<campaign>.png; so is a
+    report.html of somebody else's left alone.
     """
-    table, picture = folder / "results.tsv", folder / "progress.png"
+    table, picture, page = folder / "results.tsv", folder / "progress.png", folder / "report.html"
     if table.exists() and not _is_ours(table, commits):
         table = folder / f"results-{campaign}.tsv"
     if picture.exists() and MAKER.encode() not in picture.read_bytes()[:4096]:
         picture = folder / f"progress-{campaign}.png"
-    return table, picture, folder / "report.html"
+    if page.exists() and MAKER.encode() not in page.read_bytes()[:4096]:
+        page = folder / f"report-{campaign}.html"
+    return table, picture, page
 
 
 def _is_ours(table: Path, commits: Collection[str]) -> bool:
@@ -194,6 +197,7 @@ def write_html(ledger: Ledger, path: Path, diff: Callable[[Experiment], str]) ->
     experiments = [e for _, e in sorted(ledger.experiments.items())]
     picture = draw(ledger)
     page = environment.get_template("report.html.jinja").render(
+        maker=MAKER,
         campaign=plain(ledger.campaign, 60),
         headline=headline(ledger),
         counts=counts(ledger),

@@ -194,7 +194,8 @@ async def report(session: Session, arguments: Arguments) -> Result:
 
     snapshot = await campaign_asked(session, arguments)
     message = await work(control.report, snapshot.folder)
-    return {"message": message, "path": str(snapshot.folder / "report.html")}
+    page = message.partition("\n")[0].rpartition(", ")[2]  # "wrote results.tsv, progress.png, report.html"
+    return {"message": message, "path": str(snapshot.folder / page)}
 
 
 def document_asked(session: Session, arguments: Arguments) -> tuple[Document, Snapshot]:

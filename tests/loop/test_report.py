@@ -386,3 +386,12 @@ def test_the_conditions_of_the_scores_are_told(tmp_path: Path) -> None:
     for expected in ("1 TFLOP each", "a CPU", "bubblewrap", "key12345", "sealed: computed", "1.9900, 2.0000, 2.0100"):
         assert expected in text
     assert re.search(r"8 scored: 3 of the baseline, 0 to confirm", text)
+
+
+def test_a_page_of_somebody_elses_is_left_alone_and_ours_is_replaced(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert report.exports(tmp_path, "night", ())[2] == page
+    page.write_text("<html>mine</html>")
+    assert report.exports(tmp_path, "night", ())[2] == tmp_path / "report-night.html"
+    report.write_html(Ledger("night"), page, lambda _: "")
+    assert report.exports(tmp_path, "night", ())[2] == page
