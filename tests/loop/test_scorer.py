@@ -266,9 +266,9 @@ def build_model():
 if __name__ == "__main__":
     model, budget = build_model(), prepare.Budget()
     optimizer = torch.optim.SGD(model.parameters(), lr=30.0)
-    for x, y in prepare.batches(4):
-        if not budget.remains():
-            break
+    batches = prepare.batches(4)
+    while budget.remains():
+        x, y = next(batches)
         loss = torch.nn.functional.cross_entropy(model(x).flatten(0, 1), y.flatten())
         optimizer.zero_grad(); loss.backward(); optimizer.step()
         budget.spend(tokens=x.numel(), loss=loss.item())
