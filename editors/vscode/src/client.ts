@@ -1,0 +1,204 @@
+// The one language client. It leaves commands and progress to us: commands exist before the server does, and the
+// campaign's progress is our status bar item. Keeps the last status of each folder, to draw it; nothing else.
+
+import * as vscode from "vscode";
+import { LanguageClient, ResponseError, State } from "vscode-languageclient/node";
+import type { DynamicFeature, InitializeParams, StaticFeature } from "vscode-languageclient/node";
+import { findServer, offerInstall, setting, type Found } from "./server";
+import type { Answer, Status, Target } from "./wire";
+import { refused } from "./wire";
+
+const LENS_ICONS: Record<string, string> = { "▶": "play", "⏸": "debug-pause", "■": "debug-stop" };
+
+class Client extends LanguageClient {
+  override registerFeature(feature: StaticFeature | DynamicFeature<unknown>): void {
+    if (!("registrationType" in feature) || feature.registrationType.method !== "workspace/executeCommand") {
+      super.registerFeature(feature);
+    }
+  }
+}
+
+export class Server implements vscode.Disposable {
+  readonly log = vscode.window.createOutputChannel("AutoResearch", { log: true });
+  readonly statuses = new Map<string, Status>();
+  found: Found | undefined;
+  /** What a hover begins with: the hunk that waits here. */
+  hoverFirst: ((document: vscode.TextDocument, position: vscode.Position) => vscode.MarkdownString | undefined) | undefined;
+  private client: Client | undefined;
+  private starting: Promise<void> | undefined;
+  private saying = false;
+  private unsaid: { type: number; message: string } | undefined;
+  private readonly moved = new vscode.EventEmitter<Status>();
+  private readonly looked = new vscode.EventEmitter<vscode.Uri>();
+  /** The server told a status. */
+  readonly onStatus = this.moved.event;
+  /** The editor asks for the lenses of a document: what is drawn of it may be old. */
+  readonly onLook = this.looked.event;
+
+  get running(): boolean {
+    return this.client?.state === State.Running;
+  }
+
+  get version(): string {
+    return this.client?.initializeResult?.serverInfo?.version ?? "not running";
+  }
+
+  /** Start the server where it is found; where it is not, say so once. */
+  start(): Promise<void> {
+    this.starting ??= this.begin().finally(() => (this.starting = undefined));
+    return this.starting;
+  }
+
+  private async begin(): Promise<void> {
+    this.found = await findServer();
+    void vscode.commands.executeCommand("setContext", "autoresearch.missing", !this.found);
+    if (!this.found) {
+      this.log.warn("the autoresearch command was not found");
+      void offerInstall();
+      return;
+    }
+    this.log.info(`${this.found.path} lsp (from ${this.found.from})`);
+    const client = this.make(this.found.path);
+    this.client = client;
+    client.onNotification("autoresearch/status", (status: Status) => {
+      this.statuses.set(status.folder, status);
+      this.moved.fire(status);
+    });
+    client.onNotification("window/showMessage", (said: { type: number; message: string }) => void this.say(said));
+    await client.start();
+    for (const program of await vscode.workspace.findFiles("**/program.md", "**/{node_modules,.venv}/**", 20)) {
+      await this.request("autoresearch/history", { uri: program.toString() });
+    }
+  }
+
+  private make(path: string): Client {
+    const options = { command: path, args: ["lsp"] };
+    const shows = (name: string) => setting<boolean>(`${name}.enabled`, true);
+    const client = new Client("autoresearch", "AutoResearch", { run: options, debug: options }, {
+      documentSelector: [
+        { scheme: "file", language: "python" },
+        { scheme: "file", pattern: "**/program.md" },
+        { scheme: "file", pattern: "**/results.tsv" },
+      ],
+      outputChannel: this.log,
+      middleware: {
+        provideCodeLenses: async (document, token, next) => {
+          this.looked.fire(document.uri);
+          const lenses = shows("codeLens") ? await next(document, token) : [];
+          for (const { command } of lenses ?? []) {
+            if (command) {
+              command.title = command.title.replace(/^[▶⏸■]/u, (mark) => `$(${LENS_ICONS[mark]})`);
+            }
+          }
+          return lenses;
+        },
+        provideHover: async (document, position, token, next) => {
+          const first = this.hoverFirst?.(document, position);
+          const rest = await next(document, position, token);
+          return first ? new vscode.Hover([first, ...(rest?.contents ?? [])], rest?.range) : rest;
+        },
+        provideInlayHints: (document, range, token, next) =>
+          shows("inlayHints") ? next(document, range, token) : [],
+        handleDiagnostics: (uri, found, next) => {
+          const pending = setting<boolean>("diagnostics.pendingHunks", false);
+          const kept = found.filter((d) => pending || d.severity !== vscode.DiagnosticSeverity.Information);
+          next(uri, shows("diagnostics") ? kept : []);
+        },
+      },
+    });
+    client.registerFeature({
+      fillInitializeParams: () => undefined,
+      fillClientCapabilities: (all: InitializeParams["capabilities"]) => {
+        all.experimental = { ...(all.experimental as object | undefined), autoresearch: true };
+        all.window = { ...all.window, workDoneProgress: false };
+      },
+      initialize: () => undefined,
+      getState: () => ({ kind: "static" }),
+      clear: () => undefined,
+    });
+    return client;
+  }
+
+  async stop(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    await client?.dispose().catch((error: unknown) => this.log.warn(String(error)));
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    this.statuses.clear();
+    await this.start();
+  }
+
+  /** Ask a custom request; undefined where there is no server, or where it refuses. */
+  async request<T extends object>(method: string, params: object): Promise<T | undefined> {
+    if (!this.client || !this.running) {
+      return undefined;
+    }
+    try {
+      const answer = await this.client.sendRequest<T>(method, params);
+      if (refused(answer)) {
+        this.log.debug(`${method}: ${answer.message}`);
+        return undefined;
+      }
+      return answer;
+    } catch (error) {
+      this.log.warn(`${method}: ${error instanceof ResponseError ? error.message : String(error)}`);
+      return undefined;
+    }
+  }
+
+  /** Run a command of the server; a refusal is shown here, so the server need not. */
+  async run(name: string, target: Target = {}): Promise<Answer | undefined> {
+    await this.starting;
+    if (!this.client || !this.running) {
+      await this.start();
+    }
+    if (!this.client || !this.running) {
+      return undefined;
+    }
+    const params = { command: `autoresearch.${name}`, arguments: [{ ...target, quiet: true }] };
+    const answer = await this.client.sendRequest<Answer>("workspace/executeCommand", params);
+    if (!answer.ok) {
+      void vscode.window.showWarningMessage(`AutoResearch: ${answer.message}`);
+    }
+    return answer;
+  }
+
+  /** Show what the server says; good news that nobody has looked at yet is replaced by newer, never piled up. */
+  private async say(said: { type: number; message: string }): Promise<void> {
+    const { type, message } = said;
+    const wanted = setting<"all" | "problems" | "none">("notifications", "all");
+    if (wanted === "none" || (wanted === "problems" && type > 2)) {
+      return;
+    }
+    if (type > 2 && this.saying) {
+      this.unsaid = said;
+      return;
+    }
+    this.saying ||= type > 2;
+    const show = [undefined, vscode.window.showErrorMessage, vscode.window.showWarningMessage][type];
+    const choice = await (show ?? vscode.window.showInformationMessage)(message, "Results", "Don't Show Again");
+    const { unsaid } = this;
+    if (type > 2) {
+      this.saying = false;
+      this.unsaid = undefined;
+    }
+    if (choice === "Results") {
+      await vscode.commands.executeCommand("autoresearch.showResults");
+    } else if (choice) {
+      const config = vscode.workspace.getConfiguration("autoresearch");
+      await config.update("notifications", type > 2 ? "problems" : "none", vscode.ConfigurationTarget.Global);
+    } else if (type > 2 && unsaid) {
+      await this.say(unsaid);
+    }
+  }
+
+  dispose(): void {
+    void this.stop();
+    this.moved.dispose();
+    this.looked.dispose();
+    this.log.dispose();
+  }
+}

@@ -1,0 +1,86 @@
+// The one status bar item. Its words are the server's; the tooltip has the rest, and links.
+
+import * as vscode from "vscode";
+import { statusOf } from "./campaigns";
+import type { Server } from "./client";
+import type { Status } from "./wire";
+
+const ICONS: Record<Status["state"], string> = {
+  none: "beaker",
+  preparing: "loading~spin",
+  running: "sync~spin",
+  paused: "debug-pause",
+  stopped: "debug-stop",
+  finished: "check-all",
+};
+
+export class StatusItem implements vscode.Disposable {
+  private readonly item = vscode.window.createStatusBarItem("autoresearch.status", vscode.StatusBarAlignment.Left, 50);
+  private readonly hooks: vscode.Disposable[];
+
+  constructor(private readonly server: Server) {
+    this.item.name = "AutoResearch";
+    this.hooks = [server.onStatus(() => this.draw()), vscode.window.onDidChangeActiveTextEditor(() => this.draw())];
+    this.draw();
+    this.item.show();
+  }
+
+  draw(): void {
+    const status = statusOf(this.server);
+    void vscode.commands.executeCommand("setContext", "autoresearch.state", status?.state ?? "none");
+    this.item.backgroundColor = undefined;
+    if (!status || status.state === "none") {
+      const missing = !this.server.found && !this.server.running;
+      this.item.text = `$(${missing ? "beaker-stop" : "beaker"}) AutoResearch`;
+      this.item.tooltip = missing ? "The autoresearch command was not found" : "Start a campaign";
+      this.item.command = missing ? "autoresearch.restartServer" : "autoresearch.start";
+    } else {
+      this.item.text = `$(${ICONS[status.state]}) ${status.text.replace(/^[◌●‖■✓✗]\s*/u, "")}`;
+      this.item.command = "autoresearch.showResults";
+      this.item.tooltip = tooltip(status);
+    }
+    if (status?.health === "error") {
+      this.item.backgroundColor = new vscode.ThemeColor("statusBarItem.warningBackground");
+      this.item.text = "$(warning) AutoResearch";
+      this.item.tooltip = status.message;
+    }
+    this.item.accessibilityInformation = { label: `AutoResearch: ${status?.text ?? "no campaign"}` };
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(this.item, ...this.hooks).dispose();
+  }
+}
+
+export function commandLink(title: string, command: string, argument?: object): string {
+  const given = argument ? `?${encodeURIComponent(JSON.stringify([argument]))}` : "";
+  return `[${title}](command:autoresearch.${command}${given})`;
+}
+
+function tooltip(s: Status): vscode.MarkdownString {
+  const text = new vscode.MarkdownString("", true);
+  text.isTrusted = { enabledCommands: ["pause", "resume", "stop", "start", "showResults", "pull", "showLog"].map((c) => `autoresearch.${c}`) };
+  text.appendMarkdown(`**AutoResearch**   ${s.campaign ?? ""} · ${s.state}\n\n`);
+  const rows: [string, string | null | undefined][] = [
+    ["now", s.hypothesis ? `#${s.experiment} ${s.hypothesis}` : undefined],
+    ["left", s.remaining_s == null ? undefined : `${Math.round(s.remaining_s)} s of this run`],
+    ["best", s.best == null ? undefined : `${s.best.toFixed(4)} (#${s.best_experiment}), ${s.keeps} kept of ${s.experiments}`],
+    ["score", s.source ? `${s.metric}, ${s.source === "sealed" ? "sealed" : "self-reported"}` : undefined],
+    ["noise", s.noise_floor ? `± ${s.noise_floor.toFixed(4)}` : undefined],
+    ["spent", s.dollars ? `$${s.dollars.toFixed(2)}` : undefined],
+  ];
+  const shown = rows.filter(([, value]) => value);
+  if (shown.length) {
+    text.appendMarkdown("| | |\n|---|---|\n");
+    for (const [name, value] of shown) {
+      text.appendMarkdown(`| ${name} | `);
+      text.appendText((value ?? "").replaceAll("|", "¦"));
+      text.appendMarkdown(" |\n");
+    }
+  }
+  const verbs = s.quiescent
+    ? [commandLink(s.state === "paused" ? "$(play) Resume" : "$(play) Continue", s.state === "paused" ? "resume" : "start")]
+    : [commandLink("$(debug-pause) Pause", "pause"), commandLink("$(debug-stop) Stop", "stop")];
+  text.appendMarkdown(`\n\n${[commandLink("$(graph-line) Results", "showResults"), commandLink("$(cloud-download) Pull", "pull"), ...verbs].join("   ")}`);
+  return text;
+}

@@ -1,0 +1,151 @@
+// The Experiments view: campaigns, their experiments with the newest first, filtered by verdict. Holds what it shows.
+
+import * as vscode from "vscode";
+import type { Review } from "./review";
+import type { Server } from "./client";
+import type { Experiment, History, Status } from "./wire";
+
+export type Node =
+  | { kind: "campaign"; status: Status }
+  | { kind: "other"; folder: string; campaign: string }
+  | { kind: "experiment"; folder: string; experiment: number; of: Experiment };
+
+const ICONS: Record<string, [icon: string, colour?: string]> = {
+  baseline: ["milestone"],
+  keep: ["pass-filled", "autoresearch.keep"],
+  within_noise: ["dash", "autoresearch.noise"],
+  discard: ["circle-slash", "autoresearch.worse"],
+  crash: ["error", "autoresearch.crash"],
+  invalid: ["shield", "autoresearch.crash"],
+  running: ["sync~spin", "autoresearch.keep"],
+  waiting: ["circle-outline"],
+};
+export const VERDICTS = ["keep", "discard", "crash", "invalid", "waiting"];
+
+export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<Node | undefined>();
+  readonly onDidChangeTreeData = this.changed.event;
+  readonly histories = new Map<string, Experiment[]>();
+  private readonly seen = new Map<string, string>();
+  private readonly view: vscode.TreeView<Node>;
+  private readonly hooks: vscode.Disposable[];
+
+  constructor(private readonly server: Server, private readonly review: Review, private readonly memento: vscode.Memento) {
+    this.view = vscode.window.createTreeView("autoresearch.experiments", { treeDataProvider: this, showCollapseAll: false });
+    this.hooks = [
+      server.onStatus((status) => void this.follow(status)),
+      review.onChange(() => this.draw()),
+    ];
+    this.draw();
+  }
+
+  get filter(): string[] {
+    return this.memento.get<string[]>("filter", []);
+  }
+
+  async setFilter(verdicts: string[]): Promise<void> {
+    await this.memento.update("filter", verdicts);
+    this.draw();
+  }
+
+  /** Read the history where a status says that it has moved. */
+  private async follow(s: Status): Promise<void> {
+    const mark = JSON.stringify([s.campaign, s.experiments, s.waiting, s.experiment, s.state, s.keeps, s.best_experiment]);
+    if (this.seen.get(s.folder) !== mark) {
+      this.seen.set(s.folder, mark);
+      await this.history(s.folder);
+      this.draw();
+    }
+  }
+
+  async history(folder: string): Promise<Experiment[]> {
+    const found = await this.server.request<History>("autoresearch/history", { folder });
+    this.histories.set(folder, found?.experiments ?? []);
+    return found?.experiments ?? [];
+  }
+
+  private draw(): void {
+    const { hunks, behind } = this.review.totals();
+    const words = [hunks && `${hunks} ${hunks === 1 ? "hunk" : "hunks"} to review`, behind && `${behind} to pull`];
+    this.view.badge = hunks + behind ? { value: hunks + behind, tooltip: words.filter(Boolean).join(", ") } : undefined;
+    this.view.description = this.filter.length ? `only ${this.filter.join(", ")}` : "";
+    void vscode.commands.executeCommand("setContext", "autoresearch.filtered", this.filter.length > 0);
+    this.changed.fire(undefined);
+  }
+
+  getChildren(node?: Node): Node[] {
+    if (!node) {
+      return [...this.server.statuses.values()].flatMap((status) => [
+        ...(status.state === "none" ? [] : [{ kind: "campaign" as const, status }]),
+        ...status.campaigns
+          .filter((name) => name !== status.campaign)
+          .map((campaign) => ({ kind: "other" as const, folder: status.folder, campaign })),
+      ]);
+    }
+    if (node.kind !== "campaign") {
+      return [];
+    }
+    const folder = node.status.folder;
+    return (this.histories.get(folder) ?? [])
+      .filter((e) => this.filter.length === 0 || this.filter.includes(e.verdict ?? "waiting"))
+      .map((of) => ({ kind: "experiment" as const, folder, experiment: of.number, of }))
+      .reverse();
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    if (node.kind === "campaign") {
+      const { status } = node;
+      const item = new vscode.TreeItem(status.campaign ?? "campaign", vscode.TreeItemCollapsibleState.Expanded);
+      item.id = `${status.folder}\n${status.campaign}`;
+      item.description = `${status.state} · ${status.keeps ?? 0} kept of ${status.experiments ?? 0}`;
+      item.iconPath = new vscode.ThemeIcon("beaker");
+      item.contextValue = `campaign.${status.state}`;
+      item.tooltip = status.message;
+      return item;
+    }
+    if (node.kind === "other") {
+      const item = new vscode.TreeItem(node.campaign);
+      item.iconPath = new vscode.ThemeIcon("archive");
+      item.description = "show";
+      item.contextValue = "other";
+      item.command = { title: "Show", command: "autoresearch.selectCampaign", arguments: [node] };
+      return item;
+    }
+    return this.experimentItem(node.folder, node.of, node);
+  }
+
+  private experimentItem(folder: string, e: Experiment, node: Node): vscode.TreeItem {
+    const item = new vscode.TreeItem(`#${e.number}${e.text ? `  ${e.text}` : ""}`);
+    const status = this.server.statuses.get(folder);
+    const running = !e.verdict && status?.experiment === e.number && !status.quiescent;
+    const kind = e.verdict
+      ? e.number === 0 && e.verdict === "keep" ? "baseline" : e.reason === "within_noise" ? "within_noise" : e.verdict
+      : running ? "running" : "waiting";
+    const [icon, colour] = ICONS[kind] ?? ["question"];
+    item.id = `${folder}\n${status?.campaign}\n${e.number}`;
+    item.iconPath = new vscode.ThemeIcon(icon, colour ? new vscode.ThemeColor(colour) : undefined);
+    item.description = [e.number ? signed(e.delta) : "", e.hypothesis].filter(Boolean).join("  ");
+    item.contextValue = `experiment.${e.verdict ?? "waiting"}${this.review.waits(folder, e.number) ? ".pending" : ""}`;
+    item.command = { title: "Diff", command: "autoresearch.showDiff", arguments: [node] };
+    item.accessibilityInformation = { label: `experiment ${e.number}, ${kind}, ${e.text} ${e.hypothesis}` };
+    return item;
+  }
+
+  async resolveTreeItem(item: vscode.TreeItem, node: Node): Promise<vscode.TreeItem> {
+    if (node.kind === "experiment") {
+      const asked = { folder: node.folder, experiment: node.experiment };
+      const found = await this.server.request<{ markdown: string }>("autoresearch/experiment", asked);
+      item.tooltip = found ? new vscode.MarkdownString(found.markdown) : node.of.hypothesis;
+    }
+    return item;
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(this.changed, this.view, ...this.hooks).dispose();
+  }
+}
+
+/** Return a difference with its sign, a true minus; "" where there is none. */
+export function signed(delta: number | null): string {
+  return delta == null ? "" : `${delta < 0 ? "−" : "+"}${Math.abs(delta).toFixed(4)}`;
+}

@@ -1,0 +1,115 @@
+// What the server says, as docs/protocol.md has it. Types only: nothing is computed or kept here.
+
+export interface Status {
+  folder: string;
+  health: "ok" | "error";
+  quiescent: boolean;
+  state: "none" | "preparing" | "running" | "paused" | "stopped" | "finished";
+  campaigns: string[];
+  text: string;
+  message: string;
+  campaign?: string;
+  experiment?: number | null;
+  experiments?: number;
+  keeps?: number;
+  waiting?: number;
+  metric?: string;
+  goal?: "minimize" | "maximize";
+  baseline?: number | null;
+  noise_floor?: number | null;
+  best?: number | null;
+  best_experiment?: number | null;
+  incumbent?: number | null;
+  hypothesis?: string | null;
+  share?: number | null;
+  remaining_s?: number | null;
+  dollars?: number | null;
+  source?: "sealed" | "self_reported" | null;
+  device?: string | null;
+  budget?: string | null;
+  canvas?: string | null;
+}
+
+export interface Experiment {
+  number: number;
+  commit: string;
+  parent: string;
+  hypothesis: string;
+  proposer: string;
+  score: number | null;
+  text: string;
+  delta: number | null;
+  uncertainty: number | null;
+  verdict: "keep" | "discard" | "crash" | "invalid" | null;
+  reason: string | null;
+  explanation: string;
+  peak_memory_mb: number | null;
+  dollars: number | null;
+}
+
+export interface Refusal {
+  ok: false;
+  message: string;
+}
+
+export interface History {
+  campaign: string | null;
+  experiments: Experiment[];
+}
+
+export interface Hunk {
+  id: string;
+  start: number;
+  old: string[];
+  new: string[];
+  experiments: number[];
+}
+
+export interface Hunks {
+  uri: string;
+  version: number;
+  base: string | null;
+  hunks: Hunk[];
+  own: Hunk[];
+  behind: number;
+}
+
+export interface Plan {
+  run: string;
+  canvas: string;
+  budget: string | null;
+  models: string[];
+  command: string | null;
+  stop: Record<string, number>;
+}
+
+/** The answer of a command: `ok`, `message` and what docs/protocol.md names. */
+export interface Answer {
+  ok: boolean;
+  message: string;
+  [name: string]: unknown;
+}
+
+/** What a lens, a tree item or the palette says a command is about. */
+export interface Target {
+  folder?: string;
+  uri?: string;
+  experiment?: number;
+  hunk?: string;
+  line?: number;
+  version?: number;
+  [name: string]: unknown;
+}
+
+/** What the results page is sent, and what it sends. */
+export interface Shown {
+  status: Status;
+  experiments: Experiment[];
+}
+export type Asked =
+  | { ask: "ready" }
+  | { ask: "run"; command: string; experiment?: number };
+
+export function refused(answer: object): answer is Refusal {
+  return (answer as { ok?: boolean }).ok === false;
+}

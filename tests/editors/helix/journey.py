@@ -1,0 +1,114 @@
+"""Start, status, hover, diagnostics, accept and revert in real Helix: journey.py HX. Helix draws no code lenses."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from terminal import COMMAND, Campaign, Terminal, journey, keep_captures, wait
+
+PAGE = Path(__file__).resolve().parents[3] / "editors/helix/README.md"
+
+
+def configuration() -> dict[str, str]:
+    """Return the files that the page for users gives, so that the page is what is tested."""
+    return dict(re.findall(r"`~/\.config/helix/([a-z]+\.toml)`:\n+```toml\n(.*?)```", PAGE.read_text(), re.DOTALL))
+
+
+def main(hx: str) -> None:
+    with journey("1.5") as (campaign, terminal, environment):
+        place = Path(environment["XDG_CONFIG_HOME"]) / "helix"
+        place.mkdir(parents=True)
+        files = configuration()
+        assert set(files) == {"config.toml", "languages.toml"}, files
+        for name, text in files.items():
+            (place / name).write_text(text.replace('command = "autoresearch"', f'command = "{COMMAND}"'))
+        terminal.start([hx, "program.md"], environment, campaign.folder)
+        _start(campaign, terminal)
+        _review(campaign, terminal)
+        keep_captures("helix", terminal)
+    print("the journey holds")
+
+
+def _start(campaign: Campaign, terminal: Terminal) -> None:
+    terminal.shows("# Lower val_bpb")
+    terminal.type("8G")
+    action(terminal, "▶ Start campaign")
+    wait("a campaign", lambda: campaign.status().get("experiments"))
+    terminal.until("progress", lambda s: re.search(r"AutoResearch \w+ ⋅ ● .*\d+ %", s))
+    terminal.type(" k")
+    terminal.until("status on hover", lambda s: re.search(r"● .*(baseline|best) \d", s))
+    terminal.capture("program.md: status on the heading (Space k), progress below")
+    terminal.escape()
+    wait("three kept", lambda: campaign.status().get("keeps", 0) >= 4, 120)
+    action(terminal, "⏸ Pause")
+    wait("paused", lambda: campaign.status().get("state") == "paused")
+
+
+def _review(campaign: Campaign, terminal: Terminal) -> None:
+    terminal.type(":open train.py", "Enter")
+    terminal.shows("LEARNING_RATE = 0.04")
+    action(terminal, "Pull: ")
+    terminal.until("two diagnostics", lambda s: len(re.findall(r"#\d+ .*waits for review", s)) >= 2)
+    terminal.until("hints", lambda s: re.search(r"LEARNING_RATE = \S+ #\d+ −", s))
+    terminal.capture("train.py after a pull: hints and diagnostics")
+    many = _pending(terminal.screen())
+    terminal.type("gg]d k")
+    terminal.shows("Waits for review")
+    terminal.capture("hover on a hunk")
+    terminal.escape()
+    action(terminal, "Accept hunk")
+    terminal.until("one less", lambda s: _pending(s) == many - 1)
+    terminal.type("gg]d a")
+    terminal.shows("Revert hunk")
+    terminal.capture("the code actions of a hunk")
+    terminal.escape()
+    before = terminal.screen()
+    known = max(row["experiment"] for row in campaign.results())
+    action(terminal, "Revert hunk")
+    terminal.until("the old line", lambda s: _pending(s) == many - 2 and s != before)
+    action(terminal, "▶ Resume")
+    wait("the price", lambda: [r for r in campaign.results() if r["experiment"] > known and r["reason"] == "human"])
+    action(terminal, "Undo last revert")
+    terminal.until("the new line again", lambda s: _pending(s) >= many - 1)
+    terminal.type(":q!", "Enter")
+    done = campaign.status()["experiments"]
+    wait("the campaign goes on", lambda: campaign.status()["experiments"] > done)
+
+
+def _pending(screen: str) -> int:
+    return len(re.findall(r"waits for review", screen))
+
+
+def action(terminal: Terminal, title: str) -> None:
+    """Open the menu of code actions and run the one whose title begins so."""
+    for _ in range(20):  # while the server starts there is no menu
+        terminal.type(" a")
+        try:
+            if title in terminal.until(title, lambda s: title in s or "No code actions" in s, 3):
+                break
+        except AssertionError:
+            pass
+        terminal.escape()
+    for _ in range(20):
+        screen = terminal.tmux("capture-pane", "-p", "-e")
+        if _is_marked(screen, title):
+            terminal.keys("Enter")
+            return
+        terminal.keys("Down")
+        terminal.until("the next one", lambda s, was=screen: terminal.tmux("capture-pane", "-p", "-e") != was)
+    raise AssertionError(f"{title}: cannot be chosen\n{terminal.screen()}")
+
+
+def _is_marked(screen: str, title: str) -> bool:
+    """Return whether an entry of the menu is the marked one: drawn in reverse."""
+    line = next((line for line in screen.splitlines() if title in line), "")
+    codes = re.findall(r"\x1b\[([\d;]*)m", line.partition(title)[0])
+    return any("7" in code.split(";") for code in codes[-3:])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

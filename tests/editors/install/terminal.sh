@@ -1,0 +1,27 @@
+#!/bin/bash
+# terminal.sh EDITOR...: install what is not in the cache yet; EDITOR is nvim-0.10, nvim-0.11, nvim-0.12, helix or emacs.
+# From Debian's packages and PyPI only. The cache is outside the repository: $AUTORESEARCH_EDITORS_CACHE.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${AUTORESEARCH_EDITORS_CACHE:-$HOME/.cache/autoresearch-editors}
+mkdir -p "$cache"
+need=()
+for program in tmux patchelf git; do command -v "$program" > /dev/null || need+=("$program"); done
+if [ ${#need[@]} -gt 0 ]; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" > /dev/null
+fi
+for editor in "$@"; do
+  exec 9> "$cache/$editor.lock"
+  flock 9 # two runs at once install once
+  case $editor in
+  nvim-*) program=$cache/$editor/bin/nvim install=(neovim.sh "${editor#nvim-}") ;;
+  helix) program=$cache/helix/bin/hx install=(helix.sh) ;;
+  emacs) program=$cache/emacs/bin/emacs install=(emacs.sh) ;;
+  *) echo "unknown editor $editor"; exit 2 ;;
+  esac
+  if ! "$program" --version > /dev/null 2>&1; then
+    nice -n 10 bash "$here/${install[0]}" "${install[@]:1}" "$cache/$editor"
+  fi
+  "$program" --version > /dev/null || { echo "$editor: could not be installed"; exit 1; }
+done

@@ -1,0 +1,152 @@
+// Drives real VS Code: a code-server on loopback with a fresh profile and our .vsix, in Debian's Chromium.
+const { chromium } = require("playwright-core");
+const { spawn, execFileSync } = require("node:child_process");
+const fs = require("node:fs"), net = require("node:net"), os = require("node:os"), path = require("node:path");
+
+const WAIT = 60_000;
+const ROOT = path.resolve(__dirname, "../../..");
+const SHOTS = process.env.AUTORESEARCH_SHOTS ?? path.join(ROOT, "build", "vscode");
+const AUTORESEARCH = process.env.AUTORESEARCH ?? path.join(ROOT, ".venv", "bin", "autoresearch");
+const PYTHON = path.join(path.dirname(AUTORESEARCH), "python");
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"];
+const began = Date.now();
+
+const say = (...words) => console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)}s`, ...words);
+const plain = (text) => text.replace(/\u00a0/g, " ").replace(/[\u200b-\u200f]/g, "");
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Return what `find` gives once it is truthy; fails after a minute with what was looked for. */
+async function until(what, find, ms = WAIT) {
+  for (const end = Date.now() + ms; ; await sleep(100)) {
+    const found = await find();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`not within ${ms / 1000} s: ${what}`);
+  }
+}
+
+function freePort() {
+  return new Promise((done) => {
+    const server = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
+}
+
+const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+
+/** Make a campaign folder of the stub canvas, whose experiments last so many seconds. */
+function campaign(seconds) {
+  const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ar-vscode-")), "night");
+  execFileSync(PYTHON, ["-P", path.join(ROOT, "tests", "editors", "campaign.py"), folder, String(seconds)]);
+  return folder;
+}
+
+/** Run the command; return what it prints. */
+function autoresearch(folder, ...words) {
+  return execFileSync(AUTORESEARCH, ["-C", folder, ...words], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+const status = (folder) => JSON.parse(autoresearch(folder, "status", "--json"));
+
+/** End a campaign and remove its folder. */
+async function forget(folder) {
+  try { autoresearch(folder, "stop", "--now"); } catch { /* it has ended already */ }
+  await until("the daemon to end", () => { try { return status(folder).alive === false; } catch { return true; } }, 20_000).catch(() => {});
+  fs.rmSync(path.dirname(folder), { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
+}
+
+class Editor {
+  /** Start code-server with the extension installed. */
+  static async start(settings = {}) {
+    const editor = new Editor();
+    editor.tmp = fs.mkdtempSync(path.join(os.tmpdir(), "ar-code-"));
+    const user = path.join(editor.tmp, "user"), config = path.join(editor.tmp, "config.yaml");
+    fs.mkdirSync(path.join(user, "User"), { recursive: true });
+    fs.writeFileSync(config, "auth: none\ncert: false\n");
+    fs.writeFileSync(path.join(user, "User", "settings.json"), JSON.stringify({
+      "autoresearch.server.path": AUTORESEARCH,
+      "window.autoDetectColorScheme": true, "editor.accessibilitySupport": "off", "editor.minimap.enabled": false, "files.autoSave": "off",
+      "security.workspace.trust.enabled": false, "telemetry.telemetryLevel": "off", "update.mode": "none",
+      "workbench.startupEditor": "none", "workbench.tips.enabled": false, "workbench.enableExperiments": false,
+      "workbench.secondarySideBar.defaultVisibility": "hidden", "chat.disableAIFeatures": true,
+      "extensions.ignoreRecommendations": true, "extensions.autoUpdate": false, "extensions.autoCheckUpdates": false,
+      ...settings,
+    }));
+    const env = { ...process.env, XDG_CONFIG_HOME: path.join(editor.tmp, "xdg"), XDG_DATA_HOME: path.join(editor.tmp, "xdg"),
+      TMPDIR: editor.tmp, EXTENSIONS_GALLERY: '{"serviceUrl":""}' };
+    const common = ["--config", config, "--user-data-dir", user, "--extensions-dir", path.join(editor.tmp, "ext")];
+    execFileSync(process.env.CODE_SERVER, [...common, "--install-extension", process.env.VSIX], { env, stdio: "pipe" });
+    editor.port = await freePort();
+    fs.mkdirSync(SHOTS, { recursive: true });
+    const log = fs.openSync(path.join(SHOTS, "code-server.log"), "w");
+    editor.process = spawn(process.env.CODE_SERVER, [...common, "--bind-addr", `127.0.0.1:${editor.port}`, "--disable-telemetry",
+      "--disable-update-check", "--disable-getting-started-override", "--disable-workspace-trust"], { env, stdio: ["ignore", log, log], detached: true });
+    await until("code-server", () => fetch(`http://127.0.0.1:${editor.port}/healthz`).then((r) => r.ok, () => false));
+    say("code-server is up");
+    return editor;
+  }
+
+  /** Open a folder and a file in a new browser. */
+  async open(folder, file, size = { width: 1400, height: 860 }) {
+    this.browser = await launch();
+    this.page = await this.browser.newPage({ viewport: size, colorScheme: process.env.AUTORESEARCH_SCHEME ?? "dark" });
+    this.problems = [];
+    this.page.on("console", (m) => m.type() === "error" && this.problems.push(`${m.location().url} ${m.text()}`));
+    const remote = `vscode-remote://127.0.0.1:${this.port}${path.join(folder, file)}`;
+    const payload = encodeURIComponent(JSON.stringify([["openFile", remote]]));
+    await this.page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(folder)}&payload=${payload}`);
+    await this.page.waitForSelector(".monaco-editor .view-line", { timeout: WAIT });
+    say("the workbench shows", file);
+  }
+
+  lens(text) { return this.page.locator(".codelens-decoration a", { hasText: text }); }
+  bar() { return this.page.locator('.statusbar-item[id$="autoresearch.status"]'); }
+  rows() { return this.page.locator('.pane-body .monaco-list-row[aria-label^="experiment"]'); }
+  /** The inside of the Results page. */
+  results() { return this.page.frameLocator("iframe.webview").last().frameLocator("iframe"); }
+  async barText() { return plain(await this.bar().innerText().catch(() => "")); }
+  async text() { return plain(await this.page.locator(".editor-group-container.active .view-lines").last().innerText()); }
+  async lenses() { return (await this.page.locator(".codelens-decoration").allInnerTexts()).map(plain); }
+
+  async run(command) {
+    await this.page.keyboard.press("F1");
+    await this.page.locator(".quick-input-widget input").first().fill(`>${command}`);
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: command }).first().click();
+  }
+
+  async openFile(name) {
+    await this.page.keyboard.press("Control+p");
+    await this.page.locator(".quick-input-widget input").first().fill(name);
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().click();
+    await this.page.locator(".tab.active", { hasText: name }).waitFor({ timeout: WAIT });
+  }
+
+  async shot(name, options = {}) {
+    await this.page.screenshot({ path: path.join(SHOTS, `${name}.png`), ...options });
+  }
+
+  /** Return what the extension and the extension host have logged. */
+  logs() {
+    const folder = path.join(this.tmp, "user", "logs");
+    const files = fs.existsSync(folder) ? fs.readdirSync(folder, { recursive: true }) : [];
+    return files.filter((f) => /AutoResearch.*\.log$|remoteexthost\.log$/.test(f))
+      .map((f) => `--- ${f}\n${fs.readFileSync(path.join(folder, f), "utf8").slice(-4000)}`).join("\n");
+  }
+
+  async close() {
+    await this.browser?.close();
+    this.browser = undefined;
+  }
+
+  async stop() {
+    await this.close().catch(() => {});
+    try { process.kill(-this.process.pid, "SIGTERM"); } catch { /* it is gone */ }
+    await Promise.race([new Promise((done) => (this.process.exitCode === null ? this.process.on("exit", done) : done())), sleep(5000)]);
+    try { process.kill(-this.process.pid, "SIGKILL"); } catch { /* it is gone */ }
+    fs.rmSync(this.tmp, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
+  }
+}
+
+module.exports = { Editor, SHOTS, WAIT, autoresearch, campaign, forget, launch, plain, say, sleep, status, until };
