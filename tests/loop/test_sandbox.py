@@ -12,7 +12,7 @@ import pytest
 from loop import sandbox
 from loop.sandbox import BUBBLEWRAP, PROCESS_GROUP, Sandbox, environment, online, probe
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is Linux's")
+confining = pytest.mark.bubblewrap
 
 
 @pytest.fixture
@@ -60,26 +60,26 @@ READ = "import sys\nfor p in sys.argv[1:]:\n try: print(open(p).read() or 'empty
 WRITE = "import sys\nfor p in sys.argv[1:]:\n try: open(p, 'w'); print('yes')\n except OSError: print('no')"
 
 
-@linux
+@confining
 def test_bubblewrap_works_here() -> None:
-    """`.ci/run` installs it, so that its absence is a failure and not a skip that hides the tests below."""
+    """In CI its absence is a failure and not a skip that hides the tests below."""
     assert probe() == Sandbox(BUBBLEWRAP, probe().bwrap)
 
 
-@linux
+@confining
 def test_home_and_repository_cannot_be_read(places: dict[str, Path]) -> None:
     paths = [places["home"] / ".ssh/id", places["top"] / "train.py", places["top"] / ".git/config", __file__]
     assert inside(places, READ, *paths[:3]).split() == ["no"] * 3
     assert inside(places, READ, paths[3], top=Path(__file__).parents[2]) == "no"
 
 
-@linux
+@confining
 def test_data_can_be_read_and_sealed_rows_cannot(places: dict[str, Path]) -> None:
     names = ("train.bin", "sealed/rows", "audit.bin")
     assert inside(places, READ, *(places["data"] / name for name in names)).split() == ["content", "no", "no"]
 
 
-@linux
+@confining
 def test_sealed_rows_cannot_be_read_through_a_link_to_the_data(places: dict[str, Path]) -> None:
     link = places["home"] / "link"
     link.symlink_to(places["data"])
@@ -88,7 +88,7 @@ def test_sealed_rows_cannot_be_read_through_a_link_to_the_data(places: dict[str,
     assert found.split() == ["content", "no", "no"]
 
 
-@linux
+@confining
 def test_only_the_slot_and_the_runs_folder_can_be_written(places: dict[str, Path]) -> None:
     yes = [places["slot"] / "new", places["slot"] / "train.py", places["run"] / "checkpoint.pt"]
     no = [places["data"] / "train.bin", places["slot"] / "prepare.py", "/etc/new", f"{sys.prefix}/new"]
@@ -96,14 +96,14 @@ def test_only_the_slot_and_the_runs_folder_can_be_written(places: dict[str, Path
     assert (places["slot"] / "prepare.py").read_text() == "content"
 
 
-@linux
+@confining
 def test_a_protected_file_cannot_be_replaced(places: dict[str, Path]) -> None:
     code = "import os\ntry: os.replace('new', 'prepare.py')\nexcept OSError: print('no')"
     (places["slot"] / "new").write_text("tampered")
     assert inside(places, code) == "no"
 
 
-@linux
+@confining
 @pytest.mark.parametrize("network", [False, True])
 def test_the_network_is_reachable_only_when_it_is_told_so(places: dict[str, Path], network: bool) -> None:
     code = "import socket; print(len(socket.if_nameindex()), end=' ')\ns = socket.socket()\n"
@@ -114,7 +114,7 @@ def test_the_network_is_reachable_only_when_it_is_told_so(places: dict[str, Path
     assert found == "ConnectionRefusedError"
 
 
-@linux
+@confining
 def test_a_server_on_this_machine_cannot_be_reached(places: dict[str, Path]) -> None:
     import socket
 
@@ -128,13 +128,13 @@ def test_a_server_on_this_machine_cannot_be_reached(places: dict[str, Path]) -> 
         assert inside(places, code, port, network=True) == "open"
 
 
-@linux
+@confining
 def test_other_processes_cannot_be_seen(places: dict[str, Path]) -> None:
     pids = inside(places, "import os; print(*[n for n in os.listdir('/proc') if n.isdigit()])").split()
     assert len(pids) <= 2 and str(os.getpid()) not in pids[1:]
 
 
-@linux
+@confining
 def test_the_gate_and_other_inherited_descriptors_pass(places: dict[str, Path]) -> None:
     reading, writing = os.pipe()
     os.write(writing, b"go\n")
@@ -145,7 +145,7 @@ def test_the_gate_and_other_inherited_descriptors_pass(places: dict[str, Path]) 
     assert found == "b'g'\n"
 
 
-@linux
+@confining
 def test_an_interpreter_inside_the_repository_comes_back(places: dict[str, Path]) -> None:
     python = places["top"] / ".venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", places["top"] / ".venv"], check=True)
@@ -153,7 +153,7 @@ def test_an_interpreter_inside_the_repository_comes_back(places: dict[str, Path]
     assert subprocess.run(argv, capture_output=True, text=True).stdout.strip() == str(places["top"] / ".venv")
 
 
-@linux
+@confining
 def test_the_checkout_does_not_come_back_with_an_editable_install(
     places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,7 +168,6 @@ def test_the_weaker_tier_wraps_nothing_and_says_why(monkeypatch: pytest.MonkeyPa
     assert found.wrap(slot=places["slot"], run_dir=places["run"], top=places["top"], python=sys.executable) == ()
 
 
-@linux
 def test_a_bubblewrap_that_may_not_make_namespaces_is_the_weaker_tier(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -199,7 +198,7 @@ CANARIES = {
 }
 
 
-@pytest.mark.parametrize("confined", [pytest.param(True, marks=linux), False])
+@pytest.mark.parametrize("confined", [pytest.param(True, marks=confining), False])
 def test_no_key_reaches_a_run(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, confined: bool) -> None:
     for name, value in CANARIES.items():
         monkeypatch.setenv(name, value)

@@ -22,10 +22,14 @@ BOUND = 4_000
 
 
 class Wayward:
-    """A model with every habit: it repeats itself, misfits, crashes, cheats, and often is right."""
+    """A model with every habit: it repeats itself, misfits, crashes, cheats, and often is right.
+
+    Once it is stubborn: in one dialogue it sends nothing but prose, however often it is asked.
+    """
 
     def __init__(self) -> None:
         self.dice = random.Random(7)
+        self.stubborn: Any = None  # how the dialogue began
         self.said: list[str] = []
         self.habits: Counter[str] = Counter()
 
@@ -34,6 +38,10 @@ class Wayward:
         if "It crashed:" in prompt:
             broken = next(name for name, value in knobs.items() if not value.strip("-").isdigit())
             return self.say("repair", turn(broken, knobs[broken], str(self.dice.randint(-40, 60))))
+        if self.stubborn is None and self.habits["right"] == 20:
+            self.stubborn = body["messages"][:2]
+        if self.stubborn == body["messages"][:2]:
+            return self.say("stubborn", "I would rather write a poem about gradients.")
         name = f"KNOB_{self.dice.randrange(KNOBS)}"
         if name not in knobs:  # the canvas that is shown lacks no knob, whatever the bound
             return self.say("blind", "The canvas is not in the prompt.")
@@ -81,7 +89,8 @@ Made = tuple[Path, Ledger, FakeLLM, Wayward]
 def test_the_night_ends_at_its_limit_and_the_model_showed_every_habit(night: Made) -> None:
     folder, ledger, _, model = night
     assert ledger.state is State.FINISHED and ledger.judged == EXPERIMENTS, ledger.message
-    assert set(model.habits) == {"right", "repeat", "misfit", "crash", "cheat", "prose", "repair"}
+    assert set(model.habits) == {"right", "repeat", "misfit", "crash", "cheat", "prose", "repair", "stubborn"}
+    assert model.habits["stubborn"] == 4, "asked once and three times more, then given up"
     assert bodies(folder, Repaired) and bodies(folder, Merged) and bodies(folder, Spent)
     assert not bodies(folder, Doomed), "what the text shows goes back before it has a number"
     assert ledger.keeps > 10

@@ -29,18 +29,16 @@ CANARIES = {
 }
 NETRC = "canary-netrc-3141592653"
 
-# Prints all it can see: its environment, those of every process, and the files where people keep keys.
+# A canvas that prints all it can see: its environment; and where bubblewrap confines it, as the README promises for no
+# other tier, the environments of every process and the files where people keep keys.
 NOSY = """
-import glob
 print("environment:", dict(os.environ))
-for place in glob.glob("/proc/[0-9]*/environ"):
+"""
+NOSIER = """
+import glob
+for place in [*glob.glob("/proc/[0-9]*/environ"), os.path.expanduser("~/.netrc"), {netrc!r}, {dotenv!r}]:
     try:
-        print(place, open(place, "rb").read().decode(errors="replace").replace(chr(0), " "))
-    except OSError as error:
-        print(place, error.strerror)
-for place in (os.path.expanduser("~/.netrc"), {netrc!r}, {dotenv!r}):
-    try:
-        print(place, open(place).read())
+        print(place, open(place, errors="replace").read().replace(chr(0), " "))
     except OSError as error:
         print(place, error.strerror)
 """
@@ -60,7 +58,9 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
     (home / ".netrc").write_text(f"machine api.example.org login me password {NETRC}\n")
     folder = top / "c"
     dotenv = folder / ".env"
-    nosy = NOSY.format(netrc=str(home / ".netrc"), dotenv=str(dotenv))
+    nosy = NOSY
+    if probe().kind == BUBBLEWRAP:
+        nosy += NOSIER.format(netrc=str(home / ".netrc"), dotenv=str(dotenv))
     crash = turn("KNOB_1", "9", "9\nimport os\n" + LEAK)
     script = [
         Answer(status=500, error=f"upstream said {CANARIES['OPENAI_API_KEY']}"),
