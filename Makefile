@@ -1,10 +1,11 @@
 # Everything a newcomer needs: `make demo` and `make test` work on a fresh clone with git and Python >= 3.11.
+# `make vsix` also wants Node >= 20; `make test-editors` installs the editors it drives, outside the repository.
 
 PYTHON ?= python3
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-editors lint bench vsix clean
 
 demo: .venv/train                ## data, a campaign of 8 experiments, the report: about six minutes
 	$(BIN)/autoresearch start --new --foreground --model knobs --experiments 8
@@ -13,6 +14,10 @@ demo: .venv/train                ## data, a campaign of 8 experiments, the repor
 test: .venv/test lint            ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+test-editors: .venv/test         ## the clients in real Neovim, Helix, Emacs and VS Code; a missing editor is installed
+	bash tests/editors/run-terminal.sh
+	bash tests/editors/vscode/run.sh
+
 lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -20,6 +25,9 @@ lint: .venv/test
 
 bench: .venv/test                ## ratios and latencies, printed; nothing here passes or fails by a time
 	$(BIN)/python -m bench
+
+vsix:                            ## the VS Code extension: editors/vscode/dist/autoresearch.vsix
+	cd editors/vscode && npm ci --no-audit --no-fund --loglevel=error && npm run --silent package
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -35,4 +43,4 @@ bench: .venv/test                ## ratios and latencies, printed; nothing here 
 	@touch $@
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist .mypy_cache .ruff_cache .hypothesis editors/vscode/dist editors/vscode/node_modules
