@@ -17,9 +17,10 @@ from typing import Any
 
 from loop import control
 from loop.ledger import Experiment, Ledger
-from loop.types import AutoResearchError, Refused, State, StopRequested
+from loop.types import AutoResearchError, Refused, State
 
 OVERRIDES = ("model", "budget", "experiments", "hours", "dollars", "plateau", "devices", "data")
+ABOUT_ONE = ("pause", "resume", "stop", "status", "watch", "results", "show", "diff", "report", "note", "propose")
 EXPORTS = ("results.tsv", "progress.png", "report.html")
 
 
@@ -92,6 +93,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--full", action="store_true", help="prepare the data as well")
     sub.add_argument("--json", action="store_true", help="an array of objects")
     verb("lsp", _lsp, "run the language server on standard input and output; editors start it")
+    for name in ABOUT_ONE:
+        meant = "the campaign that is meant; the folder's last one by default"
+        verbs.choices[name].add_argument("--campaign", metavar="NAME", help=meant)
     for sub in verbs.choices.values():
         sub.add_argument("-C", dest="folder", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return top
@@ -113,46 +117,50 @@ def _start(options: argparse.Namespace) -> int:
     from loop.watch import watch
 
     try:
-        watch(options.folder)
+        ledger = watch(options.folder, answer.campaign)
     except KeyboardInterrupt:
-        control.ask(options.folder, StopRequested(now=True))
+        control.stop(options.folder, answer.campaign, now=True)
         print("stopped; the run was interrupted and 'autoresearch start' makes it again")
         return 130
-    ledger = control.load(options.folder)
     return 0 if ledger.state is State.FINISHED else 1
 
 
-def _simple(act: Callable[[Path], control.Answer]) -> Callable[[argparse.Namespace], None]:
-    return lambda options: print(act(options.folder).message)
+def _simple(act: Callable[[Path, str | None], control.Answer]) -> Callable[[argparse.Namespace], None]:
+    return lambda options: print(act(options.folder, options.campaign).message)
 
 
 def _stop(options: argparse.Namespace) -> None:
-    print(control.stop(options.folder, options.now).message)
+    print(control.stop(options.folder, options.campaign, options.now).message)
+
+
+def _load(options: argparse.Namespace) -> Ledger:
+    return control.load(options.folder, options.campaign)
 
 
 def _status(options: argparse.Namespace) -> None:
-    from loop.status import status_dict, status_line
+    from loop.status import message_text, status_dict, status_line
 
-    ledger = control.load(options.folder)
+    ledger = _load(options)
     progress = control.progress(options.folder, ledger)
+    alive = control.is_running(options.folder, ledger)
     if options.json:
-        print(json.dumps(status_dict(ledger, progress), ensure_ascii=False))
+        print(json.dumps(status_dict(ledger, progress, alive), ensure_ascii=False))
     else:
-        print(status_line(ledger, progress))
-        if ledger.message:
-            print(ledger.message)
+        print(status_line(ledger, progress, alive))
+        if message := message_text(ledger, alive):
+            print(message)
 
 
 def _watch(options: argparse.Namespace) -> None:
     from loop.watch import watch
 
-    watch(options.folder)
+    watch(options.folder, options.campaign)
 
 
 def _results(options: argparse.Namespace) -> None:
     from loop.report import results_rows
 
-    rows = results_rows(control.load(options.folder))
+    rows = results_rows(_load(options))
     if options.json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
     elif options.tsv:
@@ -181,7 +189,7 @@ def _experiment(ledger: Ledger, number: int) -> Experiment:
 
 
 def _show(options: argparse.Namespace) -> None:
-    experiment = _experiment(control.load(options.folder), options.number)
+    experiment = _experiment(_load(options), options.number)
     print(f"#{experiment.number}  {experiment.hypothesis}")
     print(f"by {experiment.proposer}, commit {experiment.commit[:12]}")
     if experiment.expected:
@@ -194,7 +202,7 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _diff(options: argparse.Namespace) -> None:
-    ledger = control.load(options.folder)
+    ledger = _load(options)
     experiment = _experiment(ledger, options.number)
     base = experiment.parent
     if options.baseline or not base:
@@ -206,7 +214,7 @@ def _report(options: argparse.Namespace) -> None:
     from loop import report
     from loop.repo import Repo
 
-    ledger = control.load(options.folder)
+    ledger = _load(options)
     commits = {e.commit for past in control.campaigns(options.folder) for e in past.experiments.values()}
     table, picture, page = paths = report.exports(options.folder, ledger.campaign, commits)
     names = [path.name for path in paths]
@@ -219,7 +227,7 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _note(options: argparse.Namespace) -> None:
-    print(control.note(options.folder, options.text, options.experiment).message)
+    print(control.note(options.folder, options.text, options.experiment, options.campaign).message)
 
 
 def _propose(options: argparse.Namespace) -> None:
@@ -228,7 +236,7 @@ def _propose(options: argparse.Namespace) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"{options.file}: {error}") from error
     hypothesis = options.hypothesis or f"a version of the canvas by hand, {options.file.name}"
-    print(control.propose(options.folder, text, hypothesis).message)
+    print(control.propose(options.folder, text, hypothesis, campaign=options.campaign).message)
 
 
 def _import(options: argparse.Namespace) -> None:

@@ -17,8 +17,11 @@ import threading
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from loop.home import find_home
+from loop.campaigns import read, runs_instead
+from loop.home import Home, find_home
+from loop.journal import Journal
 from loop.lock import holding
+from loop.types import Answered, StartRequested
 
 LOG_BYTES = 2**20
 PATIENCE_S = 1.0  # whoever asks `is_alive` holds the lock for an instant
@@ -51,14 +54,25 @@ def serve(folder: Path, campaign: str) -> int:
     )
     with holding(home.lock, PATIENCE_S) as free:
         if not free:
-            logging.info("another daemon is alive; nothing to do")
+            logging.info("another daemon is alive")
+            _decline(home, campaign)
             return 1
+        home.lock.write_text(campaign, encoding="utf-8")
         try:
             asyncio.run(_run(folder, campaign))
         except Exception:
             logging.exception("the daemon ends")
             return 1
     return 0
+
+
+def _decline(home: Home, campaign: str) -> None:
+    """Answer a start that came second to another campaign's; those of one campaign are answered by its daemon."""
+    with Journal(home.journal) as journal:
+        if other := runs_instead(home, journal, campaign):
+            waiting = read(journal, campaign).unanswered.values()
+            starts = (entry.seq for entry in waiting if isinstance(entry.body, StartRequested))
+            journal.append(campaign, *(Answered(seq, False, other) for seq in starts))
 
 
 def hide_environment() -> None:

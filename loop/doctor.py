@@ -225,12 +225,12 @@ def _journal(facts: Facts) -> Check:
         return Check("journal", Level.FAIL, facts.journal_error, step)
     if facts.campaign is None:
         return Check("journal", Level.OK, "no campaign yet")
-    return Check("journal", Level.OK, f"readable; the newest campaign is {facts.campaign} ({facts.state})")
+    return Check("journal", Level.OK, f"readable; the last campaign is {facts.campaign} ({facts.state})")
 
 
 def _daemon(facts: Facts) -> Check:
-    if facts.alive:
-        return Check("daemon", Level.OK, f"runs {facts.campaign}")
+    if facts.runs is not None:
+        return Check("daemon", Level.OK, f"runs {facts.runs}")
     if facts.state in (State.PREPARING, State.RUNNING, State.PAUSED):
         finding = f"campaign {facts.campaign} was interrupted, nothing finished is lost"
         return Check("daemon", Level.WARN, finding, "'autoresearch start' goes on with it")

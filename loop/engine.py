@@ -169,7 +169,7 @@ class Engine:
         match intent.body:
             case StartRequested() if self._runner is not None:
                 self._resume()
-                self._answer(intent, "already running")
+                self.answer_start(intent, "already running")
             case PauseRequested():
                 self.paused = "paused; 'autoresearch resume' goes on"
                 self._answer(intent, "pausing after this experiment")
@@ -187,6 +187,13 @@ class Engine:
                 self.backlog.admit_human(intent)
             case _:
                 pass  # answered when the campaign is open
+
+    def answer_start(self, intent: Entry, message: str) -> None:
+        """Answer a start; one of another folder chose the same new name at the same moment."""
+        assert isinstance(intent.body, StartRequested)
+        ours = intent.body.folder in (None, self.repo.prefix)
+        taken = f"campaign {self.campaign} runs in another folder of this repository; stop it first"
+        self.record(Answered(intent.seq, ours, message if ours else taken))
 
     def _answer(self, intent: Entry, message: str) -> None:
         self.record(Answered(intent.seq, True, message))

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from loop.campaigns import of_folder, read
 from loop.home import Home, find_home, find_top
 from loop.interpreter import NEEDED, Interpreter, answer, ask, imports, prepare
 from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.lock import is_alive
+from loop.lock import served
 from loop.program import Program, check, parse
 from loop.providers import OLLAMA
 from loop.types import AutoResearchError, Problem, State
@@ -56,7 +56,7 @@ class Facts:
     journal_error: str = ""
     campaign: str | None = None
     state: State | None = None
-    alive: bool = False
+    runs: str | None = None  # the campaign that a living daemon serves
 
 
 def look(folder: Path, full: bool = False) -> Facts:
@@ -140,13 +140,12 @@ def _repository(folder: Path, canvas: str) -> dict[str, Any]:
 def _campaign(folder: Path) -> dict[str, Any]:
     try:
         home: Home = find_home(folder)
-        alive = is_alive(home)
         if not home.journal.exists():
-            return {"alive": alive}
+            return {}
         with Journal(home.journal, create=False) as journal:
-            name = next(iter(journal.campaigns()), None)
-            ledger = Ledger(name or "").feed(journal.read(campaign=name or ""))
-        return {"campaign": name, "state": ledger.state if name else None, "alive": alive}
+            name = next((k.name for k in of_folder(journal, folder)), None)
+            state = read(journal, name).state if name else None
+        return {"campaign": name, "state": state, "runs": served(home)}
     except (AutoResearchError, OSError, LookupError, ValueError) as error:
         return {"journal_error": str(error)}
 

@@ -103,8 +103,15 @@ class Journal:
             raise JournalError(f"the journal cannot be read: {error}") from error
 
     def campaigns(self) -> list[str]:
-        """Return the names of all campaigns, the newest first."""
-        return [name for (name,) in self._db.execute("SELECT name FROM campaign")]
+        """Return the names of all campaigns, that of the last entry first."""
+        return [name for (name,) in self._db.execute("SELECT name FROM campaign ORDER BY last DESC")]
+
+    def first(self, campaign: str, *kinds: type[Body]) -> Entry | None:
+        """Return a campaign's first entry of these kinds, None where it has none."""
+        marks = ", ".join("?" * len(kinds))
+        query = f"SELECT seq, at, kind, data FROM entry WHERE campaign = ? AND kind IN ({marks}) ORDER BY seq LIMIT 1"
+        row = self._db.execute(query, (campaign, *(kind.__name__ for kind in kinds))).fetchone()
+        return row and Entry(row[0], campaign, row[1], decode(row[2], json.loads(row[3])))
 
     def changed(self) -> bool:
         """Return whether another connection has committed since the last call; costs a few microseconds."""

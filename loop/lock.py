@@ -12,14 +12,18 @@ from loop.home import Home
 
 
 @contextmanager
-def holding(path: Path, patience_s: float = 0.0) -> Iterator[bool]:
-    """Hold the lock at `path` while inside; yields False where another process keeps it longer than `patience_s`."""
+def holding(path: Path, patience_s: float = 0.0, shared: bool = False) -> Iterator[bool]:
+    """Hold the lock at `path` while inside; yields False where another process keeps it longer than `patience_s`.
+
+    Several may hold it `shared`, and none alone meanwhile.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     deadline = time.monotonic() + patience_s
     with path.open("a+b") as file:
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, how | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     yield False
@@ -31,8 +35,16 @@ def holding(path: Path, patience_s: float = 0.0) -> Iterator[bool]:
 
 
 def is_alive(home: Home) -> bool:
-    """Return whether a daemon serves this repository now."""
+    """Return whether a daemon serves this repository now. Many may ask at once and see the daemon, not each other."""
     if not home.lock.exists():
         return False
-    with holding(home.lock) as free:
+    with holding(home.lock, shared=True) as free:
         return not free
+
+
+def served(home: Home) -> str | None:
+    """Return the campaign that the living daemon serves, None where none lives.
+
+    The daemon writes the name into its lock as its first act; until then, for microseconds, it is that of the last one.
+    """
+    return home.lock.read_text(encoding="utf-8") if is_alive(home) else None

@@ -15,7 +15,6 @@ from loop.sandbox import environment, probe
 from loop.scorer import Ruler, is_ruler, prepare_data
 from loop.trainer import python_for
 from loop.types import (
-    Answered,
     Author,
     CampaignCreated,
     Proposed,
@@ -99,7 +98,7 @@ async def open_campaign(engine: Engine) -> Runner:
     engine.record(StateChanged(State.RUNNING, doing))
     for entry in list(ledger.unanswered.values()):
         if isinstance(entry.body, StartRequested):
-            engine.record(Answered(entry.seq, True, f"campaign {engine.campaign} runs: {conditions.run}"))
+            engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}")
     return Runner(engine.repo, engine.home, engine.campaign, conditions, sandbox)
 
 

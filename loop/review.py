@@ -121,15 +121,15 @@ def propose_without(
         commit = kept.commits[place]
         without = take_out(split_lines(Checkout(folder).text_at(commit, path)), shown, taken)
     about = plain(find(ledger, removes).hypothesis, 120)
-    return control.propose(folder, "".join(without), f"Without #{removes}: {about}", commit, removes)
+    return control.propose(folder, "".join(without), f"Without #{removes}: {about}", commit, removes, ledger.campaign)
 
 
 def propose_text(
-    folder: Path, kept: Kept, removals: Sequence[Removal], text: Sequence[str], hypothesis: str
+    folder: Path, ledger: Ledger, kept: Kept, removals: Sequence[Removal], text: Sequence[str], hypothesis: str
 ) -> control.Answer:
     """File a human's own text as a proposal against the kept text that it grew from; raises Refused."""
     base = kept.commits[grown_from(kept, removals, text)]
-    return control.propose(folder, "".join(text), hypothesis, base)
+    return control.propose(folder, "".join(text), hypothesis, base, campaign=ledger.campaign)
 
 
 def last_revert(folder: Path, ledger: Ledger) -> tuple[int | None, list[Hunk]]:

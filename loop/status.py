@@ -36,7 +36,7 @@ def status_line(ledger: Ledger, progress: Progress | None, alive: bool | None = 
     `alive` is whether a daemon runs it, where that is known; a campaign that should run and does not is interrupted.
     """
     current = current_experiment(ledger)
-    lost = alive is False and ledger.state not in (State.STOPPED, State.FINISHED)
+    lost = is_lost(ledger, alive)
     active = ledger.state in (State.PREPARING, State.RUNNING) and not lost
     parts = [] if active and ledger.state is State.RUNNING else ["interrupted" if lost else str(ledger.state)]
     if current is not None:
@@ -48,15 +48,25 @@ def status_line(ledger: Ledger, progress: Progress | None, alive: bool | None = 
     return f"{'✗' if lost else MARKS[ledger.state]} " + " · ".join(part for part in parts if part)
 
 
+def is_lost(ledger: Ledger, alive: bool | None) -> bool:
+    """Return whether the campaign's daemon is gone without a word."""
+    return alive is False and ledger.state not in (State.STOPPED, State.FINISHED)
+
+
+def message_text(ledger: Ledger, alive: bool | None = None) -> str:
+    """Return the sentence below the line: where a campaign was interrupted how it goes on, else its last message."""
+    return "interrupted; 'autoresearch start' goes on" if is_lost(ledger, alive) else plain(ledger.message)
+
+
 def status_dict(ledger: Ledger, progress: Progress | None, alive: bool | None = None) -> dict[str, Any]:
     """Return the JSON object of `status --json`; `incumbent`, `best_experiment` and `experiment` are numbers."""
     created, current, best = ledger.created, current_experiment(ledger), ledger.best
     running = ledger.running if ledger.state in (State.PREPARING, State.RUNNING) else None
     return {
         "campaign": ledger.campaign,
-        "state": str(ledger.state),
+        "state": "interrupted" if is_lost(ledger, alive) else str(ledger.state),
         "alive": alive,
-        "message": ledger.message,
+        "message": message_text(ledger, alive),
         "experiment": current.number if current else None,
         "experiments": ledger.judged,
         "keeps": ledger.keeps,

@@ -189,9 +189,13 @@ class Metric:
 
 @dataclass(frozen=True)
 class StartRequested:
-    """Intent: run this campaign; `overrides` are front matter keys given for this start, as text."""
+    """Intent: run this campaign; `overrides` are front matter keys given for this start, as text.
+
+    `folder` is that of program.md, relative to the top of the working tree; None in journals that do not say.
+    """
 
     overrides: dict[str, str] = field(default_factory=dict)
+    folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +247,7 @@ class Imported:
     verdict: Verdict
     hypothesis: str
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    folder: str | None = None  # as in StartRequested
 
 
 @dataclass(frozen=True)

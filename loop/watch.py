@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loop.campaigns import NONE_YET, choose, read, serves
 from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
-from loop.lock import is_alive
 from loop.progress import Progress, present_progress
-from loop.status import plain, status_line
+from loop.status import message_text, plain, status_line
 from loop.types import Refused, State
 from loop.view import ROWS, judged, render, verdict_line
 
@@ -35,35 +35,28 @@ class Means:
     """How the view learns of the world outside the journal; a test has its own."""
 
     progress: Callable[[Home, Ledger], Progress | None] = present_progress
-    alive: Callable[[Home], bool] = is_alive
+    alive: Callable[[Home, str], bool] = serves
     sleep: Callable[[float], None] = time.sleep
 
 
 def watch(
     folder: Path, campaign: str | None = None, console: Console | None = None, means: Means | None = None
 ) -> Ledger:
-    """Show a campaign, the newest when none is named, until it ends or nothing runs it; return its ledger.
+    """Show a campaign, the folder's last when none is named, until it ends or nothing runs it; return its ledger.
 
     Raises Refused where there is none. Ctrl-C arrives as KeyboardInterrupt, with the terminal as it was.
     """
     home = find_home(folder.resolve())
     if not home.journal.exists():
-        raise Refused("no campaign has been started in this repository; 'autoresearch start' starts one")
+        raise Refused(NONE_YET.format("this repository"))
     with Journal(home.journal, create=False) as journal:
-        follower = _Follower(journal, home, _choose(journal, campaign), means or Means())
+        ledger = read(journal, choose(journal, folder, campaign))
+        follower = _Follower(journal, home, ledger, means or Means())
         if console.is_terminal if console is not None else sys.stdout.isatty():
             _live(follower, console)
         else:
             _lines(follower)
     return follower.ledger
-
-
-def _choose(journal: Journal, campaign: str | None) -> Ledger:
-    names = journal.campaigns()
-    name = campaign or next(iter(names), "")
-    if name not in names:
-        raise Refused(f"no campaign {name} in this repository; there are: {', '.join(names) or 'none'}")
-    return Ledger(name).feed(journal.read(campaign=name))
 
 
 @dataclass
@@ -87,7 +80,7 @@ class _Follower:
         if self.quiet < CHECK_TICKS:
             return True
         self.quiet = 0
-        return self.means.alive(self.home)
+        return self.means.alive(self.home, self.ledger.campaign)
 
     def progress(self) -> Progress | None:
         return self.means.progress(self.home, self.ledger)
@@ -96,7 +89,7 @@ class _Follower:
         """Return why nothing more comes."""
         if self.ledger.state in ENDS:
             return plain(self.ledger.message)
-        return f"nothing runs campaign {self.ledger.campaign} ({self.ledger.state}); 'autoresearch start' goes on"
+        return f"campaign {self.ledger.campaign} was {message_text(self.ledger, alive=False)}"
 
 
 def _live(follower: _Follower, console: Console | None) -> None:
@@ -129,5 +122,5 @@ def _lines(follower: _Follower) -> None:
         if not more:
             break
         follower.means.sleep(TICK_S)
-    print(status_line(follower.ledger, None))
+    print(status_line(follower.ledger, None, alive=False))
     print(follower.last_words(), flush=True)

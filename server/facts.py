@@ -14,16 +14,17 @@ from sys import intern
 from typing import Any
 
 from loop import control, review
+from loop.campaigns import of_folder
 from loop.checkout import Checkout
-from loop.home import Home, find_home, find_top
+from loop.home import Home, find_home
 from loop.hunks import split_lines
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.lineage import Kept
-from loop.lock import is_alive
+from loop.lock import served
 from loop.program import parse
 from loop.status import status_dict, status_line
-from loop.types import AutoResearchError, CampaignCreated, Entry, Proposed, Refused, Repaired, RunStarted, Verdict
+from loop.types import AutoResearchError, Entry, Proposed, Refused, Repaired, RunStarted, Verdict
 from server.snapshot import Crash, Review, Snapshot
 
 ALIVE_S = 0.5  # how often the daemon's lock is tried; asking holds it for an instant
@@ -35,7 +36,7 @@ class Facts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.chosen: str | None = None  # a campaign that the human picked; None is the newest
+        self.chosen: str | None = None  # a campaign that the human picked; None is the folder's last
         self.home: Home | None = None
         self._journal: Journal | None = None
         self._ledger: Ledger | None = None
@@ -48,7 +49,7 @@ class Facts:
         self._review: Review | None = None
         self._crash: Crash | None = None
         self._marks: dict[str, Any] = {}
-        self._alive = False
+        self._served: str | None = None
         self._asked_at = self._failed_at = -RETRY_S
         self._snapshot: Snapshot | None = None
 
@@ -101,7 +102,7 @@ class Facts:
                 return self._notice("journal", None)
             self._journal = Journal(self.home.journal, create=False)
             self._ledger = None
-        changed = self._notice("alive", self._is_alive(now))
+        changed = self._notice("served", self._ask_served(now))
         if self._ledger is not None and not self._journal.changed():
             return changed
         if self._ledger is None:
@@ -109,23 +110,18 @@ class Facts:
             return True
         new = self._journal.read(self._seq)
         self._seq = new[-1].seq if new else self._seq
-        if any(e.campaign not in self._campaigns or isinstance(e.body, CampaignCreated) for e in new):
+        if any(e.campaign != self._ledger.campaign for e in new) and self._meant() != self._ledger.campaign:
             self._select()
         else:
             self._feed(new)
         return changed or bool(new)
 
     def _select(self) -> None:
-        """Choose the campaign to show, the newest of this folder, and read all of it."""
-        assert self._journal is not None and self.home is not None
+        """Choose the campaign to show and read all of it."""
+        assert self._journal is not None
         self._journal.changed()
-        names = self._journal.campaigns()
-        folder = self.folder.resolve()
-        where = folder.relative_to(find_top(folder) or folder).as_posix()
-        self._campaigns = tuple(names)
-        ours = [name for name in names if self._folder_of(name) in (None, "" if where == "." else where)]
-        name = self.chosen if self.chosen in ours else next(iter(ours), None)
-        self._ledger = Ledger(name) if name else Ledger("")
+        name = self._meant()
+        self._ledger = Ledger(name)
         self._tried, self._cited, self._seq = {}, {}, 0
         self._kept = self._review = None
         self._marks.pop("review", None)
@@ -139,11 +135,11 @@ class Facts:
                 gc.freeze()
         self._seq = max(self._seq, self._ledger.last_seq)
 
-    def _folder_of(self, campaign: str) -> str | None:
-        """Return the folder a campaign was made for; None before it was created."""
+    def _meant(self) -> str:
+        """Return the campaign to show: the one picked by hand, else this folder's last; "" where there is none."""
         assert self._journal is not None
-        bodies = (entry.body for entry in self._journal.each(campaign=campaign))
-        return next((body.folder for body in bodies if isinstance(body, CampaignCreated)), None)
+        self._campaigns = tuple(known.name for known in of_folder(self._journal, self.folder))
+        return self.chosen if self.chosen in self._campaigns else next(iter(self._campaigns), "")
 
     def _feed(self, entries: Iterable[Entry]) -> None:
         assert self._ledger is not None
@@ -156,15 +152,16 @@ class Facts:
                 for words in body.cites if isinstance(body, Proposed) else ():
                     _add(self._cited.setdefault(words, []), body.experiment)
 
-    def _is_alive(self, now: float) -> bool:
+    def _ask_served(self, now: float) -> str | None:
+        """Return the campaign that a living daemon serves."""
         if now - self._asked_at >= ALIVE_S and self.home is not None:
-            self._asked_at = now
-            alive = is_alive(self.home)
-            if alive and not self._alive:  # another reader asking at this very moment looks like a daemon
-                time.sleep(0.02)
-                alive = is_alive(self.home)
-            self._alive = alive
-        return self._alive
+            self._asked_at, self._served = now, served(self.home)
+        return self._served
+
+    @property
+    def _alive(self) -> bool:
+        """Whether a daemon runs the campaign that is shown."""
+        return self._ledger is not None and self._served == self._ledger.campaign
 
     def _progress(self) -> Any:
         """Return how far the run is that trains now."""

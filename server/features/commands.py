@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.types import AutoResearchError, Refused, StopRequested
+from loop.types import AutoResearchError, Refused
 from server.documents import Document
 from server.publish import describe
 from server.snapshot import Snapshot
@@ -134,12 +134,22 @@ async def start(session: Session, arguments: Arguments) -> Result:
     return {"message": message, "campaign": answer.campaign, "unsaved": dirty}
 
 
+def _shown(session: Session, arguments: Arguments) -> tuple[Path, str | None]:
+    """Return the folder that a command is about and the campaign that the editor shows of it."""
+    snapshot = snapshot_asked(session, arguments)
+    return snapshot.folder, _name(snapshot)
+
+
+def _name(snapshot: Snapshot) -> str | None:
+    return snapshot.ledger.campaign if snapshot.ledger else None
+
+
 def _asks(verb: str) -> Command:
     async def command(session: Session, arguments: Arguments) -> Result:
         from loop import control
 
-        folder = session.folder_asked(arguments)
-        answer = await work(getattr(control, verb), folder)
+        folder, shown = _shown(session, arguments)
+        answer = await work(getattr(control, verb), folder, shown)
         return {"message": answer.message, "campaign": answer.campaign}
 
     return command
@@ -149,8 +159,8 @@ async def stop(session: Session, arguments: Arguments) -> Result:
     """End the daemon after the present experiment, or at once with {now: true}."""
     from loop import control
 
-    intent = StopRequested(bool(arguments.get("now")))
-    answer = await work(control.ask, session.folder_asked(arguments), intent)
+    folder, shown = _shown(session, arguments)
+    answer = await work(control.stop, folder, shown, bool(arguments.get("now")))
     return {"message": answer.message, "campaign": answer.campaign}
 
 
@@ -184,7 +194,7 @@ async def note(session: Session, arguments: Arguments) -> Result:
     about = arguments.get("experiment")
     snapshot = await campaign_asked(session, arguments)
     about = experiment_asked(snapshot, arguments).number if about is not None else None
-    answer = await work(control.note, snapshot.folder, text, about)
+    answer = await work(control.note, snapshot.folder, text, about, _name(snapshot))
     return {"message": answer.message, "campaign": answer.campaign}
 
 
@@ -193,7 +203,7 @@ async def report(session: Session, arguments: Arguments) -> Result:
     from loop import control
 
     snapshot = await campaign_asked(session, arguments)
-    message = await work(control.report, snapshot.folder)
+    message = await work(control.report, snapshot.folder, _name(snapshot))
     page = message.partition("\n")[0].rpartition(", ")[2]  # "wrote results.tsv, progress.png, report.html"
     return {"message": message, "path": str(snapshot.folder / page)}
 

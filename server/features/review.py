@@ -191,7 +191,8 @@ async def measure_edit(session: Session, arguments: Arguments) -> Result:
         raise Refused("this text is the incumbent; there is nothing to measure")
     given = arguments.get("hypothesis")
     hypothesis = given if isinstance(given, str) and given.strip() else f"an edit of {snapshot.canvas} by hand"
-    answer = await work(review.propose_text, snapshot.folder, state.kept, state.removals, reading.lines, hypothesis)
+    folder, ledger = snapshot.folder, snapshot.ledger
+    answer = await work(review.propose_text, folder, ledger, state.kept, state.removals, reading.lines, hypothesis)
     return {"message": answer.message, "campaign": answer.campaign}
 
 

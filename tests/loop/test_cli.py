@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from loop import cli
+from loop.home import find_home
+from loop.journal import Journal
+from loop.types import State, StateChanged
 from tests.stub import make_campaign, run_to_end
 
 TOP = Path(__file__).parents[2]
@@ -47,6 +50,16 @@ def test_status_is_one_object_with_the_promised_keys(night: Path) -> None:
     status = json.loads(run(night, "status", "--json").stdout)
     assert status.keys() >= STATUS_KEYS
     assert status["state"] == "finished" and status["best"] < status["baseline"]
+
+
+def test_a_campaign_whose_daemon_was_killed_is_interrupted(tmp_path: Path) -> None:
+    folder = make_campaign(tmp_path / "c")
+    with Journal(find_home(folder).journal) as journal:
+        journal.append("night", StateChanged(State.RUNNING, "measuring the baseline"))
+    told = run(folder, "status").stdout
+    assert told == "✗ interrupted\ninterrupted; 'autoresearch start' goes on\n"
+    status = json.loads(run(folder, "status", "--json").stdout)
+    assert (status["state"], status["alive"]) == ("interrupted", False)
 
 
 def test_results_as_a_table_and_as_tsv_have_a_line_for_each_experiment(night: Path) -> None:

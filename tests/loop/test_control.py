@@ -9,17 +9,12 @@ import pytest
 from loop import control
 from loop.home import find_home
 from loop.journal import Journal
-from loop.ledger import Ledger
 from loop.lock import holding, is_alive
 from loop.types import (
     Answered,
-    Author,
     Imported,
     JournalError,
-    Judged,
     NoteAdded,
-    Proposed,
-    Reason,
     Refused,
     StartRequested,
     State,
@@ -68,43 +63,6 @@ def test_a_note_and_a_proposal_wait_for_the_next_start(campaign: Path) -> None:
     ledger = control.load(campaign)
     assert ledger.notes == [NoteAdded("try fewer heads")]
     assert len(ledger.unanswered) == 2
-
-
-@pytest.mark.parametrize(
-    ("past", "campaign_name", "new", "expected"),
-    [
-        pytest.param([], None, False, None, id="the first is named after the day"),
-        pytest.param([StateChanged(State.STOPPED)], None, False, "night", id="an unfinished one goes on"),
-        pytest.param([StateChanged(State.FINISHED)], None, False, None, id="after a finished one comes a new one"),
-        pytest.param([StateChanged(State.STOPPED)], None, True, None, id="a new one when asked for"),
-        pytest.param([StateChanged(State.STOPPED)], "other", False, "other", id="the one named"),
-        pytest.param(
-            [
-                Proposed(0, "c", "", "the baseline", Author.HUMAN, "human", 0, 0),
-                Judged(0, Verdict.CRASH, Reason.FAILED),
-                StateChanged(State.STOPPED),
-            ],
-            None,
-            False,
-            None,
-            id="a baseline that does not run is not run again",
-        ),
-    ],
-)
-def test_which_campaign_a_start_means(
-    past: list[StateChanged], campaign_name: str | None, new: bool, expected: str | None
-) -> None:
-    from tests.loop.test_ledger import entries
-
-    newest = Ledger("night").feed(entries(*past)) if past else None
-    name = control._name(["night"] if past else [], newest, campaign_name, new)
-    assert name == expected if expected else name not in ("night", "other")
-
-
-@pytest.mark.parametrize("name", ["Night", "", "a b", "../x", "-x", "x" * 50])
-def test_a_campaigns_name_must_do_as_a_branch_and_a_folder(name: str) -> None:
-    with pytest.raises(Refused, match="lower-case letters"):
-        control._name([], None, name, False)
 
 
 def test_an_answer_is_awaited_only_as_long_as_a_daemon_lives(campaign: Path) -> None:

@@ -100,7 +100,7 @@ def test_a_healthy_folder_has_no_complaint():
         ({"free_gb": {"/repo": 0.5, "/cache": 50.0}}, "disk", "fail", "0.5 GB free at /repo"),
         ({"free_gb": {"/repo": 5.0}, "runner": runner(cuda=("H100",))}, "disk", "warn", "free 10 GB"),
         ({"journal_error": "file is not a database"}, "journal", "fail", "file is not a database"),
-        ({"campaign": "jun14", "state": State.RUNNING, "alive": True}, "daemon", "ok", "runs jun14"),
+        ({"campaign": "jun14", "state": State.RUNNING, "runs": "jun14"}, "daemon", "ok", "runs jun14"),
         ({"campaign": "jun14", "state": State.RUNNING}, "daemon", "warn", "'autoresearch start' goes on"),
         ({"campaign": "jun14", "state": State.FINISHED}, "daemon", "ok", "does not run"),
     ],
@@ -156,7 +156,7 @@ def test_a_real_folder_ends_in_facts(repository, quick):
     assert (facts.branch, facts.changed, facts.ignored) == ("branch main", 2, ("prepare.py",))
     assert facts.sealed and facts.program is not None and facts.canvas_error == ""
     assert set(facts.runner.missing) == {"numpy", "os", "rustbpe", "tiktoken", "torch"}
-    assert not facts.alive and facts.journal_error == ""
+    assert facts.runs is None and facts.journal_error == ""
     assert "OPENAI_API_KEY" in facts.variables and "sk-canary" not in repr(facts)
 
 
@@ -190,7 +190,7 @@ def test_a_campaign_and_a_broken_journal_are_facts(repository, quick):
     with Journal(home.journal) as journal:
         journal.append("jun14", StateChanged(State.RUNNING))
     facts = look(repository)
-    assert (facts.campaign, facts.state, facts.alive) == ("jun14", State.RUNNING, False)
+    assert (facts.campaign, facts.state, facts.runs) == ("jun14", State.RUNNING, None)
     home.journal.write_bytes(b"no database" * 100)
     assert "not a database" in look(repository).journal_error
 

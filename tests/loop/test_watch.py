@@ -228,7 +228,7 @@ class World:
         self.home, self.steps, self.living, self.naps = home, list(steps), alive, 0
 
     def means(self) -> Means:
-        return Means(progress=lambda home, shown: MIDWAY, alive=lambda home: self.living, sleep=self.sleep)
+        return Means(progress=lambda home, shown: MIDWAY, alive=lambda home, campaign: self.living, sleep=self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.naps += 1
@@ -271,7 +271,7 @@ def test_a_finished_campaign_is_shown_once_and_left(repository, home, capsys):
 
 def test_a_dead_daemon_ends_the_view_with_the_next_step(repository, home, capsys):
     watch(repository, means=World(home, alive=False).means())
-    assert "nothing runs campaign jun14 (running); 'autoresearch start' goes on" in capsys.readouterr().out
+    assert "campaign jun14 was interrupted; 'autoresearch start' goes on" in capsys.readouterr().out
 
 
 def test_in_a_terminal_the_picture_follows_the_journal(repository, home):
@@ -287,14 +287,14 @@ def test_ctrl_c_gives_the_terminal_back(repository, home):
 
     screen = Console(file=io.StringIO(), width=100, force_terminal=True)
     with pytest.raises(KeyboardInterrupt):
-        watch(repository, console=screen, means=Means(lambda h, shown: None, lambda h: True, interrupt))
+        watch(repository, console=screen, means=Means(lambda h, shown: None, lambda h, campaign: True, interrupt))
     assert screen.file.getvalue().endswith("\x1b[?25h")  # type: ignore[attr-defined]
 
 
-def test_the_newest_campaign_is_shown_unless_one_is_named(repository, home, capsys):
+def test_the_last_campaign_is_shown_unless_one_is_named(repository, home, capsys):
     with Journal(home.journal) as journal:
-        journal.append("jun15", StateChanged(State.STOPPED, "stopped by hand"))
         journal.append("jun14", *END)
+        journal.append("jun15", StateChanged(State.STOPPED, "stopped by hand"))
     assert watch(repository).campaign == "jun15"
     assert watch(repository, "jun14").campaign == "jun14"
     with pytest.raises(Refused, match="no campaign may1 in this repository; there are: jun15, jun14"):
