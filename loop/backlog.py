@@ -159,14 +159,16 @@ class Backlog:
             cost=proposal.cost,
         )
 
-    def first(self, after: int | None = None) -> Experiment | None:
+    def first(self, after: int | None = None, human: bool = False) -> Experiment | None:
         """Return the next experiment to measure, up to date with the incumbent: a human's first, then by number.
 
-        `after` is the one that runs now and is passed over. A patch that no longer fits is judged invalid on the way.
+        `after` is the one that runs now and is passed over; with `human` so are the agents'. A patch that no longer
+        fits is judged invalid on the way.
         """
         while True:
             ledger = self.engine.ledger
             waiting = [e for e in ledger.waiting if e.number not in (0, after, *self._in_hand)]
+            waiting = [e for e in waiting if not human or e.author is Author.HUMAN]
             if not waiting or ledger.incumbent is None:
                 return None
             # An experiment that has begun is finished before any other, also after a restart.

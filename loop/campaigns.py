@@ -124,8 +124,8 @@ def to_start(journal: Journal, folder: Path, campaign: str | None = None, new: b
 
 
 def unfinished(ledger: Ledger) -> bool:
-    """Return whether a start goes on with this campaign."""
-    return ledger.state is not State.FINISHED and not is_broken(ledger)
+    """Return whether a start goes on with this campaign: it has not ended, or owes its human a measurement."""
+    return (ledger.state is not State.FINISHED or ledger.promised > 0) and not is_broken(ledger)
 
 
 def is_broken(ledger: Ledger) -> bool:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loop.campaigns import is_broken, read, runs_instead, serves, to_start, unfinished, where
 from loop.campaigns import load as load
-from loop.campaigns import read, runs_instead, serves, to_start, where
 from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
@@ -123,7 +123,7 @@ def start(
             return _go_on(home, journal, read(journal, name), overrides)
         intent = journal.append(name, StartRequested(overrides, where(folder)))[0]
         _spawn(folder, name)
-        return _await_answer(home, journal, name, intent.seq)
+        return _answered(home, _await_answer(home, journal, name, intent.seq))
 
 
 def _go_on(home: Home, journal: Journal, ledger: Ledger, overrides: dict[str, str]) -> Answer:
@@ -139,8 +139,8 @@ def _spawn(folder: Path, campaign: str) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _await_answer(home: Home, journal: Journal, campaign: str, seq: int) -> Answer:
-    """Return the daemon's answer to an intent; raises Refused with its sentence, or where no daemon is left."""
+def _await_answer(home: Home, journal: Journal, campaign: str, seq: int) -> Answer | None:
+    """Return the daemon's answer to an intent, None where no daemon is left to give one; raises Refused."""
     began, after, message, seen = time.monotonic(), seq, "the daemon is starting", False
     while True:
         alive = is_alive(home)
@@ -156,14 +156,20 @@ def _await_answer(home: Home, journal: Journal, campaign: str, seq: int) -> Answ
         if alive and waited > ANSWER_S:
             return Answer(campaign, message)
         if not alive and (seen or waited > SPAWN_S):
-            raise Refused(f"the daemon has ended without an answer; its log is {home.log}")
+            return None
         seen = seen or alive
         time.sleep(POLL_S)
 
 
 def _ask(home: Home, journal: Journal, campaign: str, intent: Body) -> Answer:
     entry = journal.append(campaign, intent)[0]
-    return _await_answer(home, journal, campaign, entry.seq)
+    return _answered(home, _await_answer(home, journal, campaign, entry.seq))
+
+
+def _answered(home: Home, answer: Answer | None) -> Answer:
+    if answer is None:
+        raise Refused(f"the daemon has ended without an answer; its log is {home.log}")
+    return answer
 
 
 def ask(folder: Path, intent: Body, campaign: str | None = None) -> Answer:
@@ -194,8 +200,14 @@ def stop(folder: Path, campaign: str | None = None, now: bool = False) -> Answer
 
 
 def note(folder: Path, text: str, experiment: int | None = None, campaign: str | None = None) -> Answer:
-    """Tell the proposer something; kept for the next start where nothing runs."""
-    return _leave(folder, NoteAdded(text, experiment), campaign)
+    """Tell the proposer something; kept for the next start where nothing runs. Raises Refused once it has ended."""
+    ledger = load(folder, campaign)
+    if not unfinished(ledger):
+        raise Refused(
+            f"campaign {ledger.campaign} has ended, and its proposer with it; "
+            "write it into program.md, which the next campaign reads"
+        )
+    return _leave(folder, ledger, NoteAdded(text, experiment))
 
 
 def propose(
@@ -206,8 +218,21 @@ def propose(
     removes: int | None = None,
     campaign: str | None = None,
 ) -> Answer:
-    """Queue a human's own text of the canvas; kept for the next start where nothing runs."""
-    return _leave(folder, ProposeRequested(text, hypothesis, base, removes), campaign)
+    """Queue a human's own text of the canvas; kept for the next start where nothing runs. Raises Refused."""
+    ledger = load(folder, campaign)
+    if is_broken(ledger):
+        raise Refused(f"the baseline of campaign {ledger.campaign} does not run; mend it and start again, then propose")
+    return _leave(folder, ledger, ProposeRequested(text, hypothesis, base, removes))
+
+
+def _leave(folder: Path, ledger: Ledger, intent: Body) -> Answer:
+    """Append an intent that waits for the next start where no daemon takes it up now."""
+    home = find_home(folder)
+    with Journal(home.journal) as journal:
+        running = serves(home, ledger.campaign)
+        entry = journal.append(ledger.campaign, intent)[0]
+        answer = _await_answer(home, journal, ledger.campaign, entry.seq) if running else None
+    return answer or Answer(ledger.campaign, "recorded; the next 'autoresearch start' takes it up")
 
 
 def take_in(folder: Path, past: Sequence[Imported]) -> Answer:
@@ -223,16 +248,6 @@ def take_in(folder: Path, past: Sequence[Imported]) -> Answer:
     return Answer(
         name, f"{len(fresh)} experiments ({kept} kept) are history of campaign {name}; their scores judge nothing"
     )
-
-
-def _leave(folder: Path, intent: Body, campaign: str | None) -> Answer:
-    home = find_home(folder)
-    ledger = load(folder, campaign)
-    with Journal(home.journal) as journal:
-        if serves(home, ledger.campaign):
-            return _ask(home, journal, ledger.campaign, intent)
-        journal.append(ledger.campaign, intent)
-    return Answer(ledger.campaign, "recorded; the next 'autoresearch start' takes it up")
 
 
 def report(folder: Path, campaign: str | None = None) -> str:

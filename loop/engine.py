@@ -14,6 +14,7 @@ from pathlib import Path
 
 from loop import verdict
 from loop.backlog import Backlog
+from loop.campaigns import is_broken
 from loop.journal import Journal
 from loop.ledger import Experiment, Ledger
 from loop.opening import open_campaign
@@ -37,6 +38,7 @@ from loop.types import (
     PauseRequested,
     ProposeRequested,
     Purpose,
+    Reason,
     ResumeRequested,
     RunEnded,
     RunStarted,
@@ -111,8 +113,10 @@ class Engine:
             log.error("the engine failed", exc_info=error)
             sentence = f"{type(error).__name__}: {error}; see 'autoresearch doctor' and the daemon's log"
             self.record(StateChanged(State.STOPPED, sentence))
-        for seq in list(self.ledger.unanswered):
-            self.record(Answered(seq, False, self.ledger.message or "the campaign has ended"))
+        for seq, intent in list(self.ledger.unanswered.items()):
+            # A human's text waits for the next start, unless there will be none.
+            if is_broken(self.ledger) or not isinstance(intent.body, ProposeRequested):
+                self.record(Answered(seq, False, self.ledger.message or "the campaign has ended"))
 
     def stop(self) -> None:
         """Stop now: the present run is interrupted. Called by the daemon's signal handlers."""
@@ -121,6 +125,8 @@ class Engine:
     async def _work(self) -> None:
         try:
             self._runner = await open_campaign(self)
+            for intent in list(self.ledger.unanswered.values()):
+                self._heed(intent)
             async with asyncio.TaskGroup() as group:
                 ahead = group.create_task(self.writing.ahead())
                 await self._heal()
@@ -130,22 +136,27 @@ class Engine:
             await self.staging.drop()
 
     async def _research(self) -> None:
+        audited = False
         while True:
             await self._pause_here()
             if self._stopping:
                 self.record(StateChanged(State.STOPPED, "stopped after the experiment"))
                 return
             limit = limit_reached(self.ledger, self.writing.program.stop, time.time())
-            if limit:
-                break
-            experiment = await self._next()
+            # A limit binds the agents: what a human was promised is measured before the campaign ends.
+            experiment = self.backlog.first(human=bool(limit))
+            # Looking may have taken in an intent: what it asks for is looked at after, with no await between.
             if experiment is not None:
                 await self._measure(experiment.number)
-            elif self.writing.exhausted and not self.paused:
-                limit = self.writing.exhausted
-                break
-        await self._audit()
-        self.record(StateChanged(State.FINISHED, limit))
+                audited = False
+            elif limit := limit or ("" if self.paused else self.writing.exhausted):
+                if audited:
+                    self.record(StateChanged(State.FINISHED, limit))
+                    return
+                await self._audit()
+                audited = True
+            elif not (self.paused or self._stopping):
+                await self.news()
 
     # ---- the journal ---------------------------------------------------------------------------------------------
 
@@ -186,7 +197,7 @@ class Engine:
             case ProposeRequested() if self._runner is not None:
                 self.backlog.admit_human(intent)
             case _:
-                pass  # answered when the campaign is open
+                pass  # heeded again when the campaign is open
 
     def answer_start(self, intent: Entry, message: str) -> None:
         """Answer a start; one of another folder chose the same new name at the same moment."""
@@ -231,14 +242,6 @@ class Engine:
     def tell(self) -> None:
         """Say that something has changed."""
         self._wake.set()
-
-    async def _next(self) -> Experiment | None:
-        """Return the experiment to measure next, a human's first; None when something else is to be done."""
-        experiment = self.backlog.first()
-        # Looking may have taken in an intent: what it asks for is looked at after, with no await between.
-        if experiment is None and not (self.writing.exhausted or self.paused or self._stopping):
-            await self.news()
-        return experiment
 
     # ---- measuring -----------------------------------------------------------------------------------------------
 
@@ -330,7 +333,9 @@ class Engine:
 
     def _conclude_baseline(self, judged: Judged) -> None:
         if judged.verdict is not Verdict.KEEP:
-            self.record(judged)
+            lost = "the baseline does not run; propose it to a campaign whose baseline does"
+            waiting = [e.number for e in self.ledger.waiting if e.number]
+            self.record(judged, *(Judged(n, Verdict.INVALID, Reason.FAILED, explanation=lost) for n in waiting))
             raise AutoResearchError(f"the baseline does not run: {judged.explanation}; mend it and start again")
         scores = tuple(self.ledger.experiments[0].scores.values())
         noise = verdict.noise_floor(scores) if len(scores) > 1 else None

@@ -216,6 +216,12 @@ class Ledger:
         return [e for _, e in sorted(self.experiments.items()) if e.verdict is None]
 
     @property
+    def promised(self) -> int:
+        """Texts that a human was told would be measured, and that are not yet."""
+        asked = sum(isinstance(entry.body, ProposeRequested) for entry in self.unanswered.values())
+        return asked + sum(e.author is Author.HUMAN and e.number > 0 for e in self.waiting)
+
+    @property
     def running(self) -> tuple[Experiment, Run] | None:
         """The run that trains now (or did when its daemon died)."""
         if self._current is None:

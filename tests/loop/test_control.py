@@ -71,7 +71,8 @@ def test_an_answer_is_awaited_only_as_long_as_a_daemon_lives(campaign: Path) -> 
         assert mine and is_alive(home)
         seq = journal.append("night", StartRequested())[0].seq
         journal.append("night", Answered(seq, True, "it runs"))
-        assert control._await_answer(home, journal, "night", seq).message == "it runs"
+        answer = control._await_answer(home, journal, "night", seq)
+        assert answer is not None and answer.message == "it runs"
         other = journal.append("night", StartRequested())[0].seq
         journal.append("night", Answered(other, False, "train.py, line 2: no"))
         with pytest.raises(Refused, match="line 2"):

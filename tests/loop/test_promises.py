@@ -1,0 +1,90 @@
+"""What a human was told would be measured is measured, whatever happens to the campaign in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loop import control
+from loop.ledger import Experiment, Ledger
+from loop.types import Author, Reason, Refused, State, Verdict
+from tests.stub import CANVAS, ended, git, gone, make_campaign, run_to_end, until
+
+MINE = CANVAS.replace("LEARNING_RATE = 0.04", "LEARNING_RATE = 0.5")
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Path:
+    return make_campaign(tmp_path / "c")
+
+
+def humans(ledger: Ledger) -> list[Experiment]:
+    return [e for e in ledger.experiments.values() if e.author is Author.HUMAN and e.number]
+
+
+def kept_by_hand(ledger: Ledger) -> bool:
+    return [(e.verdict, e.reason) for e in humans(ledger)] == [(Verdict.KEEP, Reason.HUMAN)]
+
+
+def test_a_text_proposed_after_the_end_is_measured_by_the_next_start_in_its_campaign(campaign: Path) -> None:
+    first = run_to_end(campaign, experiments="1")
+    assert "next 'autoresearch start'" in control.propose(campaign, MINE, "to see the edge").message
+    second = run_to_end(campaign)
+    assert second.campaign == first.campaign and kept_by_hand(second)
+    assert second.state is State.FINISHED and second.judged == 2, "nothing else was measured: the limit still holds"
+    assert run_to_end(campaign, experiments="1").campaign != first.campaign
+
+
+def test_a_text_proposed_in_a_pause_is_measured_although_a_limit_is_reached_meanwhile(campaign: Path) -> None:
+    control.start(campaign, {"experiments": "60"})
+    until(campaign, lambda ledger: ledger.judged >= 1)
+    control.pause(campaign)
+    until(campaign, lambda ledger: ledger.state is State.PAUSED)
+    assert "queued as #" in control.propose(campaign, MINE, "to see the edge").message
+    control.stop(campaign)
+    gone(campaign)
+    ledger = run_to_end(campaign, experiments="1")
+    assert kept_by_hand(ledger) and ledger.state is State.FINISHED
+
+
+def test_a_text_that_comes_with_the_last_experiment_is_measured_before_the_end(tmp_path: Path) -> None:
+    slow = CANVAS.replace("time.sleep(0.02)", "time.sleep(2)")
+    campaign = make_campaign(tmp_path / "c", canvas=slow)
+    control.start(campaign, {"experiments": "1"})
+    until(campaign, lambda ledger: ledger.running is not None and ledger.running[0].number == 1)
+    control.propose(campaign, slow.replace("DEPTH = 4", "DEPTH = 9"), "deeper")
+    assert kept_by_hand(until(campaign, ended))
+
+
+def test_a_start_that_fails_keeps_what_waits(campaign: Path) -> None:
+    ledger = run_to_end(campaign, experiments="1")
+    control.propose(campaign, MINE, "to see the edge")
+    git(campaign, "checkout", "-q", f"autoresearch/{ledger.campaign}")
+    with pytest.raises(Refused, match="switch to a branch of your own"):
+        control.start(campaign)
+    gone(campaign)
+    assert control.load(campaign).promised == 1
+    git(campaign, "checkout", "-q", "main")
+    assert kept_by_hand(run_to_end(campaign))
+
+
+def test_nothing_is_promised_by_a_campaign_whose_baseline_does_not_run(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path / "c", canvas="import time\ntime.sleep(2)\nprint('no number here')\n")
+    control.start(campaign)
+    until(campaign, lambda ledger: ledger.running is not None)
+    control.propose(campaign, MINE, "to see the edge")
+    ledger = until(campaign, ended)
+    gone(campaign)
+    assert [(e.verdict, e.explanation.partition(";")[0]) for e in humans(ledger)] == [
+        (Verdict.INVALID, "the baseline does not run")
+    ]
+    with pytest.raises(Refused, match="mend it and start again, then propose"):
+        control.propose(campaign, MINE, "once more")
+    assert control.load(campaign).promised == 0
+
+
+def test_a_note_to_a_campaign_that_has_ended_is_refused_with_what_to_do(campaign: Path) -> None:
+    run_to_end(campaign, experiments="1")
+    with pytest.raises(Refused, match=r"write it into program\.md"):
+        control.note(campaign, "try fewer heads")
