@@ -25,7 +25,7 @@ export class Server implements vscode.Disposable {
   /** What a hover begins with: the hunk that waits here. */
   hoverFirst: ((document: vscode.TextDocument, position: vscode.Position) => vscode.MarkdownString | undefined) | undefined;
   private client: Client | undefined;
-  private starting: Promise<void> | undefined;
+  private turn = Promise.resolve(); // starts and stops happen one after another
   private saying = false;
   private unsaid: { type: number; message: string } | undefined;
   private readonly moved = new vscode.EventEmitter<Status>();
@@ -45,11 +45,35 @@ export class Server implements vscode.Disposable {
 
   /** Start the server where it is found; where it is not, say so once. */
   start(): Promise<void> {
-    this.starting ??= this.begin().finally(() => (this.starting = undefined));
-    return this.starting;
+    return this.next(async () => {
+      if (!this.running) {
+        await this.begin();
+      }
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.next(() => this.end());
+  }
+
+  restart(): Promise<void> {
+    return this.next(() => this.begin());
+  }
+
+  private next(act: () => Promise<void>): Promise<void> {
+    this.turn = this.turn.then(act).catch((error: unknown) => this.log.error(String(error)));
+    return this.turn;
+  }
+
+  private async end(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    this.statuses.clear();
+    await client?.dispose().catch((error: unknown) => this.log.warn(String(error)));
   }
 
   private async begin(): Promise<void> {
+    await this.end();
     this.found = await findServer();
     void vscode.commands.executeCommand("setContext", "autoresearch.missing", !this.found);
     if (!this.found) {
@@ -119,18 +143,6 @@ export class Server implements vscode.Disposable {
     return client;
   }
 
-  async stop(): Promise<void> {
-    const client = this.client;
-    this.client = undefined;
-    await client?.dispose().catch((error: unknown) => this.log.warn(String(error)));
-  }
-
-  async restart(): Promise<void> {
-    await this.stop();
-    this.statuses.clear();
-    await this.start();
-  }
-
   /** Ask a custom request; undefined where there is no server, or where it refuses. */
   async request<T extends object>(method: string, params: object): Promise<T | undefined> {
     if (!this.client || !this.running) {
@@ -151,10 +163,7 @@ export class Server implements vscode.Disposable {
 
   /** Run a command of the server; a refusal is shown here, so the server need not. */
   async run(name: string, target: Target = {}): Promise<Answer | undefined> {
-    await this.starting;
-    if (!this.client || !this.running) {
-      await this.start();
-    }
+    await this.start();
     if (!this.client || !this.running) {
       return undefined;
     }

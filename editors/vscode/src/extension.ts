@@ -29,7 +29,7 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
   );
   // Not awaited: the window does not wait for a Python process.
-  void server.start().catch((error: unknown) => server?.log.error(String(error))).finally(() => status.draw());
+  void server.start().then(() => status.draw());
 }
 
 export function deactivate(): Promise<void> | undefined {

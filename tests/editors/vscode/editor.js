@@ -59,21 +59,24 @@ async function forget(folder) {
 
 class Editor {
   /** Start code-server with the extension installed. */
-  static async start(settings = {}) {
+  static async start(settings = {}, machine = {}) {
     const editor = new Editor();
     editor.tmp = fs.mkdtempSync(path.join(os.tmpdir(), "ar-code-"));
     const user = path.join(editor.tmp, "user"), config = path.join(editor.tmp, "config.yaml");
-    fs.mkdirSync(path.join(user, "User"), { recursive: true });
+    const write = (scope, all) => {
+      fs.mkdirSync(path.join(user, scope), { recursive: true });
+      fs.writeFileSync(path.join(user, scope, "settings.json"), JSON.stringify(all));
+    };
     fs.writeFileSync(config, "auth: none\ncert: false\n");
-    fs.writeFileSync(path.join(user, "User", "settings.json"), JSON.stringify({
-      "autoresearch.server.path": AUTORESEARCH,
+    write("Machine", { "autoresearch.server.path": AUTORESEARCH, ...machine });
+    write("User", {
       "window.autoDetectColorScheme": true, "editor.accessibilitySupport": "off", "editor.minimap.enabled": false, "files.autoSave": "off",
       "security.workspace.trust.enabled": false, "telemetry.telemetryLevel": "off", "update.mode": "none",
       "workbench.startupEditor": "none", "workbench.tips.enabled": false, "workbench.enableExperiments": false,
       "workbench.secondarySideBar.defaultVisibility": "hidden", "chat.disableAIFeatures": true,
       "extensions.ignoreRecommendations": true, "extensions.autoUpdate": false, "extensions.autoCheckUpdates": false,
       ...settings,
-    }));
+    });
     const env = { ...process.env, XDG_CONFIG_HOME: path.join(editor.tmp, "xdg"), XDG_DATA_HOME: path.join(editor.tmp, "xdg"),
       TMPDIR: editor.tmp, EXTENSIONS_GALLERY: '{"serviceUrl":""}' };
     const common = ["--config", config, "--user-data-dir", user, "--extensions-dir", path.join(editor.tmp, "ext")];
@@ -98,7 +101,22 @@ class Editor {
     const payload = encodeURIComponent(JSON.stringify([["openFile", remote]]));
     await this.page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(folder)}&payload=${payload}`);
     await this.page.waitForSelector(".monaco-editor .view-line", { timeout: WAIT });
+    await this.page.evaluate(() => history.replaceState(null, "", location.href.replace(/&payload=.*/, ""))); // a reload opens what was open
     say("the workbench shows", file);
+  }
+
+  /** Wait until the editor has written down that something is open: the web build does so every few seconds, and not at its end. */
+  async remembered(text) {
+    await until(`the editor to remember ${text}`, () => this.page.evaluate(async (wanted) => {
+      const done = (request) => new Promise((yes, no) => { request.onsuccess = () => yes(request.result); request.onerror = () => no(request.error); });
+      for (const { name } of await indexedDB.databases()) {
+        const database = await done(indexedDB.open(name));
+        const values = [...database.objectStoreNames].includes("ItemTable") ? await done(database.transaction("ItemTable").objectStore("ItemTable").getAll()) : [];
+        database.close();
+        if (values.some((value) => String(value).includes(wanted))) return true;
+      }
+      return false;
+    }, text));
   }
 
   lens(text) { return this.page.locator(".codelens-decoration a", { hasText: text }); }

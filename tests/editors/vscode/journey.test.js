@@ -88,6 +88,7 @@ async function journey(editor, folder) {
 
   await editor.run("AutoResearch: Show Results");
   await editor.results().locator("svg .mark").nth(5).waitFor({ timeout: WAIT });
+  await editor.remembered("mainThreadWebview-autoresearch.results");
   const judged = status(folder).experiments;
   await page.reload();
   say("window reloaded at experiment", judged);

@@ -18,11 +18,12 @@ if [ ! -d node_modules ] || [ package-lock.json -nt node_modules ]; then
   touch node_modules
 fi
 npm run --silent check
-npm run --silent package >/dev/null
+said=$(npm run --silent package 2>&1)
+case $said in *[Ww][Aa][Rr][Nn]*) echo "vsce warns: $said" >&2; exit 1 ;; esac
 export VSIX=$PWD/dist/autoresearch.vsix
 mkdir -p "$AUTORESEARCH_SHOTS"
 tests=("$@")
-[ ${#tests[@]} -gt 0 ] || tests=(manifest journey results)
+[ ${#tests[@]} -gt 0 ] || tests=(manifest server journey results real)
 for test in "${tests[@]}"; do
   echo "== $test"
   timeout --kill-after=10 600 node "$here/$test.test.js"
