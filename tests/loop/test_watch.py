@@ -169,7 +169,7 @@ def test_differences_have_their_sign(value, expected):
 
 
 def test_an_uncertainty_is_never_rounded_to_nothing():
-    assert (uncertainty(0.0003), uncertainty(0.000012)) == ("0.0003", "1.2e-05")
+    assert (uncertainty(0.0003), uncertainty(0.000012)) == ("0.0003", "0.00001")
 
 
 def drawn(shown: Ledger, progress: Progress | None, width: int, **more: int) -> str:
