@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from loop.campaigns import is_broken, read, runs_instead, serves, to_start, unfinished, where
 from loop.campaigns import load as load
+from loop.disk import check_disk
 from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
@@ -115,6 +116,7 @@ def start(
     overrides = overrides or {}
     read_program(folder, overrides)
     home = find_home(folder)
+    check_disk(home.root)
     with Journal(home.journal) as journal:
         name = to_start(journal, folder, campaign, new)
         if other := runs_instead(home, journal, name):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from loop.disk import NEEDED_MB
 from loop.facts import Facts, look
 from loop.program import Program
 from loop.providers import OLLAMA, is_local, key_of
@@ -212,8 +213,10 @@ def _sandbox(facts: Facts) -> Check:
 def _disk(facts: Facts) -> Check:
     place, free = min(facts.free_gb.items(), key=lambda item: item[1])
     finding = f"{free:.1f} GB free at {place}"
+    if free < NEEDED_MB / 1000:
+        return Check("disk", Level.FAIL, finding, f"free at least {NEEDED_MB} MB, better 1 GB; start refuses less")
     if free < 1:
-        return Check("disk", Level.FAIL, finding, "free at least 1 GB; a run that fills the disk ends as a crash")
+        return Check("disk", Level.WARN, finding, "free at least 1 GB; a run that fills the disk ends as a crash")
     if free < 10 and facts.runner.cuda:
         return Check("disk", Level.WARN, finding, "free 10 GB: data and checkpoints of a GPU campaign need several")
     return Check("disk", Level.OK, finding)
