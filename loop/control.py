@@ -36,6 +36,7 @@ from loop.types import (
     StopRequested,
     Verdict,
 )
+from loop.values import counted
 
 if TYPE_CHECKING:
     from loop.progress import Progress
@@ -248,7 +249,9 @@ def take_in(folder: Path, past: Sequence[Imported]) -> Answer:
             journal.append(name, *fresh)
     kept = sum(e.verdict is Verdict.KEEP for e in fresh)
     return Answer(
-        name, f"{len(fresh)} experiments ({kept} kept) are history of campaign {name}; their scores judge nothing"
+        name,
+        f"campaign {name} has {counted(len(fresh), 'experiment')} more ({kept} kept) as its history; "
+        "their scores judge nothing",
     )
 
 

@@ -101,7 +101,7 @@ def test_earlier_nights_are_taken_in_once_and_judge_nothing(campaign: Path) -> N
         Imported("", 0.9979, 44.0, Verdict.KEEP, "baseline"),
         Imported("", 0.9932, 44.2, Verdict.KEEP, "increase LR to 0.04"),
     ]
-    assert "2 experiments (2 kept)" in control.take_in(campaign, past).message
+    assert "2 experiments more (2 kept)" in control.take_in(campaign, past).message
     assert "0 experiments" in control.take_in(campaign, past).message
     ledger = control.load(campaign)
     assert (len(ledger.history), ledger.judged, ledger.best) == (2, 0, None)
