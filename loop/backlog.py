@@ -14,6 +14,7 @@ from loop.ledger import Experiment
 from loop.merge import merge
 from loop.plan import limit_reached
 from loop.proposers import Brief, Proposal
+from loop.status import plain
 from loop.types import (
     Answered,
     Author,
@@ -251,8 +252,8 @@ class Backlog:
         """Commit a text on top of `parent` and keep it by the experiment's private ref."""
         engine = self.engine
         message = (
-            f"{proposal.hypothesis.splitlines()[0]}\n\n"
-            f"Campaign: {engine.campaign}\nExperiment: {number}\nProposed-by: {proposal.proposer}\n"
+            f"{plain(proposal.hypothesis)}\n\n"
+            f"Campaign: {engine.campaign}\nExperiment: {number}\nProposed-by: {plain(proposal.proposer)}\n"
         )
         commit = engine.repo.commit_text(parent, self.path, proposal.text, message, time.time())
         ref = engine.repo.attempt_ref(engine.campaign, number)

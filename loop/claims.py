@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from loop.ledger import Experiment, Ledger
 from loop.status import number, plain, signed, signed_number, uncertainty
 from loop.types import Purpose, ScoreSource, Verdict
+from loop.values import counted
 
 SEALED = "sealed: computed from the checkpoint, in a process that runs none of the canvas's code"
 SELF_REPORTED = "self-reported: the number that the script printed about itself; nothing checked it"
@@ -49,8 +50,7 @@ def headline(ledger: Ledger) -> str:
 def counts(ledger: Ledger) -> str:
     """Return `10 experiments, 4 kept, 1 crashed`."""
     crashed = sum(e.verdict is Verdict.CRASH for e in ledger.experiments.values())
-    word = "experiment" if ledger.judged == 1 else "experiments"
-    return f"{ledger.judged} {word}, {ledger.keeps} kept" + (f", {crashed} crashed" if crashed else "")
+    return f"{counted(ledger.judged, 'experiment')}, {ledger.keeps} kept" + (f", {crashed} crashed" if crashed else "")
 
 
 def conditions(ledger: Ledger) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from loop import control
 from loop.ledger import Experiment, Ledger
+from loop.status import message_text, plain, status_dict, status_line, visible
 from loop.types import AutoResearchError, Refused, State
 
 OVERRIDES = ("model", "budget", "experiments", "hours", "dollars", "plateau", "devices", "data")
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(options) or 0
     except AutoResearchError as refusal:
-        print(f"autoresearch: {refusal}", file=sys.stderr)
+        print(f"autoresearch: {visible(str(refusal))}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         sys.stderr.close()
@@ -138,8 +139,6 @@ def _load(options: argparse.Namespace) -> Ledger:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from loop.status import message_text, status_dict, status_line
-
     ledger = _load(options)
     progress = control.progress(options.folder, ledger)
     alive = control.is_running(options.folder, ledger)
@@ -190,15 +189,15 @@ def _experiment(ledger: Ledger, number: int) -> Experiment:
 
 def _show(options: argparse.Namespace) -> None:
     experiment = _experiment(_load(options), options.number)
-    print(f"#{experiment.number}  {experiment.hypothesis}")
-    print(f"by {experiment.proposer}, commit {experiment.commit[:12]}")
+    print(f"#{experiment.number}  {plain(experiment.hypothesis)}")
+    print(f"by {plain(experiment.proposer)}, commit {experiment.commit[:12]}")
     if experiment.expected:
-        print(f"expected: {experiment.expected}")
+        print(f"expected: {plain(experiment.expected)}")
     for run in experiment.runs:
         score = "" if run.score is None else f"  {run.score:.6f} ({run.source})"
-        failure = "" if run.failure is None else f"  {run.failure.message}"
+        failure = "" if run.failure is None else f"  {plain(run.failure.message)}"
         print(f"run {run.attempt}: {run.purpose}, seed {run.seed}, {run.outcome or 'running'}{score}{failure}")
-    print(f"{experiment.verdict or 'no verdict yet'} ({experiment.reason or '-'}): {experiment.explanation}")
+    print(f"{experiment.verdict or 'no verdict yet'} ({experiment.reason or '-'}): {plain(experiment.explanation)}")
 
 
 def _diff(options: argparse.Namespace) -> None:
@@ -207,7 +206,8 @@ def _diff(options: argparse.Namespace) -> None:
     base = experiment.parent
     if options.baseline or not base:
         base = ledger.experiments[0].commit
-    sys.stdout.write(control.diff(options.folder, ledger, base, experiment.commit))
+    patch = control.diff(options.folder, ledger, base, experiment.commit)
+    sys.stdout.write(visible(patch) if sys.stdout.isatty() else patch)  # a pipe may end in `git apply`
 
 
 def _report(options: argparse.Namespace) -> None:

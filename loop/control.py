@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from loop.campaigns import is_broken, read, runs_instead, serves, to_start, unfinished, where
 from loop.campaigns import load as load
+from loop.disk import check_disk
 from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
@@ -35,6 +36,7 @@ from loop.types import (
     StopRequested,
     Verdict,
 )
+from loop.values import counted
 
 if TYPE_CHECKING:
     from loop.progress import Progress
@@ -115,6 +117,7 @@ def start(
     overrides = overrides or {}
     read_program(folder, overrides)
     home = find_home(folder)
+    check_disk(home.root)
     with Journal(home.journal) as journal:
         name = to_start(journal, folder, campaign, new)
         if other := runs_instead(home, journal, name):
@@ -246,7 +249,9 @@ def take_in(folder: Path, past: Sequence[Imported]) -> Answer:
             journal.append(name, *fresh)
     kept = sum(e.verdict is Verdict.KEEP for e in fresh)
     return Answer(
-        name, f"{len(fresh)} experiments ({kept} kept) are history of campaign {name}; their scores judge nothing"
+        name,
+        f"campaign {name} has {counted(len(fresh), 'experiment')} more ({kept} kept) as its history; "
+        "their scores judge nothing",
     )
 
 

@@ -16,6 +16,7 @@ from loop.ledger import Experiment, Ledger
 from loop.program import Program
 from loop.replies import one_line
 from loop.types import Author, Reason, Verdict
+from loop.values import counted
 
 BEST, NEAR, TIES, RECENT, FAILED, WAITING, NOTES, HUMAN, KNOBS, VALUES, EARLIER = 10, 8, 6, 10, 4, 6, 8, 6, 16, 6, 8
 TRIES = 200  # the latest, of one knob
@@ -148,7 +149,8 @@ def _standing(ledger: Ledger) -> Iterable[str]:
         noise = f"; noise floor {ledger.noise_floor:.5f}" if ledger.noise_floor is not None else ""
         start = f", the baseline {ledger.baseline:.5f}" if ledger.baseline is not None else ""
         yield f"- {name}, {better} is better: the incumbent (#{now.number}) has {now.score:.5f}{start}{noise}."
-    yield f"- {ledger.judged} experiments measured, {ledger.keeps} kept, {ledger.since_keep} since the last keep."
+    measured = counted(ledger.judged, "experiment")
+    yield f"- {measured} measured, {ledger.keeps} kept, {ledger.since_keep} since the last keep."
 
 
 def _human(ledger: Ledger, chosen: Selection) -> Iterable[str]:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from loop.disk import NEEDED_MB
 from loop.facts import Facts, look
 from loop.program import Program
 from loop.providers import OLLAMA, is_local, key_of
 from loop.types import State
+from loop.values import counted
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_GIT = (2, 25)
@@ -78,11 +80,11 @@ def _repository(facts: Facts) -> Check:
         )
     if facts.unmerged:
         step = "finish the merge: a campaign begins with what is on disk, conflict marks included"
-        return Check(name, Level.WARN, f"{facts.unmerged} files are in conflict", step)
+        return Check(name, Level.WARN, f"{counted(facts.unmerged, 'file')} in conflict", step)
     if facts.ignored:
         step = "take it out of .gitignore: a campaign runs on a copy of what git does not ignore"
         return Check(name, Level.FAIL, f"git ignores {', '.join(facts.ignored)}", step)
-    changed = f", {facts.changed} files not committed: they are measured as they are" if facts.changed else ""
+    changed = f", {counted(facts.changed, 'file')} not committed: measured as on disk" if facts.changed else ""
     return Check(name, Level.OK, f"{facts.branch or 'detached HEAD'}{changed}")
 
 
@@ -101,7 +103,7 @@ def _program(facts: Facts) -> Check:
             "program.md", Level.WARN, "it holds no strategy", "write below the front matter what you want tried"
         )
     stop = program.stop
-    limits = [f"{stop.experiments} experiments"] if stop.experiments else []
+    limits = [counted(stop.experiments, "experiment")] if stop.experiments else []
     limits += [f"{stop.hours:g} hours"] if stop.hours else []
     limits += [f"${stop.dollars:g}"] if stop.dollars else []
     paid = any(name != "knobs" and not is_local(name) for name in program.models)
@@ -212,8 +214,10 @@ def _sandbox(facts: Facts) -> Check:
 def _disk(facts: Facts) -> Check:
     place, free = min(facts.free_gb.items(), key=lambda item: item[1])
     finding = f"{free:.1f} GB free at {place}"
+    if free < NEEDED_MB / 1000:
+        return Check("disk", Level.FAIL, finding, f"free at least {NEEDED_MB} MB, better 1 GB; start refuses less")
     if free < 1:
-        return Check("disk", Level.FAIL, finding, "free at least 1 GB; a run that fills the disk ends as a crash")
+        return Check("disk", Level.WARN, finding, "free at least 1 GB; a run that fills the disk ends as a crash")
     if free < 10 and facts.runner.cuda:
         return Check("disk", Level.WARN, finding, "free 10 GB: data and checkpoints of a GPU campaign need several")
     return Check("disk", Level.OK, finding)

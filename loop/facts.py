@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loop.campaigns import of_folder, read
+from loop.disk import free_mb
 from loop.home import Home, find_home, find_top
 from loop.interpreter import NEEDED, Interpreter, answer, ask, imports, prepare
 from loop.journal import Journal
@@ -168,8 +169,4 @@ def _reachable(program: Program) -> bool | None:
 def _free(folder: Path) -> dict[str, float]:
     from loop.sandbox import cache
 
-    free: dict[str, float] = {}
-    for place in (folder, cache()):
-        there = next((p for p in (place, *place.parents) if p.is_dir()), Path("/"))
-        free[str(place)] = shutil.disk_usage(there).free / 1e9
-    return free
+    return {str(place): free_mb(place) / 1000 for place in (folder, cache())}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from loop.ledger import Experiment, Ledger
 from loop.program import Stop
 from loop.types import Author, FailureKind, Judged, Outcome, Purpose, Reason, Verdict
+from loop.values import counted
 from loop.verdict import judge
 
 
@@ -64,7 +65,7 @@ def _decide_baseline(experiment: Experiment, repeats: int) -> Planned | Judged:
     if missing is not None:
         return Planned(Purpose.BASELINE, missing)
     mean = sum(scores.values()) / len(scores)
-    return Judged(0, Verdict.KEEP, Reason.HUMAN, mean, explanation=f"the baseline, {len(scores)} runs")
+    return Judged(0, Verdict.KEEP, Reason.HUMAN, mean, explanation=f"the baseline, {counted(len(scores), 'run')}")
 
 
 def limit_reached(ledger: Ledger, stop: Stop, now: float) -> str:
@@ -73,15 +74,15 @@ def limit_reached(ledger: Ledger, stop: Stop, now: float) -> str:
     tokens = ledger.spent.tokens_in + ledger.spent.tokens_out
     dollars = ledger.known_dollars
     if stop.experiments is not None and ledger.judged >= stop.experiments:
-        return f"{ledger.judged} experiments done, as many as 'stop: experiments' allows"
+        return f"{counted(ledger.judged, 'experiment')} done, as many as 'stop: experiments' allows"
     if stop.hours is not None and hours >= stop.hours:
         return f"{hours:.2f} hours spent, as many as 'stop: hours' allows"
     if stop.dollars is not None and dollars >= stop.dollars > 0:
         return f"${dollars:.2f} spent, as much as 'stop: dollars' allows"
     if stop.tokens is not None and tokens >= stop.tokens:
-        return f"{tokens} tokens spent, as many as 'stop: tokens' allows"
+        return f"{counted(tokens, 'token')} spent, as many as 'stop: tokens' allows"
     if stop.plateau is not None and ledger.since_keep >= stop.plateau:
-        return f"{ledger.since_keep} experiments without a gain, as many as 'stop: plateau' allows"
+        return f"{counted(ledger.since_keep, 'experiment')} without a gain, as many as 'stop: plateau' allows"
     return ""
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from loop.chart import BOTTOM, FONT, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, draw
 from loop.claims import audit, conditions, counts, facts, headline, summary
 from loop.ledger import Experiment, Ledger
-from loop.status import plain, score_text, signed_number, trouble, verdict_text
+from loop.status import plain, score_text, signed_number, trouble, verdict_text, visible
 from loop.types import AutoResearchError, ScoreSource, Verdict
 
 __all__ = ["exports", "plot", "results_rows", "summary", "write_html", "write_tsv"]
@@ -247,11 +247,6 @@ def _patch(diff: Callable[[Experiment], str], e: Experiment) -> list[tuple[str, 
     body = [line.rstrip("\r") for line in lines[begin:]]
     body = body[:-1] if body and not body[-1] else body
     kinds = {"+": "add", "-": "remove", "@": "place"}
-    shown = [(kinds.get(line[:1], "same"), _visible(line)) for line in body[:LONGEST_DIFF]]
+    shown = [(kinds.get(line[:1], "same"), visible(line)) for line in body[:LONGEST_DIFF]]
     left = len(body) - len(shown)
     return [*shown, ("place", f"{left} more lines: autoresearch diff {e.number}")] if left else shown
-
-
-def _visible(line: str) -> str:
-    """Return a line whose control characters show: one that turns the direction of writing could hide what is run."""
-    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)

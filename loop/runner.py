@@ -11,6 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.disk import check_disk
 from loop.home import Home
 from loop.progress import CHECKPOINT
 from loop.rehearsal import dry_run
@@ -18,13 +19,12 @@ from loop.repo import Repo
 from loop.sandbox import Sandbox, cache, environment
 from loop.scorer import BrokenRuler, Ruler, Scorer, prepare_scorer
 from loop.trainer import Run, RunResult, RunSpec, launch
-from loop.types import AutoResearchError, Failure, FailureKind, Metric, Refused
+from loop.types import AutoResearchError, Failure, FailureKind, Metric
 from loop.values import Budget
 
 FIRST_LIMIT_S = 1800.0  # of a run whose budget is not in seconds, before any other has shown how long one takes
 SLOW_FACTOR = 6.0  # two-thread runs were measured to fall to a quarter of their speed beside neighbours
 SCORE_LIMIT_S = 900.0
-MIN_FREE_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,7 @@ class Runner:
         self, slot: Path, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str
     ) -> Staged:
         conditions = self.conditions
-        if shutil.disk_usage(self.home.root).free < MIN_FREE_BYTES:
-            raise Refused("the disk of the repository has less than 256 MB left; free some, then 'autoresearch start'")
+        check_disk(self.home.root)
         run_dir = self.home.run(self.campaign, number, attempt)
         shutil.rmtree(run_dir, ignore_errors=True)
         run_dir.mkdir(parents=True)

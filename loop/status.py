@@ -211,3 +211,8 @@ def plain(text: str, width: int = 0) -> str:
     """Return words of a model on one line without control characters, cut at `width` characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if not width or len(line) <= width else line[: max(0, width - 1)] + "…"
+
+
+def visible(text: str) -> str:
+    """Return a text whose control characters show: a terminal would obey some, others hide what is run."""
+    return "".join(c if c.isprintable() or c in "\t\n" else "\ufffd" for c in text)

@@ -227,3 +227,8 @@ def one_line(text: str) -> str:
     if "\n" in text:
         raise ValueError(f"{shorten(text)} has several lines; write it on one")
     return text
+
+
+def counted(count: int, word: str) -> str:
+    """Return `1 experiment`, `2 experiments`."""
+    return f"{count} {word}{'' if count == 1 else 's'}"

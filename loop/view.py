@@ -19,6 +19,7 @@ from loop.status import (
     verdict_text,
 )
 from loop.types import Reason, State, Verdict
+from loop.values import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -109,7 +110,7 @@ def _numbers(ledger: Ledger) -> Text:
         parts.append(f"noise ± {uncertainty(ledger.noise_floor)}")
         if best.number and ledger.baseline is not None:
             parts.append(f"baseline {number(ledger.baseline)} ({signed_number(best.score - ledger.baseline)})")
-    parts += [f"{ledger.judged} experiments, {ledger.keeps} kept", pace_text(ledger), spent_text(ledger)]
+    parts += [f"{counted(ledger.judged, 'experiment')}, {ledger.keeps} kept", pace_text(ledger), spent_text(ledger)]
     return _text(" · ".join(part for part in parts if part))
 
 

@@ -12,9 +12,7 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import shlex
-import signal
 import stat
 import tempfile
 import time
@@ -22,30 +20,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil
-
 from loop.digest import said
 from loop.ledger import add
 from loop.prompt import Message, Mode, build, repair
 from loop.proposers import Brief, Proposal
+from loop.proposers.agent import MOST_OUTPUT, Exit, execute
 from loop.proposers.dialogue import Fault, objection
 from loop.proposers.scrub import scrub
 from loop.replies import one_line, read
 from loop.types import Author, Cost, Failure, ProposalFailed
 
 Lay = Callable[[str, Path], None]  # fills an empty folder with the files of a commit
-MARK = "AUTORESEARCH_AGENT"  # in the environment of the whole tree, to find who left it
 TRIES = 2
-LONGEST_OUTPUT, LARGEST_CANVAS = 1 << 20, 4 << 20  # bytes
+LARGEST_CANVAS = 4 << 20  # bytes
 NEEDS_A_PERSON = re.compile(r"log ?in|logged out|api.?key|unauthori[sz]ed|credit|quota|usage limit|billing", re.I)
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How one run of the agent ended: `code` None is the time limit."""
+    """How one run of the agent ended, and what it left."""
 
-    code: int | None
-    output: str
+    exit: Exit
     text: str | None  # the canvas; None where it is no longer a readable file
     others: tuple[str, ...]  # other files changed, made or deleted
 
@@ -75,8 +70,8 @@ class Command:
                 sentence = f"'{self.name}' cannot be started: {error.strerror or error}; check 'command:' in program.md"
                 raise ProposalFailed(scrub(sentence), True, replace(cost, seconds=time.monotonic() - start)) from None
             said_so.append(_report(ending))
-            cost = replace(add(cost, _cost(ending.output)), seconds=time.monotonic() - start)
-            if ending.code is None or ending.text is None or (ending.code != 0 and ending.text == text):
+            cost = replace(add(cost, _cost(ending.exit.output)), seconds=time.monotonic() - start)
+            if ending.exit.code is None or ending.text is None or (ending.exit.code != 0 and ending.text == text):
                 raise self._failed(brief, ending, cost)
             if ending.text == text:
                 complaint = f"You changed nothing in {brief.canvas}. Edit that file now."
@@ -85,7 +80,7 @@ class Command:
             if found is not None and (found.fault is not Fault.NEAR or attempt == 0):
                 complaint = found.text
                 continue
-            reply = read(_final(ending.output))
+            reply = read(_final(ending.exit.output))
             evidence = {"prompt.md": scrub(asked), "reply.md": scrub("\n\n".join(said_so))}
             hypothesis = scrub(_sentence(reply.hypothesis)) or f"change {brief.canvas} (the agent said nothing)"
             expected = scrub(reply.expected)
@@ -94,20 +89,21 @@ class Command:
         raise ProposalFailed(scrub(sentence), cost=cost)
 
     def _failed(self, brief: Brief, ending: Ending, cost: Cost) -> ProposalFailed:
-        last = one_line(scrub(next((x for x in reversed(ending.output.splitlines()) if x.strip()), "no output")), 160)
-        if ending.code is None:
-            return ProposalFailed(
-                f"'{self.name}' was still running after {brief.program.deadline_s:g} s; ended", cost=cost
-            )
+        code, lines = ending.exit.code, ending.exit.output.splitlines()
+        if code is None:
+            late = f"was still running after {brief.program.deadline_s:g} s"
+            why = f"printed more than {MOST_OUTPUT >> 20} MB" if ending.exit.flooded else late
+            return ProposalFailed(f"'{self.name}' {why}; ended", cost=cost)
         if ending.text is None:
             return ProposalFailed(f"'{self.name}' left no readable {brief.canvas}", cost=cost)
-        pause = ending.code in (126, 127) or bool(NEEDS_A_PERSON.search(last))
-        return ProposalFailed(f"'{self.name}' ended with exit code {ending.code}: {last}", pause, cost)
+        last = one_line(scrub(next((x for x in reversed(lines) if x.strip()), "no output")), 160)
+        pause = code in (126, 127) or bool(NEEDS_A_PERSON.search(last))
+        return ProposalFailed(f"'{self.name}' ended with exit code {code}: {last}", pause, cost)
 
     async def _once(self, brief: Brief, text: str, prompt: str, limit_s: float) -> Ending:
         """Run the agent once in a folder of its own; nothing of it is left, whatever happens."""
         with tempfile.TemporaryDirectory(prefix="autoresearch-agent-", ignore_cleanup_errors=True) as scratch:
-            folder, log = Path(scratch) / "campaign", Path(scratch) / "output"
+            folder = Path(scratch) / "campaign"
             folder.mkdir()
             if self.lay is not None:
                 await asyncio.to_thread(self.lay, brief.commit, folder)
@@ -116,45 +112,10 @@ class Command:
             canvas.write_bytes(text.encode())
             (Path(scratch) / "prompt").write_text(prompt, encoding="utf-8", errors="replace")
             before = await asyncio.to_thread(_fingerprints, folder)
-            code = await _execute(shlex.split(self.name), folder, Path(scratch) / "prompt", log, limit_s)
+            end = await execute(shlex.split(self.name), folder, Path(scratch) / "prompt", limit_s)
             after = await asyncio.to_thread(_fingerprints, folder)
             changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-            output = log.read_bytes()[-LONGEST_OUTPUT:].decode(errors="replace")
-            return Ending(code, output, _text(folder, canvas), tuple(sorted(changed - {brief.canvas})))
-
-
-async def _execute(argv: list[str], folder: Path, prompt: Path, log: Path, limit_s: float) -> int | None:
-    """Return the exit code, None at the time limit; the whole tree is gone afterwards."""
-    token = secrets.token_hex(16)
-    environment = {**os.environ, MARK: token, "GIT_CEILING_DIRECTORIES": str(folder.parent), "PWD": str(folder)}
-    with prompt.open("rb") as given, log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *argv, cwd=folder, stdin=given, stdout=output, stderr=asyncio.subprocess.STDOUT,
-            env=environment, start_new_session=True,
-        )  # fmt: skip
-        try:
-            async with asyncio.timeout(max(0.1, limit_s)):
-                return await process.wait()
-        except TimeoutError:
-            return None
-        finally:
-            _end(process.pid, token)
-            await asyncio.shield(process.wait())
-
-
-def _end(pid: int, token: str) -> None:
-    """Kill the session, its descendants, and whoever carries the token in a session of its own."""
-    for _ in range(3):  # one that forks while we look is found the next time
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-        found = 0
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, OSError):
-                if process.pid != os.getpid() and process.environ().get(MARK) == token:
-                    process.kill()
-                    found += 1
-        if not found:
-            return
+            return Ending(end, _text(folder, canvas), tuple(sorted(changed - {brief.canvas})))
 
 
 def _fingerprints(folder: Path) -> dict[str, str]:
@@ -211,7 +172,7 @@ def _cost(output: str) -> Cost:
 def _report(ending: Ending) -> str:
     others = "".join(f"\n- {one_line(name, 120)}" for name in ending.others[:50])
     discarded = f"\n\nDiscarded, since only the canvas may change:{others}" if others else ""
-    return f"Exit code {ending.code}.{discarded}\n\n{ending.output[-20_000:]}"
+    return f"Exit code {ending.exit.code}.{discarded}\n\n{ending.exit.output[-20_000:]}"
 
 
 def _count(text: str) -> int:

@@ -10,6 +10,7 @@ from lsprotocol import types as t
 from loop.ledger import Experiment
 from loop.status import number, plain, score_text, spent_text, verdict_text
 from loop.types import Verdict
+from loop.values import counted
 from server.convert import Encoding, markdown
 from server.documents import Document, Role
 from server.features.citations import cited_lines
@@ -107,7 +108,7 @@ def _pending(snapshot: Snapshot, pending: Pending) -> str:
 
 def _top(snapshot: Snapshot, reading: Reading) -> str:
     behind = behind_words(reading) if reading.behind else "every kept patch is in this file"
-    review = f"{len(reading.pending)} hunks wait for review"
+    review = f"waiting for review: {counted(len(reading.pending), 'hunk')}"
     return f"AutoResearch: {best_words(snapshot)} · {behind} · {review}\n\n{snapshot.line}"
 
 
@@ -128,7 +129,7 @@ def _knob(snapshot: Snapshot, name: str) -> str:
     if len(ranked) > ROWS:
         table.append(f"| … {len(ranked) - ROWS} more | | | |")
     best = next((e for e in ranked if e.verdict is Verdict.KEEP), None)
-    lead = f"**{name}**: {len(tried)} values tried"
+    lead = f"**{name}**: {counted(len(tried), 'value')} tried"
     if best is not None and best.score is not None:
         lead += f", best {literal(best.knobs[name][1])} ({number(best.score)}, #{best.number})"
     spark = sparkline([e.score or 0.0 for e in scored[-40:]])

@@ -13,6 +13,7 @@ from lsprotocol import types as t
 
 from loop.hunks import Hunk, apply, converted
 from loop.types import Refused
+from loop.values import counted
 from server.documents import Document
 from server.features.commands import (
     FACT_S,
@@ -249,7 +250,7 @@ async def commit_accepted(session: Session, arguments: Arguments) -> Result:
     )
     commits = [{"experiment": number, "commit": commit} for number, commit in made]
     names = ", ".join(f"#{number}" for number, _ in made)
-    return {"message": f"committed {names}, {len(made)} commits on your branch", "commits": commits}
+    return {"message": f"committed {names}, {counted(len(made), 'commit')} on your branch", "commits": commits}
 
 
 def hunks(session: Session, params: Any) -> Result:

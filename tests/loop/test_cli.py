@@ -14,7 +14,7 @@ from loop import cli
 from loop.home import find_home
 from loop.journal import Journal
 from loop.types import State, StateChanged
-from tests.stub import make_campaign, run_to_end
+from tests.stub import git, make_campaign, run_to_end
 
 TOP = Path(__file__).parents[2]
 RESULT_KEYS = {
@@ -74,6 +74,22 @@ def test_show_and_diff_tell_of_one_experiment(night: Path) -> None:
     assert re.search(r"^\+[A-Z_]+ = ", run(night, "diff", "1").stdout, re.M)
     missing = run(night, "show", "999")
     assert missing.returncode == 1 and "there are #0 to #" in missing.stderr
+
+
+def test_what_others_wrote_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    folder = make_campaign(tmp_path / "c")
+    mine = tmp_path / "mine.py"
+    mine.write_text("# \x1b[2J\nraise ValueError('owned\x1b[5m\x07')\n")
+    run_to_end(folder, experiments="1")
+    run(folder, "propose", str(mine), "--hypothesis", "\x1b[31mred\x1b[0m\nsecond line")
+    ledger = run_to_end(folder)
+    number = str(max(ledger.experiments))
+    told = run(folder, "show", number).stdout + run(folder, "results").stdout + run(folder, "status").stdout
+    assert "red" in told and "owned" in told
+    subject = git(folder, "log", "-1", "--format=%B", ledger.experiments[int(number)].commit)
+    assert subject.startswith("[31mred [0m second line\n\nCampaign: ")
+    assert not [c for c in told + subject if not (c.isprintable() or c == "\n")]
+    assert "\x1b[2J" in run(folder, "diff", number).stdout, "a pipe may end in git apply"
 
 
 def test_a_report_writes_its_three_files_and_git_status_stays_clean(night: Path) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loop.proposers import Brief, Proposal
+from loop.proposers import Brief, Proposal, command
+from loop.proposers.agent import LONGEST_OUTPUT, Exit, execute
 from loop.proposers.command import Command
 from loop.types import Author, Failure, FailureKind, ProposalFailed
 from tests.loop.test_llm import DEEPER, TEXT, brief, canaries, history  # noqa: F401 - a fixture that is always on
@@ -133,6 +134,33 @@ async def test_the_whole_tree_ends_even_what_left_the_session(tmp_path: Path, en
     while alive(marker) and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
     assert alive(marker) == []
+
+
+async def test_an_agent_that_prints_without_end_is_ended_and_fills_neither_memory_nor_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Exit] = []
+
+    async def watched(argv: list[str], folder: Path, prompt: Path, limit_s: float) -> Exit:
+        kept.append(await execute(argv, folder, prompt, limit_s))
+        assert sum(p.stat().st_size for p in folder.parent.rglob("*") if p.is_file()) < 1 << 20
+        return kept[-1]
+
+    monkeypatch.setattr(command, "execute", watched)
+    with pytest.raises(ProposalFailed, match="printed more than 64 MB; ended") as caught:
+        await propose(tmp_path, "while True: print('x' * 100_000)", brief(deadline_s=300.0))
+    assert not caught.value.pause and len(kept[0].output) == LONGEST_OUTPUT
+
+
+async def test_the_last_words_of_a_talkative_agent_are_kept(tmp_path: Path) -> None:
+    proposal = await propose(tmp_path, "print('thinking ' * 1_000_000)\n" + EDIT + SAY)
+    assert proposal.hypothesis == "one more layer pays"
+
+
+async def test_an_agent_that_leaves_a_child_with_its_output_is_not_waited_for(tmp_path: Path) -> None:
+    left = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
+    proposal = await propose(tmp_path, EDIT + left + SAY, brief(deadline_s=100.0))
+    assert proposal.text == DEEPER, "at the deadline it would have failed"
 
 
 async def test_an_agent_has_the_users_environment_and_its_secrets_are_not_kept(tmp_path: Path) -> None:

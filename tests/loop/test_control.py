@@ -45,6 +45,15 @@ def test_a_program_with_problems_is_refused_with_all_of_them_before_anything_is_
     assert not find_home(campaign).journal.exists()
 
 
+def test_a_full_disk_is_refused_with_what_is_needed_before_anything_is_written(
+    campaign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loop.disk.free_mb", lambda _: 12.3)
+    with pytest.raises(Refused, match=r"has 12 MB free and a campaign needs 256 MB; free some"):
+        control.start(campaign)
+    assert not find_home(campaign).root.exists()
+
+
 @pytest.mark.parametrize("ask", [control.pause, control.resume, control.stop], ids=lambda f: f.__name__)
 def test_what_needs_a_running_campaign_says_that_none_runs(campaign: Path, ask: object) -> None:
     with pytest.raises(Refused, match="no campaign has been started"):
@@ -92,7 +101,7 @@ def test_earlier_nights_are_taken_in_once_and_judge_nothing(campaign: Path) -> N
         Imported("", 0.9979, 44.0, Verdict.KEEP, "baseline"),
         Imported("", 0.9932, 44.2, Verdict.KEEP, "increase LR to 0.04"),
     ]
-    assert "2 experiments (2 kept)" in control.take_in(campaign, past).message
+    assert "2 experiments more (2 kept)" in control.take_in(campaign, past).message
     assert "0 experiments" in control.take_in(campaign, past).message
     ledger = control.load(campaign)
     assert (len(ledger.history), ledger.judged, ledger.best) == (2, 0, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -291,13 +290,12 @@ def test_a_queue_of_zero_is_a_serial_loop(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_stops_before_the_run_with_its_sentence(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = shutil.disk_usage(campaign)
-    monkeypatch.setattr("loop.runner.shutil.disk_usage", lambda _: usage._replace(free=1000))
+    monkeypatch.setattr("loop.disk.free_mb", lambda _: 255.0)
     with Journal(find_home(campaign).journal) as journal:
         journal.append("night", StartRequested())
     asyncio.run(Engine(campaign, "night", make).run())
     ledger = control.load(campaign)
-    assert ledger.state is State.STOPPED and "free some" in ledger.message
+    assert ledger.state is State.STOPPED and "255 MB free and a campaign needs 256 MB" in ledger.message
     assert not ledger.experiments[0].runs, "nothing was spent"
 
 

@@ -27,6 +27,7 @@ from loop.types import (
     StateChanged,
     Verdict,
 )
+from loop.values import counted
 from tests.loop.test_ledger import entries
 
 
@@ -158,3 +159,8 @@ def test_the_first_limit_reached_is_named(stop: Stop, sentence: str) -> None:
 def test_crashes_are_counted_back_to_the_last_other_verdict() -> None:
     failed = [b for n in (4, 5) for b in (proposed(n), Judged(n, Verdict.CRASH, Reason.FAILED))]
     assert crashes_in_a_row(Ledger("night").feed(entries(*BASELINE, *DISCARDS, *failed))) == 2
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs")])
+def test_one_is_counted_in_the_singular(count: int, words: str) -> None:
+    assert counted(count, "run") == words

@@ -13,7 +13,7 @@ from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.progress import Progress, present_progress
-from loop.status import number, plain, signed_number, status_dict, status_line, uncertainty
+from loop.status import number, plain, signed_number, status_dict, status_line, uncertainty, visible
 from loop.types import (
     Author,
     Body,
@@ -325,3 +325,7 @@ def test_the_progress_of_the_present_run_is_read_as_untrusted_text(tmp_path, sou
     found = present_progress(home, shown)
     assert (found.share if found else None) == share
     assert present_progress(home, ledger()) is None
+
+
+def test_control_characters_are_shown_and_lines_kept() -> None:
+    assert visible("a\x1b[2J\tb\u202e\nß") == "a\ufffd[2J\tb\ufffd\nß"

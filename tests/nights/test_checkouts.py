@@ -96,7 +96,7 @@ def test_an_original_checkout_works_unchanged_and_its_earlier_night_is_known(
     folder = checkout(tmp_path / "autoresearch", TODAY)
     before = state(folder)
     assert cli.main(["-C", str(folder), "import"]) == 0
-    assert "5 experiments (3 kept) are history" in capsys.readouterr().out
+    assert "5 experiments more (3 kept) as its history" in capsys.readouterr().out
     assert cli.main(["-C", str(folder), "import"]) == 0
     assert "0 experiments" in capsys.readouterr().out, "importing twice adds nothing"
     with FakeLLM(fallback=Researcher()) as server:

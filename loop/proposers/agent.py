@@ -1,0 +1,110 @@
+"""One run of a CLI agent: its process tree, its time, and the end of what it prints.
+
+Neither memory nor the disk holds more of the output than its end. Nothing of the tree is left, whatever happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+MARK = "AUTORESEARCH_AGENT"  # in the environment of the whole tree, to find who left it
+LONGEST_OUTPUT = 1 << 20  # bytes that are kept
+MOST_OUTPUT = 64 << 20  # bytes after which it is ended: a night of JSON events was a few megabytes
+CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How the run ended: `code` None says that it was ended, for what it printed or for its time."""
+
+    code: int | None
+    output: str
+    flooded: bool = False
+
+
+class Printed:
+    """What is written into a pipe, read as it comes; only its end is kept."""
+
+    def __init__(self) -> None:
+        self.flood = asyncio.Event()  # too much of it
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.reader, False)
+        self._end = bytearray()
+        self._count = 0
+        asyncio.get_running_loop().add_reader(self.reader, self._take)
+
+    def _take(self) -> int:
+        """Read what is there now; return how many bytes that were."""
+        try:
+            chunk = os.read(self.reader, CHUNK)
+        except BlockingIOError:
+            return 0
+        if not chunk:
+            asyncio.get_running_loop().remove_reader(self.reader)
+        self._end += chunk
+        del self._end[:-LONGEST_OUTPUT]
+        self._count += len(chunk)
+        if self._count > MOST_OUTPUT:
+            self.flood.set()
+        return len(chunk)
+
+    def close(self) -> str:
+        """Return the end of what was printed, up to now."""
+        while self._take() == CHUNK and not self.flood.is_set():
+            pass
+        asyncio.get_running_loop().remove_reader(self.reader)
+        os.close(self.reader)
+        return self._end.decode(errors="replace")
+
+
+async def execute(argv: list[str], folder: Path, prompt: Path, limit_s: float) -> Exit:
+    """Run the agent in `folder` with the prompt on its standard input. Raises OSError where it cannot be started."""
+    token = secrets.token_hex(16)
+    environment = {**os.environ, MARK: token, "GIT_CEILING_DIRECTORIES": str(folder.parent), "PWD": str(folder)}
+    printed, output = Printed(), ""
+    try:
+        with prompt.open("rb") as given:
+            process = await asyncio.create_subprocess_exec(
+                *argv, cwd=folder, stdin=given, stdout=printed.writer, stderr=asyncio.subprocess.STDOUT,
+                env=environment, start_new_session=True,
+            )  # fmt: skip
+    except BaseException:
+        printed.close()
+        raise
+    finally:
+        os.close(printed.writer)
+    ends = [asyncio.create_task(process.wait()), asyncio.create_task(printed.flood.wait())]
+    try:
+        await asyncio.wait(ends, timeout=max(0.1, limit_s), return_when=asyncio.FIRST_COMPLETED)
+        code = process.returncode
+    finally:
+        _kill(process.pid, token)
+        await asyncio.shield(process.wait())
+        for task in ends:
+            task.cancel()
+        output = printed.close()
+    flooded = printed.flood.is_set()
+    return Exit(None if flooded else code, output, flooded)
+
+
+def _kill(pid: int, token: str) -> None:
+    """Kill the session, its descendants, and whoever carries the token in a session of its own."""
+    for _ in range(3):  # one that forks while we look is found the next time
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+        found = 0
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.pid != os.getpid() and process.environ().get(MARK) == token:
+                    process.kill()
+                    found += 1
+        if not found:
+            return
