@@ -10,6 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -35,6 +36,7 @@ class Journal:
             raise JournalError(f"{path.name}: no campaign has been started in this repository")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._name = path.name
             self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=DELETE")
             self._db.execute("PRAGMA synchronous=FULL")
@@ -96,21 +98,21 @@ class Journal:
         values: tuple[object, ...] = (after,)
         if campaign is not None:
             query, values = query + " AND campaign = ?", (after, campaign)
-        try:
+        with self._reading():
             for seq, name, at, kind, data in self._db.execute(f"{query} ORDER BY seq LIMIT {limit}", values):
                 yield Entry(seq, name, at, decode(kind, json.loads(data)))
-        except sqlite3.Error as error:
-            raise JournalError(f"the journal cannot be read: {error}") from error
 
     def campaigns(self) -> list[str]:
         """Return the names of all campaigns, that of the last entry first."""
-        return [name for (name,) in self._db.execute("SELECT name FROM campaign ORDER BY last DESC")]
+        with self._reading():
+            return [name for (name,) in self._db.execute("SELECT name FROM campaign ORDER BY last DESC")]
 
     def first(self, campaign: str, *kinds: type[Body]) -> Entry | None:
         """Return a campaign's first entry of these kinds, None where it has none."""
         marks = ", ".join("?" * len(kinds))
         query = f"SELECT seq, at, kind, data FROM entry WHERE campaign = ? AND kind IN ({marks}) ORDER BY seq LIMIT 1"
-        row = self._db.execute(query, (campaign, *(kind.__name__ for kind in kinds))).fetchone()
+        with self._reading():
+            row = self._db.execute(query, (campaign, *(kind.__name__ for kind in kinds))).fetchone()
         return row and Entry(row[0], campaign, row[1], decode(row[2], json.loads(row[3])))
 
     def changed(self) -> bool:
@@ -120,7 +122,16 @@ class Journal:
         return changed
 
     def _data_version(self) -> int:
-        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        with self._reading():
+            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Raise a JournalError for whatever SQLite finds wrong: locked for too long, damaged, gone."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise JournalError(f"{self._name}: {error}; the file was left as it is") from error
 
     def close(self) -> None:
         self._db.close()

@@ -6,6 +6,7 @@ Costs a few system calls while nothing happens. What fails becomes the snapshot'
 from __future__ import annotations
 
 import gc
+import logging
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -27,6 +28,8 @@ from loop.status import status_dict, status_line
 from loop.types import AutoResearchError, Entry, Proposed, Refused, Repaired, RunStarted, Verdict
 from server.snapshot import Crash, Review, Snapshot
 
+log = logging.getLogger(__name__)
+
 ALIVE_S = 0.5  # how often the daemon's lock is tried; asking holds it for an instant
 RETRY_S = 2.0  # after a failure of git or of the journal
 
@@ -39,6 +42,7 @@ class Facts:
         self.chosen: str | None = None  # a campaign that the human picked; None is the folder's last
         self.home: Home | None = None
         self._journal: Journal | None = None
+        self._place: tuple[int, int] | None = None  # of the journal's file
         self._ledger: Ledger | None = None
         self._seq = 0
         self._campaigns: tuple[str, ...] = ()
@@ -68,14 +72,14 @@ class Facts:
             if old is not None and not (changed or moved) and not old.trouble:
                 return None
             self._snapshot = self._build(progress)
-        except (AutoResearchError, OSError) as error:
+        except Exception as error:  # also a bug must not end the thread that everything hangs on
             self._failed_at = now
-            if self._journal is not None:
-                self._journal.close()
-                self._journal, self._marks = None, {}
-            sentence = str(error)
+            self._forget_journal()
+            expected = isinstance(error, AutoResearchError | OSError)
+            sentence = str(error) if expected else f"{type(error).__name__} while reading the campaign; see the log"
             if old is not None and old.trouble == sentence:
                 return None
+            log.warning("%s: %s", self.folder, sentence, exc_info=not expected)
             self._snapshot = replace(old or Snapshot(self.folder), trouble=sentence)
         return self._snapshot
 
@@ -97,9 +101,15 @@ class Facts:
                 self.home = find_home(self.folder)
             except Refused:
                 return self._snapshot is None  # outside a repository: a start says so
+        place = _place(self.home.journal)
+        if place != self._place:  # made, deleted, or both
+            self._forget_journal()
+            self._place, self._ledger, self._campaigns = place, None, ()
+            if place is None:
+                return True
+        if place is None:
+            return False
         if self._journal is None:
-            if not self.home.journal.exists():
-                return self._notice("journal", None)
             self._journal = Journal(self.home.journal, create=False)
             self._ledger = None
         changed = self._notice("served", self._ask_served(now))
@@ -115,6 +125,11 @@ class Facts:
         else:
             self._feed(new)
         return changed or bool(new)
+
+    def _forget_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+        self._journal, self._marks = None, {}
 
     def _select(self) -> None:
         """Choose the campaign to show and read all of it."""
@@ -263,6 +278,15 @@ def _slim(entry: Entry) -> Entry:
 def _add(numbers: list[int], number: int) -> None:
     if not numbers or numbers[-1] != number:
         numbers.append(number)
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """Return which file a path names now, None for none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

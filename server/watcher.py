@@ -85,12 +85,7 @@ class Watcher:
             self._observer.stop()
 
     def _look(self, facts: Facts) -> None:
-        try:
-            snapshot = facts.poll()
-        except Exception as error:  # a bug in reading must not end the thread that everything hangs on
-            log.exception("%s cannot be read", facts.folder)
-            snapshot = Snapshot(facts.folder, trouble=f"{type(error).__name__} while reading the campaign; see the log")
-            self._facts[facts.folder] = type(facts)(facts.folder)
+        snapshot = facts.poll()
         if snapshot is not None and not self._stopped:
             self._publish(snapshot)
 

@@ -13,37 +13,7 @@ from lsprotocol import types as t
 from loop.types import State, StateChanged, Verdict
 from tests.campaigns import Campaign, git, make_repository
 from tests.server.editor import SERVER, Editor, editing
-
-BASE = "import os\nLR = 0.1\nWD = 0.2\n\n\ndef main():\n    print('val_bpb: 1.0')\n\n\nmain()\n"
-THIRD = BASE.replace("LR = 0.1", "LR = 0.3")
-FOURTH = THIRD.replace("    print", "    clip = 1.0\n    print")
-PROGRAM = "---\nmodel: knobs\n---\n# Title\n\nProse.\n\n## Ideas\n\n- Try *larger* rates\n- other\n"
-
-
-@pytest.fixture
-def campaign(tmp_path: Path) -> Campaign:
-    made = Campaign(make_repository(tmp_path / "ü b", BASE.encode(), PROGRAM))
-    made.keep(THIRD, "a larger rate", 0.99, {"LR": ("0.1", "0.3")})
-    made.keep(FOURTH, "clip the gradient", 0.97)
-    return made
-
-
-async def opened(editor: Editor, text: str, pending: int) -> str:
-    """Open the canvas with this text and wait until so many hunks wait for review."""
-    uri = editor.open(editor.folder / "train.py", text)
-
-    async def seen() -> bool:
-        waiting = [d for d in editor.diagnostics(uri) if "waits for review" in d.message]
-        hunks = await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})
-        return len(waiting) == pending and bool(hunks.base)
-
-    await editor.until(seen)
-    return uri
-
-
-async def first_hunk(editor: Editor, uri: str) -> str:
-    hunks = await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})
-    return str(hunks.hunks[0].id)
+from tests.server.small import BASE, FOURTH, PROGRAM, THIRD, first_hunk, opened, told, waiting
 
 
 async def test_a_stale_version_changes_nothing_and_says_so(campaign: Campaign) -> None:
@@ -102,14 +72,10 @@ async def test_two_editors_agree_within_half_a_second(campaign: Campaign) -> Non
         hunk = await first_hunk(one, first)
         assert (await one.run("acceptHunk", uri=first, hunk=hunk))["ok"]
         accepted = time.monotonic()
-        await other.until(lambda: _waiting(other, second, 1), deadline_s=5)
+        await other.until(lambda: waiting(other, second, 1), deadline_s=5)
         print(f"the other editor knew after {time.monotonic() - accepted:.3f} s")
         result = await other.run("acceptHunk", uri=second, hunk=hunk)
         assert not result["ok"] and "does not wait for review any more" in result["message"]
-
-
-async def _waiting(editor: Editor, uri: str, count: int) -> bool:
-    return len([d for d in editor.diagnostics(uri) if "waits for review" in d.message]) == count
 
 
 async def test_the_users_own_edit_is_kept_by_a_pull_and_is_not_the_agents(campaign: Campaign) -> None:
@@ -117,7 +83,7 @@ async def test_the_users_own_edit_is_kept_by_a_pull_and_is_not_the_agents(campai
         uri = await opened(editor, BASE + "# mine\n", 0)
         assert (await editor.run("pull", uri=uri))["ok"]
         assert editor.buffers[uri].text == FOURTH + "# mine\n"
-        await editor.until(lambda: _waiting(editor, uri, 2))
+        await editor.until(lambda: waiting(editor, uri, 2))
         assert (await editor.run("acceptAll", uri=uri))["accepted"] == 2
         hunks = await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})
         assert len(hunks.own) == 1 and not hunks.hunks
@@ -195,29 +161,6 @@ async def _count(editor: Editor, uri: str, count: int) -> bool:
     return len(editor.diagnostics(uri)) == count
 
 
-async def test_an_unreadable_journal_is_one_message_and_a_live_server(campaign: Campaign) -> None:
-    campaign.home.journal.write_bytes(b"this is no database" * 100)
-    async with editing("vscode", campaign.folder) as editor:
-        uri = editor.open(campaign.folder / "train.py")
-        await editor.until(lambda: _told(editor, "journal.db"))
-        assert await editor.hints(uri) == {}
-        assert not (await editor.run("acceptAll", uri=uri, quiet=True))["ok"]
-        assert len([m for m in editor.client.messages if "journal.db" in m.message]) == 1
-
-
-async def test_without_git_the_journal_is_still_shown(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(campaign.folder))
-    monkeypatch.setenv("GIT_PYTHON_GIT_EXECUTABLE", "")
-    async with editing("vscode", campaign.folder) as editor:
-        editor.open(campaign.folder / "program.md")
-        await editor.until(lambda: _told(editor, "git was not found"))
-        assert (await editor.run("status", quiet=True))["health"] == "error"
-
-
-async def _told(editor: Editor, words: str) -> bool:
-    return any(words in m.message for m in editor.client.messages)
-
-
 async def test_folders_and_campaigns_are_kept_apart_and_can_be_picked(campaign: Campaign, tmp_path: Path) -> None:
     other = Campaign(make_repository(tmp_path / "other", BASE.encode()), name="other")
     newer = Campaign(campaign.top, name="zweite")
@@ -264,9 +207,9 @@ async def test_new_best_and_the_end_interrupt_the_human_and_nothing_else_does(ca
         await opened(editor, FOURTH, 2)
         campaign.judge(campaign.propose(FOURTH + "# worse\n", "worse"), 1.2, Verdict.DISCARD)
         campaign.keep(FOURTH.replace("0.2", "0.4"), "decay", 0.95)
-        await editor.until(lambda: _told(editor, "new best 0.9500 (#4)"))
+        await editor.until(lambda: told(editor, "new best 0.9500 (#4)"))
         campaign.record(StateChanged(State.FINISHED, "100 experiments done"))
-        await editor.until(lambda: _told(editor, "has ended"))
+        await editor.until(lambda: told(editor, "has ended"))
         assert len(editor.client.messages) == 2
 
 
@@ -280,31 +223,3 @@ async def test_the_server_ends_with_its_editor(campaign: Campaign) -> None:
     assert process.stdin is not None
     process.stdin.close()
     assert await asyncio.wait_for(process.wait(), 10) == 0
-
-
-async def test_where_the_system_gives_no_file_events_polling_does(
-    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A machine has 128 inotify instances by default, and editors use them up."""
-    from server.watcher import Watcher
-
-    def refuse(self: Watcher) -> None:
-        raise OSError(24, "inotify instance limit reached")
-
-    monkeypatch.setattr(Watcher, "_observe", refuse)
-    seen: list[int] = []
-    loop, found = asyncio.get_running_loop(), asyncio.Event()
-
-    def publish(snapshot: object) -> None:
-        ledger = getattr(snapshot, "ledger", None)
-        seen.append(ledger.keeps if ledger else -1)
-        loop.call_soon_threadsafe(found.set)
-
-    watcher = Watcher(publish)  # type: ignore[arg-type]
-    watcher.follow(campaign.folder)
-    watcher.start()
-    campaign.keep(FOURTH.replace("0.2", "0.4"), "decay", 0.9)
-    while 3 not in seen:
-        found.clear()
-        await asyncio.wait_for(found.wait(), 10)
-    watcher.stop()

@@ -1,0 +1,162 @@
+"""What breaks around a server that goes on: the journal, git, the folder, file events. A sentence, no traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from server.facts import Facts
+from server.snapshot import Snapshot
+from server.watcher import Watcher
+from tests.campaigns import Campaign, git
+from tests.server.editor import DEADLINE_S, editing
+from tests.server.small import FOURTH, opened, told
+
+
+def polled(facts: Facts, holds: Callable[[Snapshot], bool]) -> Snapshot:
+    """Poll until a snapshot is as wanted."""
+    end = time.monotonic() + DEADLINE_S
+    while time.monotonic() < end:
+        snapshot = facts.poll()
+        if snapshot is not None and holds(snapshot):
+            return snapshot
+        time.sleep(0.01)
+    raise AssertionError(f"not seen within {DEADLINE_S:g} s")
+
+
+@pytest.fixture
+def facts(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> Facts:
+    """A reader that has seen the campaign and is impatient."""
+    monkeypatch.setattr("server.facts.RETRY_S", 0.0)
+    monkeypatch.setattr("loop.journal.BUSY_S", 0.05)
+    reader = Facts(campaign.folder)
+    polled(reader, lambda s: s.review is not None)
+    return reader
+
+
+def test_a_locked_journal_is_said_and_what_was_known_stays_shown(
+    campaign: Campaign, facts: Facts, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(sqlite3.connect(campaign.home.journal, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        seen = polled(facts, lambda s: bool(s.trouble))
+        assert seen.trouble == "journal.db: database is locked; the file was left as it is"
+        assert seen.ledger is not None and seen.review is not None
+        assert facts.poll() is None, "the same trouble is told once"
+    assert polled(facts, lambda s: not s.trouble).ledger is not None
+    assert [bool(r.exc_info) for r in caplog.records if r.levelno >= logging.WARNING] == [False]
+
+
+def test_a_journal_damaged_while_it_is_read_is_said_and_read_again_when_it_is_whole(
+    campaign: Campaign, facts: Facts
+) -> None:
+    whole = campaign.home.journal.read_bytes()
+    campaign.home.journal.write_bytes(b"this is no database" * 1000)
+    assert "file is not a database" in polled(facts, lambda s: bool(s.trouble)).trouble
+    campaign.home.journal.write_bytes(whole)
+    assert polled(facts, lambda s: not s.trouble).status["keeps"] == 2
+
+
+def test_a_journal_that_was_deleted_is_gone_and_a_new_one_is_noticed(campaign: Campaign, facts: Facts) -> None:
+    shutil.rmtree(campaign.home.root)
+    gone = polled(facts, lambda s: s.ledger is None)
+    assert not gone.trouble and gone.campaigns == () and gone.review is None
+    Campaign(campaign.top, name="fresh")
+    fresh = polled(facts, lambda s: s.review is not None)
+    assert fresh.campaigns == ("fresh",) and fresh.status["keeps"] == 0
+
+
+def test_a_bug_is_logged_once_with_its_traceback_and_reading_goes_on(
+    campaign: Campaign, facts: Facts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("server.facts.status_line", lambda *_: 1 // 0)
+        campaign.keep(FOURTH.replace("0.2", "0.4"), "decay", 0.9)
+        seen = polled(facts, lambda s: bool(s.trouble))
+        assert seen.trouble == "ZeroDivisionError while reading the campaign; see the log"
+        assert facts.poll() is None
+    assert polled(facts, lambda s: not s.trouble).status["keeps"] == 3
+    assert [bool(r.exc_info) for r in caplog.records if r.levelno >= logging.WARNING] == [True]
+
+
+async def test_a_reset_and_packed_refs_under_an_open_buffer_lose_nothing(campaign: Campaign) -> None:
+    (campaign.top / "train.py").write_text(FOURTH)
+    git(campaign.top, "commit", "-qam", "mine")
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        git(campaign.top, "reset", "-q", "--hard", "HEAD~1")
+        git(campaign.top, "pack-refs", "--all")
+        assert (await editor.run("acceptHunk", uri=uri, line=1))["ok"]
+        git(campaign.top, "pack-refs", "--all")
+        assert (await editor.run("acceptAll", uri=uri))["accepted"] == 1
+        assert editor.buffers[uri].text == FOURTH
+        refused = await editor.run("commitAccepted", uri=uri, quiet=True)
+        assert "has unsaved changes; save it first" in refused["message"]
+
+
+async def test_a_folder_that_was_deleted_refuses_in_sentences(campaign: Campaign) -> None:
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        shutil.rmtree(campaign.top)
+
+        async def gone() -> bool:
+            return bool((await editor.run("status", uri=uri, quiet=True))["message"] == "no campaign yet")
+
+        await editor.until(gone)
+        for name in ("start", "pull", "note", "commitAccepted", "undoRevert"):
+            result = await editor.run(name, uri=uri, text="x", quiet=True)
+            assert not result["ok"] and "log" not in result["message"], result
+        assert editor.client.messages == []
+
+
+async def test_an_unreadable_journal_is_one_message_and_a_live_server(campaign: Campaign) -> None:
+    campaign.home.journal.write_bytes(b"this is no database" * 100)
+    async with editing("vscode", campaign.folder) as editor:
+        uri = editor.open(campaign.folder / "train.py")
+        await editor.until(lambda: told(editor, "journal.db"))
+        assert await editor.hints(uri) == {}
+        assert not (await editor.run("acceptAll", uri=uri, quiet=True))["ok"]
+        assert len([m for m in editor.client.messages if "journal.db" in m.message]) == 1
+
+
+async def test_without_git_the_journal_is_still_shown(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(campaign.folder))
+    monkeypatch.setenv("GIT_PYTHON_GIT_EXECUTABLE", "")
+    async with editing("vscode", campaign.folder) as editor:
+        editor.open(campaign.folder / "program.md")
+        await editor.until(lambda: told(editor, "git was not found"))
+        assert (await editor.run("status", quiet=True))["health"] == "error"
+
+
+async def test_where_the_system_gives_no_file_events_polling_does(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine has 128 inotify instances by default, and editors use them up."""
+
+    def refuse(self: Watcher) -> None:
+        raise OSError(24, "inotify instance limit reached")
+
+    monkeypatch.setattr(Watcher, "_observe", refuse)
+    seen: list[int] = []
+    loop, found = asyncio.get_running_loop(), asyncio.Event()
+
+    def publish(snapshot: object) -> None:
+        ledger = getattr(snapshot, "ledger", None)
+        seen.append(ledger.keeps if ledger else -1)
+        loop.call_soon_threadsafe(found.set)
+
+    watcher = Watcher(publish)  # type: ignore[arg-type]
+    watcher.follow(campaign.folder)
+    watcher.start()
+    campaign.keep(FOURTH.replace("0.2", "0.4"), "decay", 0.9)
+    while 3 not in seen:
+        found.clear()
+        await asyncio.wait_for(found.wait(), 10)
+    watcher.stop()
