@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
+from loop.hunks import BOM
+
 Value: TypeAlias = int | float | bool | str
 Owner: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # as Python counts them; str.splitlines knows eight ends more
-BOM = "\ufeff"
 LARGEST = 1e30  # 2**18 is the value of a knob; 9**9**9 is an attack on whoever opens the file
 
 

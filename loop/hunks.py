@@ -18,6 +18,7 @@ from loop.types import Refused
 
 CONTEXT = 3
 LARGEST_BLOCK = 250_000  # lines times lines that are compared one by one; beyond it a block counts as replaced
+BOM = "\ufeff"
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 
 T = TypeVar("T")
@@ -53,12 +54,15 @@ def split_lines(text: str) -> list[str]:
 def converted(lines: Sequence[str], like: Sequence[str]) -> list[str]:
     r"""Return the lines with \n for \r\n, or the reverse, where the other text uses only the other one.
 
-    A checkout may convert line ends (`core.autocrlf`); that is no edit. Mixed ends are left as they are.
+    A checkout may convert line ends (`core.autocrlf`), and most editors hide a byte order mark: neither is an edit.
+    Mixed ends are left as they are.
     """
-    ours, theirs = _only_end(lines), _only_end(like)
-    if ours is None or theirs is None or ours == theirs:
-        return list(lines)
-    return [line.removesuffix(ours) + theirs if line.endswith(ours) else line for line in lines]
+    ours, theirs, text = _only_end(lines), _only_end(like), list(lines)
+    if ours is not None and theirs is not None and ours != theirs:
+        text = [line.removesuffix(ours) + theirs if line.endswith(ours) else line for line in text]
+    if text and like:
+        text[0] = (BOM if like[0].startswith(BOM) else "") + text[0].removeprefix(BOM)
+    return text
 
 
 def _only_end(lines: Sequence[str]) -> str | None:

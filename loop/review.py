@@ -12,7 +12,7 @@ from pathlib import Path
 
 from loop import control, lineage
 from loop.checkout import Checkout
-from loop.hunks import Hunk, advance_all, hunks, invert, split_lines, take_out
+from loop.hunks import Hunk, advance_all, converted, hunks, invert, split_lines, take_out
 from loop.ledger import Experiment, Ledger
 from loop.lineage import Kept, Removal, Reviewed, grown_from
 from loop.merge import merge
@@ -161,7 +161,8 @@ def commit_accepted(
     """
     repo, path = Checkout(folder), control.canvas_path(ledger)
     branch, head = repo.branch_to_commit_on(path)
-    if buffer is not None and "".join(buffer) != repo.on_disk(path):
+    disk = split_lines(repo.on_disk(path))
+    if buffer is not None and converted(buffer, disk) != disk:
         raise Refused(f"{path}: has unsaved changes; save it first")
     was = split_lines(repo.text_at(head, path))
     owners = lineage.authors(kept.line, seen.lines)

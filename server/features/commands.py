@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
+from loop.hunks import BOM
 from loop.types import AutoResearchError, Refused
 from server.documents import Document
 from server.publish import describe
@@ -100,9 +102,10 @@ def unsaved(session: Session, snapshot: Snapshot) -> list[str]:
     """Return the open files of a campaign whose text is not what is on disk."""
     names = []
     for document in session.documents.values():
-        if snapshot.role(document) is not None and document.path.parent != Path("/"):
+        if snapshot.role(document) is not None:
             try:
-                if document.path.read_bytes() != document.text.encode("utf-8", "surrogatepass"):
+                disk = document.path.read_bytes().removeprefix(BOM_UTF8)
+                if disk != document.text.removeprefix(BOM).encode("utf-8", "surrogatepass"):
                     names.append(document.name)
             except OSError:
                 names.append(document.name)

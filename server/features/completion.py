@@ -6,6 +6,7 @@ import re
 
 from lsprotocol import types as t
 
+from loop.hunks import BOM
 from loop.program import KEYS, Key
 from server.convert import Encoding, markdown
 from server.documents import Document, Role
@@ -25,7 +26,7 @@ KEY = re.compile(r"\s*([A-Za-z_.-]*)\s*(:?)\s*")
 def front_matter(document: Document) -> range:
     """Return the lines between the two `---`; to the end of the file while the second one is missing."""
     lines = document.lines
-    if not lines or lines[0].strip() != "---":
+    if not lines or lines[0].removeprefix(BOM).strip() != "---":
         return range(0)
     end = next((n for n in range(1, len(lines)) if lines[n].strip() == "---"), len(lines))
     return range(1, end)

@@ -14,6 +14,7 @@ from loop.ledger import Experiment
 from loop.types import State
 from server.convert import Encoding
 from server.documents import Document, Role
+from server.features.completion import front_matter
 from server.snapshot import Reading, Snapshot, best_words, label, read_canvas
 
 Lens = dict[str, Any]
@@ -42,10 +43,7 @@ def _lens(line: int, title: str, name: str, **arguments: Any) -> Lens:
 def first_heading(document: Document) -> int:
     """Return the line of the first heading below the front matter, 0 where there is none."""
     lines = document.lines
-    start = 0
-    if lines and lines[0].strip() == "---":
-        start = next((n + 1 for n in range(1, len(lines)) if lines[n].strip() == "---"), 0)
-    return next((n for n in range(start, len(lines)) if re.match(r" {0,3}#{1,6}\s", lines[n])), 0)
+    return next((n for n in range(front_matter(document).stop, len(lines)) if re.match(r" {0,3}#{1,6}\s", lines[n])), 0)
 
 
 def buttons(snapshot: Snapshot) -> list[tuple[str, str]]:

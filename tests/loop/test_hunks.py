@@ -43,9 +43,12 @@ def test_lines_end_as_in_the_protocol(text: str, lines: list[str]) -> None:
         pytest.param("a\r\nb", "x\n", "a\nb", id="a checkout with autocrlf"),
         pytest.param("a\nb\n", "x\r\n", "a\r\nb\r\n", id="the reverse"),
         pytest.param("a\r\nb\n", "x\n", "a\r\nb\n", id="mixed ends stay"),
+        pytest.param("a\nb\n", "\ufeffx\n", "\ufeffa\nb\n", id="an editor that hides the byte order mark"),
+        pytest.param("\ufeffa\n", "x\r\n", "a\r\n", id="one that shows it, and another end"),
+        pytest.param("", "\ufeffx\n", "", id="nothing stays nothing"),
     ],
 )
-def test_line_ends_that_a_checkout_converts_are_no_edit(text: str, like: str, expected: str) -> None:
+def test_what_a_checkout_or_an_editor_converts_is_no_edit(text: str, like: str, expected: str) -> None:
     assert "".join(converted(split_lines(text), split_lines(like))) == expected
 
 

@@ -6,11 +6,15 @@ import asyncio
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from lsprotocol import types as t
 
 from loop.types import State, StateChanged, Verdict
+from server.documents import Document
+from server.features.commands import unsaved
+from server.snapshot import Snapshot
 from tests.campaigns import Campaign, git, make_repository
 from tests.server.editor import SERVER, Editor, editing
 from tests.server.small import BASE, FOURTH, PROGRAM, THIRD, first_hunk, opened, told, waiting
@@ -64,6 +68,42 @@ async def test_a_checkout_with_converted_line_ends_shows_no_edit(campaign: Campa
         assert (await editor.run("revertExperiment", uri=uri, experiment=1))["measured"]
         assert editor.buffers[uri].text == FOURTH.replace("0.3", "0.1").replace("\n", "\r\n")
         assert "\r" not in campaign.journal.read()[-1].body.text  # type: ignore[union-attr]
+
+
+async def test_a_byte_order_mark_that_the_editor_hides_is_no_edit_and_is_measured(tmp_path: Path) -> None:
+    mark = "\ufeff"
+    campaign = Campaign(make_repository(tmp_path / "r", (mark + BASE).encode(), mark + PROGRAM))
+    campaign.keep(mark + THIRD, "a larger rate", 0.99)
+    async with editing("vscode", campaign.folder) as editor:
+        uri, program = await opened(editor, BASE, 0), editor.open(campaign.folder / "program.md", PROGRAM)
+        hunks = await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})
+        assert not hunks.own
+        assert (await editor.run("pull", uri=uri))["ok"]
+        assert editor.buffers[uri].text == THIRD
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+        assert campaign.journal.read()[-1].body.text == mark + BASE  # type: ignore[union-attr]
+        assert (await editor.run("undoRevert", uri=uri))["ok"] and (await editor.run("acceptAll", uri=uri))["ok"]
+        (campaign.top / "train.py").write_bytes((mark + THIRD).encode())
+        assert (await editor.run("commitAccepted", uri=uri))["ok"], "the buffer is what is on disk"
+        assert await editor.hover(program, 1)
+
+
+@pytest.mark.parametrize(
+    ("disk", "shown", "names"),
+    [
+        pytest.param("\ufeffx\n", "x\n", [], id="a hidden byte order mark"),
+        pytest.param("\ufeffx\n", "\ufeffx\n", [], id="a shown one"),
+        pytest.param("x\n", "x\n\n", ["train.py"], id="one line more"),
+        pytest.param("x\n", "\ud800\n", ["train.py"], id="half a character"),
+        pytest.param(None, "x\n", ["train.py"], id="never written"),
+    ],
+)
+def test_what_is_not_saved(tmp_path: Path, disk: str | None, shown: str, names: list[str]) -> None:
+    path = tmp_path / "train.py"
+    if disk is not None:
+        path.write_bytes(disk.encode())
+    session = SimpleNamespace(documents={path.as_uri(): Document(path.as_uri(), path, 1, shown)})
+    assert unsaved(session, Snapshot(tmp_path)) == names  # type: ignore[arg-type]
 
 
 async def test_two_editors_agree_within_half_a_second(campaign: Campaign) -> None:
