@@ -30,6 +30,8 @@ from loop.types import (
     RepoError,
     Spent,
     Verdict,
+    Withdrawn,
+    WithdrawRequested,
 )
 
 if TYPE_CHECKING:
@@ -135,6 +137,19 @@ class Backlog:
         proposal = Proposal(request.text, request.hypothesis, Author.HUMAN, "human")
         fact = self._propose(proposal, request.base or incumbent.commit, mark, request.removes)
         self.engine.record(fact, Answered(intent.seq, True, f"queued as #{fact.experiment}"))
+
+    def withdraw(self, intent: Entry) -> None:
+        """Take back the newest revert of an experiment and answer the intent, in one transaction."""
+        request = intent.body
+        assert isinstance(request, WithdrawRequested)
+        ledger = self.engine.ledger
+        queued = [e for e in ledger.waiting if e.removes == request.removes and not e.withdrawn]
+        if not queued:
+            self.engine.record(Answered(intent.seq, False, f"no revert of #{request.removes} waits to be measured"))
+            return
+        last = queued[-1]
+        what = "runs already and will not be adopted" if last.runs else "is not measured"
+        self.engine.record(Withdrawn(last.number), Answered(intent.seq, True, f"#{last.number} {what}"))
 
     def _propose(self, proposal: Proposal, parent: str, mark: str, removes: int | None = None) -> Proposed:
         engine = self.engine

@@ -35,6 +35,7 @@ from loop.types import (
     StateChanged,
     StopRequested,
     Verdict,
+    WithdrawRequested,
 )
 from loop.values import counted
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 ANSWER_S = 30.0  # a start is answered after the snapshot and the data check; data may take longer, and says so
 SPAWN_S = 10.0  # a daemon takes its lock within a second of its start
 POLL_S = 0.05
+LEFT = "recorded; the next 'autoresearch start' takes it up"
 
 
 @dataclass(frozen=True)
@@ -228,14 +230,19 @@ def propose(
     return _leave(folder, ledger, ProposeRequested(text, hypothesis, base, removes))
 
 
-def _leave(folder: Path, ledger: Ledger, intent: Body) -> Answer:
-    """Append an intent that waits for the next start where no daemon takes it up now."""
+def withdraw(folder: Path, removes: int, campaign: str | None = None) -> Answer:
+    """Take back the newest revert of an experiment that waits to be measured, or runs; raises Refused."""
+    return _leave(folder, load(folder, campaign), WithdrawRequested(removes), "it will not be measured")
+
+
+def _leave(folder: Path, ledger: Ledger, intent: Body, left: str = LEFT) -> Answer:
+    """Append an intent that waits for the next start where no daemon takes it up now; `left` says so."""
     home = find_home(folder)
     with Journal(home.journal) as journal:
         running = serves(home, ledger.campaign)
         entry = journal.append(ledger.campaign, intent)[0]
         answer = _await_answer(home, journal, ledger.campaign, entry.seq) if running else None
-    return answer or Answer(ledger.campaign, "recorded; the next 'autoresearch start' takes it up")
+    return answer or Answer(ledger.campaign, left)
 
 
 def take_in(folder: Path, past: Sequence[Imported]) -> Answer:

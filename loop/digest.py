@@ -56,7 +56,7 @@ def select(ledger: Ledger) -> Selection:
         verdict = e.verdict
         if e.number == 0 or verdict is None:
             continue
-        if e.author is Author.HUMAN:
+        if e.author is Author.HUMAN and not e.withdrawn:
             human.append(e)
         if verdict is Verdict.CRASH:
             failures.append(e)

@@ -49,6 +49,7 @@ from loop.types import (
     StateChanged,
     StopRequested,
     Verdict,
+    WithdrawRequested,
 )
 from loop.writing import Writing
 
@@ -115,7 +116,7 @@ class Engine:
             self.record(StateChanged(State.STOPPED, sentence))
         for seq, intent in list(self.ledger.unanswered.items()):
             # A human's text waits for the next start, unless there will be none.
-            if is_broken(self.ledger) or not isinstance(intent.body, ProposeRequested):
+            if is_broken(self.ledger) or not isinstance(intent.body, ProposeRequested | WithdrawRequested):
                 self.record(Answered(seq, False, self.ledger.message or "the campaign has ended"))
 
     def stop(self) -> None:
@@ -196,6 +197,8 @@ class Engine:
                 self._answer(intent, "the next prompt carries it")
             case ProposeRequested() if self._runner is not None:
                 self.backlog.admit_human(intent)
+            case WithdrawRequested() if self._runner is not None:
+                self.backlog.withdraw(intent)
             case _:
                 pass  # heeded again when the campaign is open
 

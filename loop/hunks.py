@@ -241,6 +241,11 @@ def locate(lines: Sequence[str], hunk: Hunk) -> int:
     raise Refused(f"hunk {hunk.id} matches {len(found)} places; pull again")
 
 
+def shows(lines: Sequence[str], hunk: Hunk) -> bool:
+    """Return whether a text has the hunk's new lines where it was cut, in exactly one place."""
+    return len(_find(lines, (*hunk.before, *hunk.new, *hunk.after))) == 1
+
+
 def apply(lines: Sequence[str], hunk: Hunk) -> list[str]:
     """Return the text with the hunk's old lines replaced by its new ones; nothing else changes. Raises Refused."""
     at = locate(lines, hunk)

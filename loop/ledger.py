@@ -43,6 +43,8 @@ from loop.types import (
     StateChanged,
     StopRequested,
     Verdict,
+    Withdrawn,
+    WithdrawRequested,
 )
 
 
@@ -82,6 +84,7 @@ class Experiment:
     expected: str = ""
     cites: tuple[str, ...] = ()
     removes: int | None = None
+    withdrawn: bool = False  # its human wants it no more
     fingerprint: str = ""
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
@@ -219,7 +222,9 @@ class Ledger:
     def promised(self) -> int:
         """Texts that a human was told would be measured, and that are not yet."""
         asked = sum(isinstance(entry.body, ProposeRequested) for entry in self.unanswered.values())
-        return asked + sum(e.author is Author.HUMAN and e.number > 0 for e in self.waiting)
+        taken_back = sum(isinstance(entry.body, WithdrawRequested) for entry in self.unanswered.values())
+        waiting = sum(e.author is Author.HUMAN and e.number > 0 and not e.withdrawn for e in self.waiting)
+        return asked + waiting - taken_back
 
     @property
     def running(self) -> tuple[Experiment, Run] | None:
@@ -260,10 +265,17 @@ class Ledger:
         match body:
             case Resumed():
                 self._current = None
-            case StartRequested() | PauseRequested() | ResumeRequested() | StopRequested() | ProposeRequested():
-                self.unanswered[entry.seq] = entry
             case NoteAdded():
                 self.notes.append(body)
+                self.unanswered[entry.seq] = entry
+            case (
+                StartRequested()
+                | PauseRequested()
+                | ResumeRequested()
+                | StopRequested()
+                | ProposeRequested()
+                | WithdrawRequested()
+            ):
                 self.unanswered[entry.seq] = entry
             case Answered():
                 intent = self.unanswered.pop(body.intent, None)
@@ -289,6 +301,8 @@ class Ledger:
                 self._repair(body)
             case Imported():
                 self.history.append(body)
+            case Withdrawn():
+                self._change(body.experiment, withdrawn=True)
             case Doomed():
                 self._change(body.experiment, doomed=body.failure)
             case RunStarted():

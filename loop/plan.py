@@ -13,6 +13,8 @@ from loop.types import Author, FailureKind, Judged, Outcome, Purpose, Reason, Ve
 from loop.values import counted
 from loop.verdict import judge
 
+WITHDRAWN = "its revert was undone"
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -24,6 +26,8 @@ class Planned:
 
 def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Judged:
     """Return the next run of an experiment, or its verdict. `repeats` baselines give the noise floor."""
+    if experiment.withdrawn and not experiment.scores:
+        return Judged(experiment.number, Verdict.INVALID, Reason.HUMAN, explanation=f"not measured: {WITHDRAWN}")
     runs = [r for r in experiment.runs if r.commit == experiment.commit and r.purpose is not Purpose.AUDIT]
     failed = experiment.doomed or next(
         (r.failure for r in runs if r.failure is not None and r.outcome is not Outcome.INTERRUPTED), None
@@ -46,6 +50,9 @@ def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Ju
         minimize=ledger.minimize,
         human=experiment.author is Author.HUMAN,
     )
+    if experiment.withdrawn:
+        evidence = (opinion.score, opinion.delta, opinion.uncertainty)
+        return Judged(experiment.number, Verdict.DISCARD, Reason.HUMAN, *evidence, f"not adopted: {WITHDRAWN}")
     if opinion.confirm_seed is not None:
         return Planned(Purpose.CONFIRM, opinion.confirm_seed)
     return Judged(

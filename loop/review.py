@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from loop import control, lineage
@@ -17,7 +18,7 @@ from loop.ledger import Experiment, Ledger
 from loop.lineage import Kept, Removal, Reviewed, grown_from
 from loop.merge import merge
 from loop.status import plain, score_text, verdict_text
-from loop.types import MergeConflict, ProposeRequested, Refused, RepoError, Verdict
+from loop.types import MergeConflict, ProposeRequested, Refused, RepoError, Verdict, WithdrawRequested
 
 
 def kept_line(ledger: Ledger) -> list[Experiment]:
@@ -59,11 +60,47 @@ def read_reviewed(repo: Checkout, ledger: Ledger) -> Reviewed | None:
 
 def read_removals(repo: Checkout, ledger: Ledger) -> tuple[Removal, ...]:
     """Return the reverts that are not measured yet: those that wait in the queue, and those still to be answered."""
-    waiting = [e for e in ledger.waiting if e.removes is not None]
-    texts = repo.texts([e.commit for e in waiting], control.canvas_path(ledger)) if waiting else iter(())
-    queued = [Removal(e.parent, tuple(split_lines(text))) for e, text in zip(waiting, texts, strict=True)]
-    asked = [entry.body for entry in ledger.unanswered.values() if isinstance(entry.body, ProposeRequested)]
-    return (*queued, *(Removal(b.base, tuple(split_lines(b.text))) for b in asked if b.removes is not None))
+    waiting = [revert for revert in reverts(ledger) if revert.waits]
+    return tuple(Removal(r.parent, tuple(split_lines(_text_without(repo, ledger, r)))) for r in waiting)
+
+
+@dataclass(frozen=True)
+class Revert:
+    """A revert that stands: which experiment it takes out, from which commit, and the text without it."""
+
+    removes: int
+    parent: str
+    text: str  # "" once it is an experiment, whose commit has it
+    experiment: Experiment | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has no price yet; it may have begun."""
+        return self.experiment is None or self.experiment.verdict is None
+
+
+def reverts(ledger: Ledger) -> list[Revert]:
+    """Return the reverts that nobody has taken back, the oldest first: measured, queued, or still to be answered."""
+    stand = [
+        Revert(e.removes, e.parent, "", e)
+        for _, e in sorted(ledger.experiments.items())
+        if e.removes is not None and not e.withdrawn
+    ]
+    for _, entry in sorted(ledger.unanswered.items()):
+        match entry.body:
+            case ProposeRequested(text=text, base=base, removes=int() as removes):
+                stand.append(Revert(removes, base, text))
+            case WithdrawRequested(removes=removes):
+                waiting = [revert for revert in stand if revert.removes == removes and revert.waits]
+                if waiting:
+                    stand.remove(waiting[-1])
+    return stand
+
+
+def _text_without(repo: Checkout, ledger: Ledger, revert: Revert) -> str:
+    if revert.experiment is None:
+        return revert.text
+    return repo.text_at(revert.experiment.commit, control.canvas_path(ledger))
 
 
 def accept(folder: Path, ledger: Ledger, seen: Reviewed, taken: Sequence[Hunk], experiments: Sequence[int]) -> Reviewed:
@@ -132,14 +169,31 @@ def propose_text(
     return control.propose(folder, "".join(text), hypothesis, base, campaign=ledger.campaign)
 
 
-def last_revert(folder: Path, ledger: Ledger) -> tuple[int | None, list[Hunk]]:
+def last_revert(folder: Path, ledger: Ledger) -> tuple[int, list[Hunk]]:
     """Return the newest reverted experiment and the hunks that bring it back, as far as journal and git remember it."""
-    reverts = [e for e in ledger.experiments.values() if e.removes is not None]
-    if not reverts:
+    stand = reverts(ledger)
+    if not stand:
         raise Refused("nothing was reverted in this campaign")
-    last, path = max(reverts, key=lambda e: e.number), control.canvas_path(ledger)
-    before, after = Checkout(folder).texts([last.parent, last.commit], path)
+    last, repo = stand[-1], Checkout(folder)
+    before, after = repo.text_at(last.parent, control.canvas_path(ledger)), _text_without(repo, ledger, last)
     return last.removes, [invert(hunk) for hunk in hunks(split_lines(before), split_lines(after))]
+
+
+def withdraw(folder: Path, removes: int, campaign: str | None = None) -> tuple[bool, str]:
+    """Take back the newest revert of an experiment, which was undone; return whether it stays unmeasured, and why."""
+    stand = [revert for revert in reverts(control.load(folder, campaign)) if revert.removes == removes]
+    if not stand:
+        return False, f"no revert of #{removes} waits to be measured"
+    done = stand[-1].experiment
+    if done is not None and done.verdict is not None:
+        adopted = (
+            "was adopted; measure your edit to bring it back" if done.verdict is Verdict.KEEP else "was not adopted"
+        )
+        return False, f"#{done.number}, without it, is measured and {adopted}"
+    try:
+        return not (done and done.runs), control.withdraw(folder, removes, campaign).message
+    except Refused as refusal:
+        return False, str(refusal)
 
 
 def find(ledger: Ledger, number: int) -> Experiment:

@@ -230,6 +230,13 @@ class ProposeRequested:
 
 
 @dataclass(frozen=True)
+class WithdrawRequested:
+    """Intent: the human undid the newest revert of experiment `removes`; its price is wanted no more."""
+
+    removes: int
+
+
+@dataclass(frozen=True)
 class NoteAdded:
     """Intent: a remark of the human that the next prompt carries; `experiment` when it is about one."""
 
@@ -338,6 +345,13 @@ class Repaired:
 
 
 @dataclass(frozen=True)
+class Withdrawn:
+    """Fact: a human's proposal is wanted no more. It is not measured; a run that has begun ends, and adopts nothing."""
+
+    experiment: int
+
+
+@dataclass(frozen=True)
 class Doomed:
     """Fact: a look at a patch, before a run was spent on it, found why it would fail. A repair makes it void."""
 
@@ -424,7 +438,9 @@ class StateChanged:
     message: str = ""
 
 
-Intent = StartRequested | PauseRequested | ResumeRequested | StopRequested | ProposeRequested | NoteAdded
+Intent = (
+    StartRequested | PauseRequested | ResumeRequested | StopRequested | ProposeRequested | WithdrawRequested | NoteAdded
+)
 Fact = (
     Answered
     | Imported
@@ -434,6 +450,7 @@ Fact = (
     | Proposed
     | Merged
     | Repaired
+    | Withdrawn
     | Doomed
     | RunStarted
     | RunEnded

@@ -247,6 +247,7 @@ class Facts:
             best=copy.best if copy else None,
             review=self._review,
             crash=self._crash,
+            undoable=copy is not None and bool(review.reverts(copy)),
             tried={name: tuple(numbers) for name, numbers in self._tried.items()},
             cited={words: tuple(numbers) for words, numbers in self._cited.items()},
             canvas=canvas,

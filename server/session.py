@@ -23,6 +23,7 @@ from server.watcher import Watcher
 
 if TYPE_CHECKING:
     from server.app import Server
+    from server.features.reverting import Reverted
     from server.publish import Publisher
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Session:
         self.documents: dict[str, Document] = {}
         self.snapshots: dict[Path, Snapshot] = {}
         self.views: dict[Path, Path] = {}  # scratch file that we showed → folder of its campaign
-        self.reverted: dict[Path, list[tuple[Any, int | None]]] = {}  # folder → hunks taken out, the last one last
+        self.reverted: dict[Path, list[Reverted]] = {}  # folder → the reverts that can be undone, the last one last
         self.publisher: Publisher = Publisher(self)
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         loop = asyncio.get_running_loop()

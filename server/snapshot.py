@@ -52,6 +52,7 @@ class Snapshot:
     best: Experiment | None = None
     review: Review | None = None
     crash: Crash | None = None
+    undoable: bool = False  # a revert stands that can be undone
     tried: dict[str, tuple[int, ...]] = field(default_factory=dict)  # knob → experiments that changed it
     cited: dict[str, tuple[int, ...]] = field(default_factory=dict)  # words of program.md → experiments
     canvas: str = "train.py"  # relative to the folder

@@ -86,7 +86,8 @@ def _canvas(snapshot: Snapshot, document: Document, first: int, last: int) -> It
     yield _action(
         "Previous hunk to review", "previousHunk", f"{SOURCE_KIND}.previousHunk", nothing, uri=uri, line=first
     )
-    yield _action("Undo last revert", "undoRevert", f"{SOURCE_KIND}.undoRevert", uri=uri)
+    reverted = "" if snapshot.undoable else "nothing was reverted"
+    yield _action("Undo last revert", "undoRevert", f"{SOURCE_KIND}.undoRevert", reverted, uri=uri)
     kept = snapshot.review.kept.line
     same = "this text is the incumbent; there is nothing to measure" if tuple(reading.lines) == kept.lines else ""
     yield _action("Measure my edit", "measureEdit", f"{SOURCE_KIND}.measureEdit", same, uri=uri)

@@ -33,9 +33,9 @@ FACT_S = 2.0  # an answer waits this long for its fact, so that whoever looks ne
 
 async def execute(session: Session, name: str, given: list[Any] | None) -> Result:
     """Run a command of the table below; never raises for what a user can do wrong."""
-    from server.features import review, showing
+    from server.features import reverting, review, showing
 
-    table = {**COMMANDS, **showing.COMMANDS, **review.COMMANDS}
+    table = {**COMMANDS, **showing.COMMANDS, **review.COMMANDS, **reverting.COMMANDS}
     arguments = given[0] if given else {}
     if name not in table:
         return {"ok": False, "message": f"{name[:100]}: no such command"}

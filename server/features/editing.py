@@ -15,9 +15,9 @@ from lsprotocol import types as t
 from loop.types import Refused
 from server.convert import uri_of
 from server.documents import Document
-from server.features.commands import FACT_S, Arguments, campaign_asked, document_asked
+from server.features.commands import FACT_S, Arguments, campaign_asked, document_asked, experiment_asked
 from server.features.showing import show_document
-from server.snapshot import Reading, Review, Snapshot, read_canvas
+from server.snapshot import Pending, Reading, Review, Snapshot, read_canvas
 
 if TYPE_CHECKING:
     from server.session import Session
@@ -44,6 +44,26 @@ async def canvas_asked(session: Session, arguments: Arguments) -> tuple[Document
     if snapshot.review is None:
         raise Refused(snapshot.trouble or "the campaign's baseline is not recorded yet; try again in a moment")
     return document, snapshot, snapshot.review, read_canvas(snapshot.review, document)
+
+
+def hunk_pending(reading: Reading, arguments: Arguments) -> Pending:
+    """Return the hunk named by its id, or the one at a line; raises Refused."""
+    pending = reading.find(arguments.get("hunk"))
+    line = arguments.get("line")
+    if pending is None and "hunk" not in arguments and isinstance(line, int):
+        pending = reading.at(line)
+    if pending is None:
+        raise Refused("this hunk does not wait for review any more; nothing was done, look again")
+    return pending
+
+
+def experiment_pending(snapshot: Snapshot, reading: Reading, arguments: Arguments) -> tuple[int, list[Pending]]:
+    """Return the experiment that was named and its hunks that wait; raises Refused where there is none."""
+    number = experiment_asked(snapshot, arguments).number
+    found = [pending for pending in reading.pending if number in pending.experiments]
+    if not found:
+        raise Refused(f"no hunk of #{number} waits for review")
+    return number, found
 
 
 async def apply_edit(session: Session, document: Document, lines: Sequence[str], label: str) -> None:

@@ -10,7 +10,7 @@ from lsprotocol import types as t
 
 from loop.types import AutoResearchError
 from server.convert import path_of
-from server.features import commands, review, showing, texts
+from server.features import commands, reverting, review, showing, texts
 
 if TYPE_CHECKING:
     from server.session import Session
@@ -32,6 +32,7 @@ def opened(session: Session, params: t.DidOpenTextDocumentParams) -> None:
 
 def changed(session: Session, params: t.DidChangeTextDocumentParams) -> None:
     session.changed(params)
+    reverting.look_for_undo(session, params.text_document.uri)
 
 
 def closed(session: Session, params: t.DidCloseTextDocumentParams) -> None:

@@ -1,4 +1,4 @@
-"""Review commands: pull, accept, revert, undo, measure, commit, and the way from hunk to hunk.
+"""Review commands: pull, accept, commit, and the way from hunk to hunk.
 
 Hunks are found by content in the text as it is now; a version or a hunk that is not there any more changes nothing.
 """
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.hunks import Hunk, apply, converted
+from loop.hunks import Hunk, converted
 from loop.types import Refused
 from loop.values import counted
-from server.documents import Document
 from server.features.commands import (
     FACT_S,
     Arguments,
@@ -25,9 +24,9 @@ from server.features.commands import (
     experiment_asked,
     work,
 )
-from server.features.editing import apply_edit, canvas_asked
+from server.features.editing import apply_edit, canvas_asked, experiment_pending, hunk_pending
 from server.features.showing import show_document
-from server.snapshot import Pending, Reading, Review, Snapshot, read_canvas
+from server.snapshot import Pending, Review, Snapshot, read_canvas
 
 if TYPE_CHECKING:
     from server.session import Session
@@ -59,17 +58,6 @@ async def pull(session: Session, arguments: Arguments) -> Result:
     }
 
 
-def _asked_pending(reading: Reading, arguments: Arguments) -> Pending:
-    """Return the hunk named by its id, or the one at a line; raises Refused."""
-    pending = reading.find(arguments.get("hunk"))
-    line = arguments.get("line")
-    if pending is None and "hunk" not in arguments and isinstance(line, int):
-        pending = reading.at(line)
-    if pending is None:
-        raise Refused("this hunk does not wait for review any more; nothing was done, look again")
-    return pending
-
-
 async def _accept(session: Session, snapshot: Snapshot, state: Review, taken: Sequence[Pending]) -> Result:
     from loop import review
 
@@ -84,23 +72,20 @@ async def _accept(session: Session, snapshot: Snapshot, state: Review, taken: Se
 
     await session.until(shown, FACT_S)
     names = ", ".join(f"#{n}" for n in experiments)
-    what = f"{len(taken)} hunk{'s' if len(taken) != 1 else ''} of {names}"
+    what = f"{counted(len(taken), 'hunk')} of {names}"
     return {"message": f"accepted {what}", "accepted": len(taken), "experiments": experiments, "base": now.commit}
 
 
 async def accept_hunk(session: Session, arguments: Arguments) -> Result:
     """Accept one hunk: the reviewed base moves, no text does."""
     _, snapshot, state, reading = await canvas_asked(session, arguments)
-    return await _accept(session, snapshot, state, [_asked_pending(reading, arguments)])
+    return await _accept(session, snapshot, state, [hunk_pending(reading, arguments)])
 
 
 async def accept_experiment(session: Session, arguments: Arguments) -> Result:
     """Accept every hunk that an experiment wrote."""
     _, snapshot, state, reading = await canvas_asked(session, arguments)
-    number = experiment_asked(snapshot, arguments).number
-    taken = [pending for pending in reading.pending if number in pending.experiments]
-    if not taken:
-        raise Refused(f"no hunk of #{number} waits for review")
+    _, taken = experiment_pending(snapshot, reading, arguments)
     return await _accept(session, snapshot, state, taken)
 
 
@@ -110,91 +95,6 @@ async def accept_all(session: Session, arguments: Arguments) -> Result:
     if not reading.pending:
         raise Refused("nothing waits for review")
     return await _accept(session, snapshot, state, reading.pending)
-
-
-async def revert_hunk(session: Session, arguments: Arguments) -> Result:
-    """Put the old lines of one hunk back, then measure its price."""
-    document, snapshot, state, reading = await canvas_asked(session, arguments)
-    return await _revert(session, document, snapshot, state, reading, [_asked_pending(reading, arguments)])
-
-
-async def revert_experiment(session: Session, arguments: Arguments) -> Result:
-    """Put back every hunk that an experiment wrote, as one edit, then measure its price."""
-    document, snapshot, state, reading = await canvas_asked(session, arguments)
-    number = experiment_asked(snapshot, arguments).number
-    taken = [pending for pending in reading.pending if number in pending.experiments]
-    if not taken:
-        raise Refused(f"no hunk of #{number} waits for review")
-    return await _revert(session, document, snapshot, state, reading, taken, number)
-
-
-async def _revert(
-    session: Session,
-    document: Document,
-    snapshot: Snapshot,
-    state: Review,
-    reading: Reading,
-    taken: Sequence[Pending],
-    number: int | None = None,
-) -> Result:
-    from loop import review
-
-    removes = number if number is not None else max(taken[0].experiments)
-    lines = list(reading.lines)
-    for pending in sorted(taken, key=lambda p: p.hunk.start, reverse=True):
-        end = pending.hunk.start + len(pending.hunk.new)
-        lines[pending.hunk.start : end] = pending.hunk.old
-    await apply_edit(session, document, converted(lines, document.lines), f"Revert #{removes}")
-    hunks = [pending.hunk for pending in taken]
-    session.reverted.setdefault(snapshot.folder, []).append((hunks, removes))
-    result = {"message": f"reverted #{removes}", "reverted": len(taken), "experiment": removes}
-    try:
-        answer = await work(
-            review.propose_without,
-            snapshot.folder,
-            snapshot.ledger,
-            state.kept,
-            state.removals,
-            reading.lines,
-            hunks,
-            removes,
-        )
-    except Refused as refusal:
-        return {**result, "measured": False, "message": f"reverted #{removes}; not measured: {refusal}"}
-    return {**result, "measured": True, "message": f"reverted #{removes}; its price: {answer.message}"}
-
-
-async def undo_revert(session: Session, arguments: Arguments) -> Result:
-    """Bring back the lines of the last revert, found by content. What was queued is measured all the same."""
-    from loop import review
-
-    document, snapshot, _, reading = await canvas_asked(session, arguments)
-    stack = session.reverted.get(snapshot.folder) or []
-    if stack:
-        hunks, removes = stack[-1]
-    else:
-        removes, hunks = await work(review.last_revert, snapshot.folder, snapshot.ledger)
-    lines: list[str] = list(reading.lines)
-    for hunk in hunks:
-        lines = apply(lines, hunk)
-    await apply_edit(session, document, converted(lines, document.lines), "Undo revert")
-    if stack:
-        stack.pop()
-    return {"message": f"#{removes} is back in your buffer", "experiment": removes, "restored": len(hunks)}
-
-
-async def measure_edit(session: Session, arguments: Arguments) -> Result:
-    """Queue the buffer as it is as a human's proposal."""
-    from loop import review
-
-    _, snapshot, state, reading = await canvas_asked(session, arguments)
-    if tuple(reading.lines) == state.kept.line.lines:
-        raise Refused("this text is the incumbent; there is nothing to measure")
-    given = arguments.get("hypothesis")
-    hypothesis = given if isinstance(given, str) and given.strip() else f"an edit of {snapshot.canvas} by hand"
-    folder, ledger = snapshot.folder, snapshot.ledger
-    answer = await work(review.propose_text, folder, ledger, state.kept, state.removals, reading.lines, hypothesis)
-    return {"message": answer.message, "campaign": answer.campaign}
 
 
 async def next_hunk(session: Session, arguments: Arguments) -> Result:
@@ -282,12 +182,8 @@ def _json(hunk: Hunk, experiments: Sequence[int]) -> Result:
 COMMANDS: dict[str, Command] = {
     "autoresearch.pull": pull,
     "autoresearch.acceptHunk": accept_hunk,
-    "autoresearch.revertHunk": revert_hunk,
     "autoresearch.acceptExperiment": accept_experiment,
-    "autoresearch.revertExperiment": revert_experiment,
     "autoresearch.acceptAll": accept_all,
-    "autoresearch.undoRevert": undo_revert,
-    "autoresearch.measureEdit": measure_edit,
     "autoresearch.nextHunk": next_hunk,
     "autoresearch.previousHunk": previous_hunk,
     "autoresearch.commitAccepted": commit_accepted,

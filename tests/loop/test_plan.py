@@ -26,6 +26,7 @@ from loop.types import (
     State,
     StateChanged,
     Verdict,
+    Withdrawn,
 )
 from loop.values import counted
 from tests.loop.test_ledger import entries
@@ -130,6 +131,20 @@ def test_a_humans_patch_is_kept_although_it_is_worse() -> None:
     judged = step(1, *BASELINE, proposed(1, Author.HUMAN), *run(1, 2.4))
     assert isinstance(judged, Judged)
     assert (judged.verdict, judged.reason) == (Verdict.KEEP, Reason.HUMAN)
+
+
+@pytest.mark.parametrize(
+    ("bodies", "verdict", "score"),
+    [
+        pytest.param([], Verdict.INVALID, None, id="before it began"),
+        pytest.param(run(1, 1.5), Verdict.DISCARD, 1.5, id="while it ran, however good it is"),
+        pytest.param(crash(1, FailureKind.KILLED, Outcome.INTERRUPTED), Verdict.INVALID, None, id="interrupted"),
+    ],
+)
+def test_what_its_human_took_back_is_never_adopted(bodies: list[Body], verdict: Verdict, score: float | None) -> None:
+    judged = step(1, *BASELINE, proposed(1, Author.HUMAN), *bodies, Withdrawn(1))
+    assert isinstance(judged, Judged)
+    assert (judged.verdict, judged.reason, judged.score) == (verdict, Reason.HUMAN, score)
 
 
 DISCARDS: list[Body] = [

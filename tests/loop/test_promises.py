@@ -88,3 +88,54 @@ def test_a_note_to_a_campaign_that_has_ended_is_refused_with_what_to_do(campaign
     run_to_end(campaign, experiments="1")
     with pytest.raises(Refused, match=r"write it into program\.md"):
         control.note(campaign, "try fewer heads")
+
+
+def test_a_revert_that_is_taken_back_before_it_runs_is_never_run(campaign: Path) -> None:
+    control.start(campaign, {"experiments": "60"})
+    until(campaign, lambda ledger: ledger.judged >= 1)
+    control.pause(campaign)
+    until(campaign, lambda ledger: ledger.state is State.PAUSED)
+    queued = control.propose(campaign, CANVAS.replace("DEPTH = 4", "DEPTH = 5"), "Without #1", removes=1)
+    number = int(queued.message.rpartition("#")[2])
+    assert control.withdraw(campaign, 1).message == f"#{number} is not measured"
+    with pytest.raises(Refused, match="no revert of #1 waits to be measured"):
+        control.withdraw(campaign, 1)
+    control.resume(campaign)
+    judged = until(campaign, lambda ledger: bool(ledger.experiments[number].verdict)).experiments[number]
+    assert (judged.verdict, judged.reason, judged.runs) == (Verdict.INVALID, Reason.HUMAN, ())
+    control.stop(campaign, now=True)
+    gone(campaign)
+
+
+def test_a_revert_that_is_taken_back_while_it_runs_is_measured_and_not_adopted(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path / "c", canvas=CANVAS.replace("time.sleep(0.02)", "time.sleep(1)"))
+    control.start(campaign)
+    until(campaign, lambda ledger: ledger.incumbent == 0)
+    control.propose(campaign, CANVAS.replace("DEPTH = 4", "DEPTH = 5"), "Without #0", removes=0)
+
+    def runs(ledger: Ledger) -> bool:
+        return ledger.running is not None and ledger.running[0].removes == 0
+
+    number = _running(until(campaign, runs))
+    assert control.withdraw(campaign, 0).message == f"#{number} runs already and will not be adopted"
+    judged = until(campaign, lambda ledger: bool(ledger.experiments[number].verdict)).experiments[number]
+    assert (judged.verdict, judged.reason) == (Verdict.DISCARD, Reason.HUMAN)
+    assert judged.score is not None and judged.explanation == "not adopted: its revert was undone"
+    control.stop(campaign, now=True)
+    gone(campaign)
+
+
+def _running(ledger: Ledger) -> int:
+    assert ledger.running is not None
+    return ledger.running[0].number
+
+
+def test_a_revert_that_is_taken_back_while_nothing_runs_promises_nothing(campaign: Path) -> None:
+    first = run_to_end(campaign, experiments="1")
+    control.propose(campaign, MINE, "Without #1", removes=1)
+    assert control.withdraw(campaign, 1).message == "it will not be measured"
+    assert control.load(campaign).promised == 0
+    control.propose(campaign, MINE, "to see the edge")
+    ledger = run_to_end(campaign)
+    assert ledger.campaign == first.campaign
+    assert [(e.verdict, len(e.runs)) for e in humans(ledger)] == [(Verdict.INVALID, 0), (Verdict.KEEP, 1)]

@@ -11,7 +11,7 @@ from loop import review
 from loop.checkout import Checkout
 from loop.hunks import Hunk, apply, hunks, invert, split_lines
 from loop.lineage import Kept, Reviewed, authors, grown_from
-from loop.types import Author, ProposeRequested, Refused
+from loop.types import Author, ProposeRequested, Refused, Withdrawn
 from tests.campaigns import Campaign, git, make_repository
 
 BASE = "import os\nLR = 0.1\nWD = 0.2\n\n\ndef main():\n    print('val_bpb: 1.0')\n\n\nmain()\n"
@@ -109,6 +109,28 @@ def test_the_price_of_a_hunk_is_asked_of_the_newest_text_that_has_it(campaign: C
     assert isinstance(asked, ProposeRequested)
     assert (asked.text, asked.base, asked.removes) == (FOURTH.replace("0.3", "0.1"), kept.commits[-1], 1)
     assert asked.hypothesis == "Without #1: a larger learning rate"
+
+
+def test_reverts_stand_until_they_are_taken_back_queued_or_still_to_be_answered(campaign: Campaign) -> None:
+    def standing() -> list[tuple[int, bool]]:
+        return [(revert.removes, revert.waits) for revert in review.reverts(campaign.ledger)]
+
+    measured = campaign.propose(THIRD, "Without #2", Author.HUMAN, removes=2)
+    campaign.judge(measured, 0.98)
+    queued = campaign.propose(BASE, "Without #1", Author.HUMAN, removes=1)
+    campaign.record(ProposeRequested("x\n", "Without #1", campaign.baseline, 1))
+    assert standing() == [(2, False), (1, True), (1, True)]
+    assert review.last_revert(campaign.folder, campaign.ledger)[1][0].new == tuple(split_lines(BASE))
+    assert review.withdraw(campaign.folder, 1) == (True, "it will not be measured")
+    assert standing() == [(2, False), (1, True)], "the newest is taken back first"
+    assert len(review.read_removals(campaign.repo, campaign.ledger)) == 1
+    campaign.record(Withdrawn(queued))
+    assert standing() == [(2, False)]
+    assert review.withdraw(campaign.folder, 1) == (False, "no revert of #1 waits to be measured")
+    assert review.withdraw(campaign.folder, 2) == (
+        False,
+        "#3, without it, is measured and was adopted; measure your edit to bring it back",
+    )
 
 
 def test_each_accepted_experiment_becomes_one_commit_of_the_user(campaign: Campaign) -> None:

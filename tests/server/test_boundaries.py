@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from server import app
-from server.features import commands, review, showing
+from server.features import commands, reverting, review, showing
 from tests.server.editor import ROOT
 
 ALLOWED = {"server", "pygls", "lsprotocol", "watchdog", "loop", *sys.stdlib_module_names}
@@ -63,4 +63,5 @@ def test_every_command_is_announced_and_exists() -> None:
         *commands.COMMANDS,
         *showing.COMMANDS,
         *review.COMMANDS,
+        *reverting.COMMANDS,
     }

@@ -1,0 +1,97 @@
+"""Reverts: what takes one back takes its price back too, whether by our command or by the editor's own undo."""
+
+from __future__ import annotations
+
+from loop.types import Answered, Author, ProposeRequested, Verdict, Withdrawn, WithdrawRequested
+from tests.campaigns import Campaign
+from tests.server.editor import Editor, editing
+from tests.server.small import BASE, FOURTH, opened, told
+
+WITHOUT_FIRST = FOURTH.replace("LR = 0.3", "LR = 0.1")
+
+
+def withdrawn(campaign: Campaign) -> list[int]:
+    """Return the experiments whose reverts were taken back, in order."""
+    bodies = (entry.body for entry in campaign.journal.read())
+    return [body.removes for body in bodies if isinstance(body, WithdrawRequested)]
+
+
+async def logged(editor: Editor, words: str) -> bool:
+    return any(words in m.message for m in editor.client.log_messages)
+
+
+async def test_the_editors_own_undo_takes_the_price_back_in_silence(campaign: Campaign) -> None:
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+        editor.type(uri, WITHOUT_FIRST + "# mine\n")
+        editor.type(uri, FOURTH + "# mine\n")
+        await editor.until(lambda: logged(editor, "the revert of #1 was undone; it will not be measured"))
+        assert withdrawn(campaign) == [1] and editor.client.messages == []
+        editor.type(uri, WITHOUT_FIRST)
+        editor.type(uri, FOURTH)
+        refused = await editor.run("undoRevert", uri=uri, quiet=True)
+        assert refused["message"] == "nothing was reverted in this campaign"
+        assert withdrawn(campaign) == [1], "it is taken back once"
+
+
+async def test_of_two_reverts_only_the_one_that_is_undone_is_taken_back(campaign: Campaign) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("revertExperiment", uri=uri, experiment=1))["ok"]
+        assert (await editor.run("revertExperiment", uri=uri, experiment=2))["ok"]
+        assert editor.buffers[uri].text == BASE
+        editor.type(uri, WITHOUT_FIRST)
+        await editor.until(lambda: logged(editor, "the revert of #2 was undone"))
+        undone = await editor.run("undoRevert", uri=uri)
+        assert undone["message"] == "#1 is back in your buffer; it will not be measured"
+        assert undone["withdrawn"] and editor.buffers[uri].text == FOURTH and withdrawn(campaign) == [2, 1]
+
+
+async def test_an_undo_after_a_restart_is_read_from_the_journal(campaign: Campaign) -> None:
+    async with editing("helix", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert not [a for a in await editor.actions(uri) if a.title == "Undo last revert" and not a.disabled]
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+    async with editing("helix", campaign.folder) as editor:
+        uri = await opened(editor, WITHOUT_FIRST, 1)
+        assert [a for a in await editor.actions(uri) if a.title == "Undo last revert" and not a.disabled]
+        assert (await editor.run("undoRevert", uri=uri))["withdrawn"]
+        assert editor.buffers[uri].text == FOURTH and withdrawn(campaign) == [1]
+
+
+async def test_a_price_that_has_begun_or_is_known_is_said(campaign: Campaign) -> None:
+    async with editing("eglot", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+        number = _take_up(campaign)
+        campaign.begin(number)
+        editor.type(uri, FOURTH)
+        await editor.until(lambda: told(editor, "the revert of #1 was undone"))
+        campaign.record(Withdrawn(number))
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+        campaign.judge(_take_up(campaign), 0.98, Verdict.KEEP)
+        undone = await editor.run("undoRevert", uri=uri)
+        assert not undone["withdrawn"] and "#4, without it, is measured and was adopted" in undone["message"]
+        assert editor.buffers[uri].text == FOURTH
+
+
+def _take_up(campaign: Campaign) -> int:
+    """Number the last revert, as the daemon does."""
+    entry = campaign.journal.read()[-1]
+    assert isinstance(entry.body, ProposeRequested)
+    number = campaign.propose(entry.body.text, entry.body.hypothesis, Author.HUMAN, removes=entry.body.removes)
+    campaign.record(Answered(entry.seq, True, f"queued as #{number}"))
+    return number
+
+
+async def test_a_revert_that_cannot_be_undone_says_so_and_can_be_undone_later(campaign: Campaign) -> None:
+    async with editing("zed", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("revertHunk", uri=uri, line=1))["ok"]
+        editor.type(uri, WITHOUT_FIRST.replace("import os\n", "import sys\n"))
+        refused = await editor.run("undoRevert", uri=uri, quiet=True)
+        assert refused["message"] == "#1 is back already, or the lines around it have changed; nothing was done"
+        editor.type(uri, WITHOUT_FIRST)
+        assert (await editor.run("undoRevert", uri=uri))["withdrawn"]
+        assert editor.buffers[uri].text == FOURTH
