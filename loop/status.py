@@ -188,9 +188,10 @@ def number(value: float) -> str:
 
 def uncertainty(value: float) -> str:
     """Return a standard deviation, never rounded to nothing: one digit where four decimals would show none."""
-    if 1e-9 <= value < 0.0001:
-        return f"{value:.{-math.floor(math.log10(value))}f}"
-    return f"{value:.4f}" if 0.0001 <= value < 100 else f"{value:.2g}"
+    if 1e-9 <= value < 0.00005:
+        one = float(f"{value:.1g}")
+        return f"{one:.{-math.floor(math.log10(one))}f}"
+    return f"{value:.4f}" if 0.00005 <= value < 100 else f"{value:.2g}"
 
 
 def signed(value: float, form: str) -> str:
