@@ -44,6 +44,24 @@ class Knob:
     profile: str = ""  # where it holds: "" everywhere, "gpu" there only, "not gpu" everywhere else
 
 
+def unusable(data: bytes, name: str) -> str:
+    """Return why a canvas on disk cannot begin a campaign, "" where nothing speaks against it."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"{name}: not UTF-8 (byte {error.start}); save it as UTF-8"
+    if text.startswith("version https://git-lfs"):
+        return f"{name}: this is a Git LFS pointer, not the file; run 'git lfs pull'"
+    if name.endswith(".py"):
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                compile(data, name, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            line = getattr(error, "lineno", None)
+            return f"{name}{f', line {line}' if line else ''}: {getattr(error, 'msg', error)}; mend it"
+    return ""
+
+
 @lru_cache(maxsize=256)  # a search looks at many texts again and again, 20 ms each
 def fingerprint(text: str) -> str:
     """Return a hash that layout, comments and docstrings do not change; of the words where it is not Python."""

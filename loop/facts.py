@@ -10,13 +10,13 @@ import shlex
 import shutil
 import socket
 import sys
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from loop.campaigns import of_folder, read
+from loop.canvas import unusable
 from loop.disk import free_mb
 from loop.home import Home, find_home, find_top
 from loop.interpreter import NEEDED, Interpreter, answer, ask, imports, prepare
@@ -108,18 +108,11 @@ def _program(folder: Path) -> dict[str, Any]:
 def _canvas(folder: Path, canvas: str) -> str:
     """Return what is wrong with the canvas on disk, "" where nothing is. It is compiled and never run."""
     try:
-        source = (folder / canvas).read_bytes()
-        if canvas.endswith(".py"):
-            with warnings.catch_warnings(action="ignore"):
-                compile(source, canvas, "exec", dont_inherit=True)
+        return unusable((folder / canvas).read_bytes(), canvas)
     except FileNotFoundError:
         return f"{canvas} is not there"
     except OSError as error:
         return f"{canvas} cannot be read ({error.strerror})"
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None)
-        return f"{canvas}{f', line {line}' if line else ''} does not compile: {getattr(error, 'msg', error)}"
-    return ""
 
 
 def _repository(folder: Path, canvas: str) -> dict[str, Any]:

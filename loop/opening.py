@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loop.canvas import fingerprint
+from loop.canvas import fingerprint, unusable
 from loop.runner import Conditions, Runner, ruler_variables
 from loop.sandbox import environment, probe
 from loop.scorer import Ruler, is_ruler, prepare_data
@@ -38,20 +38,10 @@ def check_canvas(folder: Path, canvas: str) -> str:
     path = folder / canvas
     if not path.is_file():
         raise Refused(f"{canvas}: not found beside program.md; create it, or name another file with 'canvas:'")
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Refused(f"{canvas}: not UTF-8 (byte {error.start}); save it as UTF-8 and start again") from error
-    if text.startswith("version https://git-lfs"):
-        raise Refused(f"{canvas}: this is a Git LFS pointer, not the file; run 'git lfs pull' and start again")
-    if canvas.endswith(".py"):
-        try:
-            compile(text, canvas, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", None)
-            where = f", line {line}" if line else ""
-            raise Refused(f"{canvas}{where}: {getattr(error, 'msg', error)}; mend it and start again") from error
-    return text
+    data = path.read_bytes()
+    if finding := unusable(data, canvas):
+        raise Refused(f"{finding}, then start again")
+    return data.decode("utf-8")
 
 
 async def open_campaign(engine: Engine) -> Runner:

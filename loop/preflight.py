@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from loop.canvas import BOM
 from loop.types import Failure, FailureKind
 
 RULER = "prepare"
@@ -56,7 +57,7 @@ def check(text: str, incumbent: str = "", canvas: str = "train.py", metric: str 
     if not canvas.endswith(".py"):
         return []
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(text.removeprefix(BOM))
         compile(tree, canvas, "exec", dont_inherit=True)
     except SyntaxError as error:
         shown = f": {error.text.strip()[:80]}" if error.text else ""
@@ -97,7 +98,7 @@ class _Before:
 @functools.lru_cache(maxsize=4)
 def _before(text: str, metric: str) -> _Before:
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(text.removeprefix(BOM))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = ast.Module([], [])
     found = tuple((finding.rule, source) for finding, source in _Walk(tree, metric).findings())

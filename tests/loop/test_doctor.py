@@ -168,9 +168,9 @@ def test_a_real_folder_ends_in_facts(repository, quick):
         ("program.md", None, "program_error", "no program.md here"),
         ("program.md", b"---\nmodle: x\n---\n", "problems", "did you mean model?"),
         ("train.py", None, "canvas_error", "train.py is not there"),
-        ("train.py", b"x = 1\ndef f(:\n", "canvas_error", "train.py, line 2 does not compile"),
-        ("train.py", b"x = '\xff'\n", "canvas_error", "does not compile"),
-        ("train.py", b"\0", "canvas_error", "does not compile"),
+        ("train.py", b"x = 1\ndef f(:\n", "canvas_error", "train.py, line 2: "),
+        ("train.py", b"x = '\xff'\n", "canvas_error", "not UTF-8 (byte 5)"),
+        ("train.py", b"\0", "canvas_error", "null bytes"),
     ],
 )
 def test_a_broken_file_is_a_fact(repository, quick, name, text, field, words):

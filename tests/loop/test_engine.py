@@ -13,6 +13,7 @@ from loop.engine import Engine
 from loop.home import find_home
 from loop.journal import Journal
 from loop.proposers import make
+from loop.repo import Repo
 from loop.types import (
     Author,
     Judged,
@@ -297,6 +298,17 @@ def test_a_full_disk_stops_before_the_run_with_its_sentence(campaign: Path, monk
     ledger = control.load(campaign)
     assert ledger.state is State.STOPPED and "255 MB free and a campaign needs 256 MB" in ledger.message
     assert not ledger.experiments[0].runs, "nothing was spent"
+
+
+def test_a_canvas_with_a_byte_order_mark_and_crlf_runs_and_keeps_both(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path / "c")
+    git(campaign, "config", "core.autocrlf", "false")
+    (campaign / "train.py").write_bytes(b"\xef\xbb\xbf" + CANVAS.replace("\n", "\r\n").encode())
+    ledger = run_to_end(campaign, experiments="3")
+    assert ledger.keeps >= 1 and {e.verdict for e in ledger.experiments.values() if e.runs} <= {"keep", "discard"}
+    assert ledger.incumbent_experiment is not None
+    kept = Repo(campaign).text_at(ledger.incumbent_experiment.commit, "train.py")
+    assert kept.startswith("\ufeff") and kept.count("\r\n") == kept.count("\n") > 5
 
 
 @pytest.mark.parametrize(
