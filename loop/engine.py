@@ -88,6 +88,7 @@ class Engine:
 
     async def run(self) -> None:
         """Run to the end of the campaign. Expected endings are recorded; only a broken journal raises."""
+        self._void_what_is_stale()
         self.sync()
         work = asyncio.create_task(self._work())
         others = [asyncio.create_task(self._tail()), asyncio.create_task(self._stop_now.wait())]
@@ -208,6 +209,15 @@ class Engine:
         ours = intent.body.folder in (None, self.repo.prefix)
         taken = f"campaign {self.campaign} runs in another folder of this repository; stop it first"
         self.record(Answered(intent.seq, ours, message if ours else taken))
+
+    def _void_what_is_stale(self) -> None:
+        """Answer a pause or a stop that met no living daemon: the start that came after it means to go on."""
+        past = Ledger(self.campaign).feed(self.journal.read(campaign=self.campaign)).unanswered.values()
+        begin = max((entry.seq for entry in past if isinstance(entry.body, StartRequested)), default=0)
+        late = "the daemon had ended before it read this; a start came after it"
+        for entry in past:
+            if entry.seq < begin and isinstance(entry.body, PauseRequested | ResumeRequested | StopRequested):
+                self.journal.append(self.campaign, Answered(entry.seq, False, late))
 
     def _answer(self, intent: Entry, message: str) -> None:
         self.record(Answered(intent.seq, True, message))

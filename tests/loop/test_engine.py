@@ -15,10 +15,13 @@ from loop.journal import Journal
 from loop.proposers import make
 from loop.repo import Repo
 from loop.types import (
+    Answered,
     Author,
+    Body,
     Judged,
     Merged,
     Outcome,
+    PauseRequested,
     Proposed,
     Purpose,
     Reason,
@@ -29,6 +32,7 @@ from loop.types import (
     ScoreSource,
     StartRequested,
     State,
+    StopRequested,
     Verdict,
 )
 from tests.stub import CANVAS, PROGRAM, ended, entries, git, gone, make_campaign, run_to_end, until
@@ -269,6 +273,22 @@ def test_a_broken_baseline_is_mended_on_disk_and_the_next_start_begins_anew(tmp_
     (campaign / "train.py").write_text(CANVAS)
     second = run_to_end(campaign, experiments="1")
     assert second.campaign != first.campaign and second.state is State.FINISHED
+
+
+@pytest.mark.parametrize("stale", [StopRequested(), StopRequested(now=True), PauseRequested()], ids=repr)
+def test_what_met_no_daemon_does_not_meet_the_next_start(campaign: Path, stale: Body) -> None:
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append("night", StartRequested(), Answered(1, True), stale)  # its daemon was killed before it read it
+    ledger = run_to_end(campaign, experiments="1")
+    assert (ledger.campaign, ledger.state, ledger.judged) == ("night", State.FINISHED, 1)
+    assert not ledger.unanswered
+
+
+def test_a_stop_after_the_start_is_heeded_although_the_daemon_came_later(campaign: Path) -> None:
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append("night", StartRequested(), StopRequested())
+    asyncio.run(Engine(campaign, "night", make).run())
+    assert control.load(campaign).state is State.STOPPED
 
 
 def test_a_note_is_answered_at_once_and_kept(campaign: Path) -> None:
