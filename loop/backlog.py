@@ -63,7 +63,7 @@ class Backlog:
         waiting = sum(1 for e in ledger.waiting if e.number > 0 and not e.runs and e.author is not Author.HUMAN)
         pending = sum(1 for e in ledger.waiting if e.number > 0)
         limit = program.stop.experiments
-        if limit_reached(ledger, program.stop, time.time()):
+        if limit_reached(ledger, program.stop, time.monotonic()):
             return False  # a hard stop: what is reached buys nothing more, also while the last experiment still runs
         being_written = self.engine.writing.in_flight
         # `queue: 0` is a serial loop: the next patch is written when nothing trains.

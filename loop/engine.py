@@ -144,7 +144,7 @@ class Engine:
             if self._stopping:
                 self.record(StateChanged(State.STOPPED, "stopped after the experiment"))
                 return
-            limit = limit_reached(self.ledger, self.writing.program.stop, time.time())
+            limit = limit_reached(self.ledger, self.writing.program.stop, time.monotonic())
             # A limit binds the agents: what a human was promised is measured before the campaign ends.
             experiment = self.backlog.first(human=bool(limit))
             # Looking may have taken in an intent: what it asks for is looked at after, with no await between.

@@ -148,7 +148,7 @@ class Ledger:
     created: CampaignCreated | None = None
     began_at: float | None = None
     last_seq: int = 0
-    last_at: float | None = None  # of the last fact that a daemon at work wrote
+    last_tick: float | None = None  # of the last fact that a daemon at work wrote
     state: State = State.PREPARING
     message: str = ""
     experiments: dict[int, Experiment] = field(default_factory=dict)
@@ -249,7 +249,7 @@ class Ledger:
         """Return what this will be once these facts about runs are recorded; this one stays as it is."""
         then = replace(self, experiments=dict(self.experiments))
         for fact in facts:
-            then._feed(Entry(then.last_seq + 1, self.campaign, self.last_at or 0.0, fact))
+            then._feed(Entry(then.last_seq + 1, self.campaign, 0.0, fact, self.last_tick or 0.0))
         return then
 
     def _feed(self, entry: Entry) -> None:
@@ -257,9 +257,9 @@ class Ledger:
         # An intent, its answer and an import may come hours after a daemon died: they are no sign of work.
         if not isinstance(entry.body, Intent | Answered | Imported):
             working = self.state in (State.PREPARING, State.RUNNING) and not isinstance(entry.body, Resumed)
-            if working and self.last_at is not None:
-                self.busy_s += max(0.0, entry.at - self.last_at)
-            self.last_at = entry.at
+            if working and self.last_tick is not None:
+                self.busy_s += max(0.0, entry.tick - self.last_tick)
+            self.last_tick = entry.tick
         self.began_at = self.began_at if self.began_at is not None else entry.at
         body = entry.body
         match body:

@@ -76,8 +76,8 @@ def _decide_baseline(experiment: Experiment, repeats: int) -> Planned | Judged:
 
 
 def limit_reached(ledger: Ledger, stop: Stop, now: float) -> str:
-    """Return the sentence of the limit that has been reached at `now` (seconds since 1970), or an empty string."""
-    hours = (ledger.busy_s + max(0.0, now - (ledger.last_at or now))) / 3600
+    """Return the sentence of the limit that has been reached at `now` (monotonic seconds), or an empty string."""
+    hours = (ledger.busy_s + max(0.0, now - (ledger.last_tick or now))) / 3600
     tokens = ledger.spent.tokens_in + ledger.spent.tokens_out
     dollars = ledger.known_dollars
     if stop.experiments is not None and ledger.judged >= stop.experiments:

@@ -465,9 +465,13 @@ Body = Intent | Fact
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the journal: its place in the order, the campaign, seconds since 1970 and what happened."""
+    """One line of the journal: its place in the order, the campaign, seconds since 1970 and what happened.
+
+    `tick` is the system's monotonic clock, by which durations are counted: the other one may be set, or jump.
+    """
 
     seq: int
     campaign: str
     at: float
     body: Body
+    tick: float = 0.0

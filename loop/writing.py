@@ -124,7 +124,7 @@ class Writing:
         # The baseline and what a human proposes are the human's to mend.
         if failure is None or experiment.author is Author.HUMAN or experiment.repairs >= MAX_REPAIRS:
             return False
-        if limit_reached(self.engine.ledger, self.program.stop, time.time()):
+        if limit_reached(self.engine.ledger, self.program.stop, time.monotonic()):
             return False
         try:
             mended = await self.proposer.repair(backlog.brief(), backlog.broken(experiment), failure)

@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 
 from loop.journal import Journal, decode
+from loop.ledger import Ledger
 from loop.types import (
     Answered,
     Author,
@@ -26,6 +27,9 @@ from loop.types import (
     Purpose,
     RunEnded,
     RunStarted,
+    State,
+    StateChanged,
+    StopRequested,
     Verdict,
 )
 
@@ -118,6 +122,30 @@ def test_an_unreadable_journal_is_refused_by_name_and_left_as_it_is(
     with pytest.raises(JournalError, match=finding):
         Journal(path)
     assert path.read_bytes() == content
+
+
+def test_a_journal_of_the_first_version_is_read_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with sqlite3.connect(path) as db:
+        db.executescript(
+            "CREATE TABLE entry (seq INTEGER PRIMARY KEY AUTOINCREMENT, campaign TEXT NOT NULL, at REAL NOT NULL, "
+            "kind TEXT NOT NULL, data TEXT NOT NULL) STRICT; PRAGMA user_version = 1;"
+            "CREATE VIEW campaign AS SELECT campaign AS name, MIN(seq) AS first, MAX(seq) AS last, MIN(at) AS began "
+            "FROM entry GROUP BY campaign ORDER BY first DESC;"
+            "INSERT INTO entry (campaign, at, kind, data) VALUES ('night', 1790000000.0, 'PauseRequested', '{}');"
+        )
+    with Journal(path) as journal, Journal(path) as other:
+        new = other.append("night", StopRequested())[0]
+        assert [(e.body, e.tick) for e in journal.read()] == [(PauseRequested(), 1790000000.0), (new.body, new.tick)]
+
+
+def test_durations_are_counted_by_a_clock_that_nobody_sets(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal.append("night", StateChanged(State.RUNNING))
+    monkeypatch.setattr("loop.journal.time.time", lambda: 4e9)  # decades later, by the clock on the wall
+    journal.append("night", StateChanged(State.RUNNING))
+    first, second = journal.read()
+    assert second.at == 4e9 and 0 <= second.tick - first.tick < 3600
+    assert Ledger("night").feed([first, second]).busy_s == second.tick - first.tick
 
 
 def test_a_journal_of_a_newer_program_is_refused(tmp_path: Path, journal: Journal) -> None:

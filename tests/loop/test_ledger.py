@@ -39,7 +39,7 @@ from loop.types import (
 def entries(*bodies: Body, step_s: float = 1.0) -> list[Entry]:
     """Number the bodies as a journal would, one every `step_s` seconds."""
     clock = count()
-    return [Entry(seq, "night", 1000 + step_s * next(clock), body) for seq, body in enumerate(bodies, 1)]
+    return [Entry(seq, "night", 1000.0, body, 1000 + step_s * next(clock)) for seq, body in enumerate(bodies, 1)]
 
 
 def proposed(number: int, dollars: float | None = 0.1) -> Proposed:

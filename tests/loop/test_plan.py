@@ -166,8 +166,8 @@ DISCARDS: list[Body] = [
 def test_the_first_limit_reached_is_named(stop: Stop, sentence: str) -> None:
     bodies = [StateChanged(State.RUNNING), *BASELINE, *DISCARDS]
     ledger = Ledger("night").feed(entries(*bodies))
-    assert ledger.last_at is not None
-    found = limit_reached(ledger, stop, ledger.last_at)
+    assert ledger.last_tick is not None
+    found = limit_reached(ledger, stop, ledger.last_tick)
     assert sentence in found if sentence else found == ""
 
 

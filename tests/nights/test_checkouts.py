@@ -163,5 +163,5 @@ def test_hours_between_an_import_or_a_dead_daemon_and_the_start_are_nobodys() ->
     body = [(0, told), (9000, StartRequested()), (9001, working), (9003, working),
             (20_000, NoteAdded("x")), (30_000, StartRequested()), (30_001, Answered(5, True)), (30_002, Resumed()),
             (30_003, working)]  # fmt: skip
-    ledger = Ledger("n").feed(Entry(k, "n", float(at), b) for k, (at, b) in enumerate(body, 1))
+    ledger = Ledger("n").feed(Entry(k, "n", 0.0, b, float(at)) for k, (at, b) in enumerate(body, 1))
     assert ledger.busy_s == 3.0
