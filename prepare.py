@@ -77,6 +77,10 @@ class OutOfTime(RuntimeError):
     """A compute budget was not spent within its cap of wall time."""
 
 
+class Overrun(RuntimeError):
+    """A run went on long after its budget: what it would submit is not what the budget bought."""
+
+
 class NoScore(Exception):
     """The scorer's expected bad ending: kind is one of KINDS, detail one sentence."""
 
@@ -813,15 +817,17 @@ def batches(rows: int, *, shuffle: bool = True) -> Iterator[tuple[Tensor, Tensor
             epoch += 1
 
     for picked in _regrouped(order(), rows):
-        _refuse_untimed()
+        _charge(rows * profile().context)
         yield _to_device(packed[picked])
 
 
-def _refuse_untimed() -> None:
-    """Raise in a run of the loop while no budget is being spent: training before or after the clock is not free."""
+def _charge(tokens: int) -> None:
+    """Have the budget know what is handed out; raise in a run of the loop while none is being spent."""
     clock = Budget.latest
     if os.environ.get("AUTORESEARCH_RUN") and (clock is None or not clock.running):
         raise RuntimeError("batches(): the clock does not run; draw them between budget.remains() and budget.spend()")
+    if clock is not None:
+        clock.handed_out += tokens
 
 
 def batches_on_the_fly(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -869,6 +875,7 @@ SCALE = {"s": 1, "m": 60, "h": 3600}
 PREFIX = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
 RECOUNT_EVERY = 64  # steps, on average, between two counts of a step's cost
 PROGRESS_S = 0.25
+GRACE_S, GRACE_SHARE = 30.0, 0.1  # between the end of the budget and submit(); a canvas that submits at once needs .1 s
 
 
 @dataclass(frozen=True)
@@ -999,7 +1006,8 @@ class Budget:
         keep_freed_memory()
         self.limit = budget_limit()
         self.steps = 0
-        self.tokens = 0
+        self.handed_out = 0  # tokens of batches()
+        self._said = 0  # tokens of spend()
         self.flop = 0.0
         self.loss = math.nan
         self._started: float | None = None
@@ -1014,6 +1022,11 @@ class Budget:
     def running(self) -> bool:
         """Whether the clock has started and there is budget left."""
         return self._started is not None and self._ended is None
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that are charged: what the canvas says it trained on, and never less than it was handed."""
+        return max(self._said, self.handed_out)
 
     @property
     def seconds(self) -> float:
@@ -1057,7 +1070,7 @@ class Budget:
             if not self._step_flop:
                 raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
         self.steps += 1
-        self.tokens += tokens
+        self._said += tokens
         self.flop += self._step_flop
         self.loss = loss
         if not math.isfinite(loss):
@@ -1065,6 +1078,19 @@ class Budget:
         if time.monotonic() >= self._progress_due:
             self._progress_due = time.monotonic() + PROGRESS_S
             self._write_progress()
+
+    def check_end(self) -> None:
+        """Raise Overrun where the run went on much longer than its budget; the last step may take what it takes."""
+        ended, wall = self._ended, self.limit.amount if self.limit.kind == "wall" else None
+        if ended is None and wall is not None and self._started is not None:
+            ended = self._started + wall
+        over = 0.0 if ended is None else time.monotonic() - ended
+        grace = max(GRACE_S, GRACE_SHARE * (self.seconds if wall is None else wall))
+        if over > grace:
+            raise Overrun(
+                f"submit() came {over:.0f} s after the end of the budget, {grace:.0f} s are allowed; "
+                "train only while budget.remains(), and submit at once"
+            )
 
     def _write_progress(self) -> None:
         run = run_folder()
@@ -1106,6 +1132,7 @@ def submit(
 
     _refuse_in_scorer("submit()")
     budget = Budget.latest or Budget()
+    budget.check_end()
     weights = {name.replace("_orig_mod.", ""): value.detach().cpu() for name, value in model.state_dict().items()}
     summary = {
         "training_seconds": budget.seconds,

@@ -140,6 +140,12 @@ async def test_a_budget_of_compute_that_takes_too_long_times_out(start: Start) -
     assert result.failure.message == "OutOfTime at train.py:5: cap of 60 s"
 
 
+async def test_a_run_that_trained_on_after_its_budget_is_no_crash_but_tampered_with(start: Start) -> None:
+    body = "class Overrun(Exception): pass\nraise Overrun('submit() came 90 s after the end of the budget')"
+    result = await train(start, GATE + body, gated=True)
+    assert result.failure is not None and result.failure.kind is FailureKind.TAMPERED
+
+
 async def test_a_signal_is_told_from_inside_both_sandboxes(start: Start, tier: tuple[str, ...]) -> None:
     result = await train(start, "import os; os.kill(os.getpid(), 11)", metric=Metric(), wrap=tier)
     assert result.failure == Failure(FailureKind.KILLED, "ended by SIGSEGV")

@@ -46,6 +46,7 @@ def tiny(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.delenv("AUTORESEARCH_RUN", raising=False)
     monkeypatch.setenv("AUTORESEARCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("AUTORESEARCH_PROFILE", json.dumps(asdict(small)))
+    monkeypatch.setattr(prepare.Budget, "latest", None)
     for cached in (prepare.profile, prepare.dataset):
         cached.cache_clear()
     yield small

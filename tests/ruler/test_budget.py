@@ -71,6 +71,51 @@ def test_a_token_budget_counts_tokens(begin):
     assert budget.tokens == 1024
 
 
+def test_tokens_that_were_handed_out_are_charged_whatever_the_canvas_says(begin):
+    budget = begin("1k tokens")
+    rows = prepare.batches(2)  # 64 tokens
+    assert steps(budget, lambda: next(rows), tokens=1) == 16
+    assert budget.tokens == 1024
+    assert steps(begin("1k tokens"), lambda: next(rows), tokens=128) == 8, "what it says it did may be more"
+
+
+@pytest.mark.parametrize(
+    ("budget", "spend", "later", "allowed"),
+    [
+        pytest.param("10s", 2.5, 29, True, id="submitted soon"),
+        pytest.param("10s", 2.5, 31, False, id="trained on"),
+        pytest.param("10m", 2.5, 59, True, id="a tenth of a long budget"),
+        pytest.param("10m", 2.5, 61, False, id="more than a tenth"),
+        pytest.param("10s", 400, 0, True, id="one long step"),
+        pytest.param("1k tokens", 2.5, 31, False, id="trained on, in tokens"),
+        pytest.param("1k tokens", 7, 29, True, id="submitted soon, in tokens"),
+    ],
+)
+def test_a_run_that_goes_on_long_after_its_budget_is_not_submitted(
+    begin, tmp_path, monkeypatch, budget, spend, later, allowed
+):
+    monkeypatch.setenv("AUTORESEARCH_RUN", str(tmp_path))
+    clock = begin(budget)
+    steps(clock, lambda: clock.pass_s(spend))
+    clock.pass_s(later)
+    if allowed:
+        prepare.submit(torch.nn.Linear(2, 2))
+    else:
+        with pytest.raises(prepare.Overrun, match=rf"came {later} s after the end of the budget, \d\d s are allowed"):
+            prepare.submit(torch.nn.Linear(2, 2))
+    assert (tmp_path / "checkpoint.pt").exists() is allowed
+
+
+def test_a_run_that_never_asks_again_is_held_to_its_wall_budget(begin):
+    clock = begin("10s")
+    assert clock.remains()
+    clock.pass_s(39)
+    clock.check_end()
+    clock.pass_s(2)
+    with pytest.raises(prepare.Overrun, match="came 31 s after"):
+        clock.check_end()
+
+
 @pytest.fixture
 def priced(monkeypatch):
     """Steps that cost what they say: work(flop) is charged flop by the counter."""
