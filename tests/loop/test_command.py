@@ -117,7 +117,7 @@ time.sleep(600)
 @pytest.mark.parametrize("ending", ["time limit", "cancelled"])
 async def test_the_whole_tree_ends_even_what_left_the_session(tmp_path: Path, ending: str) -> None:
     marker = tmp_path / "pids"
-    asked = brief(deadline_s=3.0 if ending == "time limit" else 60.0)
+    asked = brief(deadline_s=10.0 if ending == "time limit" else 60.0)
     task = asyncio.create_task(propose(tmp_path, ESCAPE.format(marker=str(marker)), asked))
     if ending == "cancelled":
         async with asyncio.timeout(30):
@@ -127,10 +127,10 @@ async def test_the_whole_tree_ends_even_what_left_the_session(tmp_path: Path, en
         with pytest.raises(asyncio.CancelledError):
             await task
     else:
-        with pytest.raises(ProposalFailed, match="still running after 3 s"):
+        with pytest.raises(ProposalFailed, match="still running after 10 s"):
             await task
         assert marker.exists()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while alive(marker) and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
     assert alive(marker) == []

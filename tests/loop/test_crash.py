@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -35,9 +36,13 @@ def survivor(tmp_path_factory: pytest.TempPathFactory) -> Path:
         journal.append(CAMPAIGN, StartRequested())
     moments = random.Random(SEED)
     seen: list[Entry] = []
-    for _ in range(KILLS):
+    for kill in range(KILLS):
         with daemon(folder, CAMPAIGN) as process:
-            time.sleep(moments.uniform(0.05, 2.0))
+            if kill % 2:  # while a run trains, which takes a fifth of a second and more
+                until(folder, partial(trains_or_ended, after=len(seen)))
+                time.sleep(moments.uniform(0.0, 0.2))
+            else:
+                time.sleep(moments.uniform(0.05, 2.0))
             process.send_signal(signal.SIGKILL)
             process.wait()
         wait_for_orphans(folder)
@@ -52,9 +57,13 @@ def survivor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def trains_or_ended(ledger: Ledger, after: int) -> bool:
+    return (ledger.last_seq > after and ledger.running is not None) or ended(ledger)
+
+
 def wait_for_orphans(folder: Path) -> None:
     """Fail when a process of the campaign still lives some seconds after its daemon's death."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while left := [p for p in psutil.process_iter(["cmdline", "cwd"]) if belongs(p, folder)]:
         assert time.monotonic() < end, f"left behind: {left}"
         time.sleep(0.01)

@@ -284,14 +284,13 @@ async def test_a_crash_is_repaired_on_top_of_the_broken_text() -> None:
 async def test_a_cancelled_proposal_hangs_up() -> None:
     with FakeLLM([Answer(GOOD, hang_after=True)]) as server:
         task = asyncio.create_task(LLM("openai/gpt-4o").propose(brief(server)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not server.requests:
                 await asyncio.sleep(0.01)
-            await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await asyncio.to_thread(server.hung_up.wait, 5)
+        assert await asyncio.to_thread(server.hung_up.wait, 60)
 
 
 async def test_no_key_reaches_evidence_errors_or_logs(

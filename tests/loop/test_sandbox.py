@@ -50,7 +50,7 @@ def inside(places: dict[str, Path], code: str, *args: object, **options: object)
     """Run code in the sandbox and return what it prints."""
     argv = [*confine(places, **options), sys.executable, "-c", code, *map(str, args)]
     done = subprocess.run(
-        argv, cwd=places["slot"], env=environment(places["run"], {}), capture_output=True, text=True, timeout=20
+        argv, cwd=places["slot"], env=environment(places["run"], {}), capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

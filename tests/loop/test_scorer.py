@@ -36,7 +36,7 @@ RULER = Ruler("", "key", "5m", "cpu", "python", "cpu", "CPU", 1, Path("/d"), (),
 Start = Callable[..., Any]
 
 
-async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
@@ -69,7 +69,7 @@ def start(tmp_path: Path) -> Start:
 
 
 async def answered(start: Start, answer: dict[str, object]) -> SealedScore | Failure:
-    found = await (await start(f"print({json.dumps({**answer, 'seconds': 0.5})!r})")).score(5.0)
+    found = await (await start(f"print({json.dumps({**answer, 'seconds': 0.5})!r})")).score(60.0)
     assert isinstance(found, SealedScore | Failure)
     return found
 
@@ -84,12 +84,12 @@ async def test_the_scorer_starts_early_and_waits(start: Start, tmp_path: Path) -
     scorer = await start(f"print({json.dumps({**OK, 'seconds': 1.0})!r} if os.path.exists('../trained') else '{{}}')")
     await until((tmp_path / "run-1" / "started").exists)
     (tmp_path / "trained").touch()
-    assert isinstance(await scorer.score(5.0), SealedScore)
+    assert isinstance(await scorer.score(60.0), SealedScore)
 
 
 async def test_the_scorer_is_told_what_to_score(start: Start, tmp_path: Path) -> None:
     scorer = await start("print(json.dumps({'ok': False, 'kind': 'crash', 'detail': json.dumps(sys.argv[1:])}))")
-    found = await scorer.score(5.0)
+    found = await scorer.score(60.0)
     assert json.loads(found.message)[-6:] == [
         "--canvas",
         "slöt a/train.py",
@@ -145,7 +145,7 @@ async def test_a_score_that_is_no_number_is_a_failure(start: Start) -> None:
     ],
 )
 async def test_a_ruler_that_fails_is_no_patchs_fault(start: Start, answer: str) -> None:
-    found = await (await start(answer)).score(5.0)
+    found = await (await start(answer)).score(60.0)
     assert isinstance(found, BrokenRuler) and "the data folder is gone" in found.message
 
 
@@ -159,7 +159,7 @@ async def test_a_score_that_takes_too_long_is_killed(start: Start, tmp_path: Pat
 async def test_files_changed_during_training_give_no_score(start: Start, tmp_path: Path, name: str) -> None:
     scorer = await start(f"print({json.dumps(OK)!r})")
     (tmp_path / "slöt a" / name).write_text("tampered")
-    found = await scorer.score(5.0)
+    found = await scorer.score(60.0)
     assert isinstance(found, Tampered) and found.message.startswith(name)
 
 

@@ -54,12 +54,12 @@ async def test_an_agent_researches_and_only_the_canvas_of_what_it_changed_is_tak
 
 async def test_an_agent_that_hangs_or_changes_nothing_costs_one_proposal(tmp_path: Path) -> None:
     before = "if number == 0: time.sleep(600)\nif number in (2, 3): sys.exit(0)"
-    folder = night(tmp_path, agent(tmp_path, before), deadline="3s", stop="{experiments: 3}", queue="1")
+    folder = night(tmp_path, agent(tmp_path, before), deadline="10s", stop="{experiments: 3}", queue="1")
     ledger = await run(folder)
     assert ledger.state is State.FINISHED and ledger.judged == 3
     messages = [s.message for s in bodies(folder, Spent)]
     assert len(messages) == 2
-    assert "was still running after 3 s" in messages[0] and "gave no usable change in 2 runs" in messages[1]
+    assert "was still running after 10 s" in messages[0] and "gave no usable change in 2 runs" in messages[1]
 
 
 async def test_an_agent_that_is_logged_out_pauses_the_night_until_it_is_back(tmp_path: Path) -> None:

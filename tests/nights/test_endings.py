@@ -27,7 +27,7 @@ class Case:
     heard: str = ""
     failed: str = ""  # the sentence of a call that came to nothing
     program: dict[str, str] = field(default_factory=dict)
-    silence_s: float = 0.5
+    silence_s: float = 60.0
     whole: bool = True  # the server counted every call that was paid
 
 
@@ -50,10 +50,10 @@ GOES_ON = {
     "429 without": Case([Answer(status=429), GOOD], 3),
     "429 for an hour": Case([Answer(status=429, headers={"Retry-After": "3600"}), GOOD], 3, "", "is rate limited"),
     "500": Case([Answer(status=500, error="upstream is down"), Answer(status=503), GOOD], 4),
-    "time-out": Case([Answer(hang=True), GOOD], 3),
-    "silence in the middle": Case([Answer(GOOD, hang_after=True), GOOD], 3, whole=False),
+    "time-out": Case([Answer(hang=True), GOOD], 3, silence_s=3.0),
+    "silence in the middle": Case([Answer(GOOD, hang_after=True), GOOD], 3, silence_s=3.0, whole=False),
     "time-out for the whole deadline": Case(
-        [Answer(hang=True)], 3, "", "did not answer in time", {"deadline": "1.5s"}, 9.0),
+        [Answer(hang=True)], 3, "", "did not answer in time", {"deadline": "5s"}),
     "an unknown request error": Case([Answer(status=400, error="odd"), GOOD], 3, "", "refused the request (400)"),
 }  # fmt: skip
 
