@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loop.canvas import BOM
+from loop.hunks import BOM
 from loop.types import Failure, FailureKind
 
 RULER = "prepare"
