@@ -161,7 +161,7 @@ class Session:
                 return folder
         known = [s.folder for s in self.snapshots.values() if s.ledger is not None] or list(self.snapshots)
         if len(known) != 1:
-            raise Refused("which campaign? give {folder: ...} or {uri: ...}" if known else "open a program.md first")
+            raise Refused("which campaign? give {uri: ...} or {folder: ...}" if known else "open a program.md first")
         return known[0]
 
     def take(self, snapshot: Snapshot) -> None:

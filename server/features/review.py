@@ -52,7 +52,7 @@ async def pull(session: Session, arguments: Arguments) -> Result:
     if restores:
         return {"message": f"#{to} is in your buffer", "experiment": to}
     return {
-        "message": f"pulled {reading.behind} kept patches, up to #{tip}",
+        "message": f"pulled {counted(reading.behind, 'kept patch')}, up to #{tip}",
         "pulled": reading.behind,
         "experiment": tip,
     }
