@@ -125,6 +125,13 @@ class Session:
             self.snapshots[folder] = Snapshot(folder)
             self.watcher.follow(folder)
 
+    def forget(self, folder: Path) -> None:
+        """Look after a folder no longer; a document of it that is still open brings it back."""
+        if self.snapshots.pop(folder, None) is not None:
+            self.reverted.pop(folder, None)
+            self.watcher.forget(folder)
+            self.publisher.forget(folder)
+
     def folder_of(self, path: Path) -> Path | None:
         """Return the folder of the campaign that a file belongs to: the nearest above it that has a program.md."""
         if path in self.views:
@@ -146,7 +153,11 @@ class Session:
         if document is None or folder is None:
             return None
         self.follow(folder)
-        return document, self.snapshots[folder]
+        return document, self.snapshot(folder)
+
+    def snapshot(self, folder: Path) -> Snapshot:
+        """Return what is known of a folder; nothing of one that was forgotten meanwhile."""
+        return self.snapshots.get(folder) or Snapshot(folder)
 
     def folder_asked(self, arguments: dict[str, Any]) -> Path:
         """Return the folder that a command is about; raises Refused where that is not clear."""
@@ -166,7 +177,9 @@ class Session:
 
     def take(self, snapshot: Snapshot) -> None:
         """Take in what the watcher found."""
-        old = self.snapshots.get(snapshot.folder) or Snapshot(snapshot.folder)
+        old = self.snapshots.get(snapshot.folder)
+        if old is None:  # forgotten meanwhile
+            return
         self.snapshots[snapshot.folder] = snapshot
         self._check_waiting()
         self.publisher.snapshot_moved(old, snapshot)

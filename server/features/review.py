@@ -67,7 +67,7 @@ async def _accept(session: Session, snapshot: Snapshot, state: Review, taken: Se
     session.watcher.poke()
 
     def shown() -> bool:
-        latest = session.snapshots[snapshot.folder].review
+        latest = session.snapshot(snapshot.folder).review
         return latest is not None and latest.reviewed.commit == now.commit
 
     await session.until(shown, FACT_S)

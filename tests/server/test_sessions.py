@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from lsprotocol import types as t
 
+from loop.lock import holding
 from loop.types import State, StateChanged, Verdict
 from server.documents import Document
 from server.features.commands import unsaved
@@ -212,6 +213,31 @@ async def test_folders_and_campaigns_are_kept_apart_and_can_be_picked(campaign: 
         picked = await editor.run("status", uri=first, campaign=campaign.name)
         assert picked["campaign"] == campaign.name and picked["campaigns"] == [newer.name, campaign.name]
         assert (await editor.run("status", uri=second))["campaign"] == "other"
+
+
+async def test_a_folder_that_comes_into_the_window_is_shown_until_it_leaves(campaign: Campaign, tmp_path: Path) -> None:
+    other = Campaign(make_repository(tmp_path / "other", BASE.encode()), name="other")
+    other.home.lock.write_text("other")
+
+    def change(added: list[Path], removed: list[Path]) -> None:
+        came, left = ([t.WorkspaceFolder(p.as_uri(), p.name) for p in some] for some in (added, removed))
+        params = t.DidChangeWorkspaceFoldersParams(t.WorkspaceFoldersChangeEvent(came, left))
+        editor.client.workspace_did_change_workspace_folders(params)
+
+    with holding(other.home.lock):  # as a living daemon does
+        async with editing("vscode", campaign.folder) as editor:
+            await editor.until(lambda: _campaign(editor, campaign.folder.as_uri(), campaign.name))
+            change([other.folder], [])
+            await editor.until(lambda: _progress(editor, "AutoResearch other"))
+            assert "which campaign?" in (await editor.run("status", quiet=True))["message"]
+            change([], [other.folder])
+            await editor.until(lambda: _progress(editor, "the folder was closed"))
+            assert (await editor.run("status", quiet=True))["campaign"] == campaign.name
+
+
+async def _progress(editor: Editor, words: str) -> bool:
+    told = (getattr(value, name, "") for value in editor.progress() for name in ("title", "message"))
+    return words in told
 
 
 async def _campaign(editor: Editor, uri: str, name: str) -> bool:
