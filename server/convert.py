@@ -87,13 +87,15 @@ class Encoding:
         target = t.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
         return t.WorkspaceEdit(document_changes=[t.TextDocumentEdit(target, self.edits(document, lines))])
 
-    def problem(self, document: Document, problem: Problem) -> t.Diagnostic:
+    def problem(
+        self, document: Document, problem: Problem, severity: t.DiagnosticSeverity = t.DiagnosticSeverity.Error
+    ) -> t.Diagnostic:
         """Return the diagnostic of a finding in program.md."""
         line = min(max(0, problem.line - 1), max(0, len(document.lines) - 1))
         return t.Diagnostic(
             range=self.visible(document, line),
             message=problem.message,
-            severity=t.DiagnosticSeverity.Error,
+            severity=severity,
             source=SOURCE,
             code=problem.key or "program",
         )
