@@ -7,6 +7,7 @@ brought to its nearest place, as the protocol asks.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,13 @@ def command(title: str, name: str, **arguments: Any) -> t.Command:
 
 def markdown(text: str) -> t.MarkupContent:
     return t.MarkupContent(t.MarkupKind.Markdown, text)
+
+
+def unmarked(text: str) -> str:
+    """Return our Markdown as plain text, for a client that shows no Markdown: no fences, rules, stars, escapes."""
+    lines = [line for line in text.splitlines() if not re.fullmatch(r"```\w*|---|\|[-|]+\|", line)]
+    plain = re.sub(r"\*\*|(?<!\\)`", "", "\n".join(lines))
+    return re.sub(r"\\([\\`*_{}\[\]<>|!~])", r"\1", re.sub(r"\n{3,}", "\n\n", plain)).strip()
 
 
 def path_of(uri: str) -> Path | None:

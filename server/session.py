@@ -16,7 +16,7 @@ from lsprotocol import types as t
 
 from loop.home import find_home, find_top
 from loop.types import Refused
-from server.convert import Encoding, path_of
+from server.convert import Encoding, path_of, unmarked
 from server.documents import Document
 from server.snapshot import Snapshot
 from server.watcher import Watcher
@@ -40,15 +40,19 @@ class Client:
     disabled_actions: bool = False
     hierarchical_symbols: bool = False
     markdown_completion: bool = False
+    markdown_hover: bool = False
     status: bool = False  # wants `autoresearch/status`
 
     @classmethod
     def of(cls, capabilities: t.ClientCapabilities) -> Client:
-        def has(*path: str) -> bool:
+        def told(*path: str) -> Any:
             at: Any = capabilities
             for name in path:
                 at = at.get(name) if isinstance(at, dict) else getattr(at, name, None)
-            return bool(at)
+            return at or ()
+
+        def has(*path: str) -> bool:
+            return bool(told(*path))
 
         return cls(
             lens_refresh=has("workspace", "code_lens", "refresh_support"),
@@ -57,7 +61,9 @@ class Client:
             show_document=has("window", "show_document", "support"),
             disabled_actions=has("text_document", "code_action", "disabled_support"),
             hierarchical_symbols=has("text_document", "document_symbol", "hierarchical_document_symbol_support"),
-            markdown_completion=has("text_document", "completion", "completion_item", "documentation_format"),
+            markdown_completion=t.MarkupKind.Markdown
+            in told("text_document", "completion", "completion_item", "documentation_format"),
+            markdown_hover=t.MarkupKind.Markdown in told("text_document", "hover", "content_format"),
             status=has("experimental", "autoresearch"),
         )
 
@@ -227,7 +233,9 @@ class Session:
             return flat(document, result)
         if method == t.TEXT_DOCUMENT_COMPLETION and not self.client.markdown_completion:
             for item in result:
-                item.documentation = item.documentation.value
+                item.documentation = unmarked(item.documentation.value)
+        if method == t.TEXT_DOCUMENT_HOVER and result is not None and not self.client.markdown_hover:
+            result.contents = t.MarkupContent(t.MarkupKind.PlainText, unmarked(result.contents.value))
         return result
 
     def close(self) -> None:

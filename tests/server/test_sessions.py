@@ -32,6 +32,14 @@ async def test_a_stale_version_changes_nothing_and_says_so(campaign: Campaign) -
         assert editor.buffers[uri].text == FOURTH + "# mine\n"
 
 
+@pytest.mark.parametrize(("client", "marked"), [("vscode", True), ("eglot", False)])
+async def test_a_hover_is_in_the_form_that_the_client_shows(campaign: Campaign, client: str, marked: bool) -> None:
+    async with editing(client, campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        words = await editor.hover(uri, 6)
+        assert "#2 clip the gradient" in words.replace("**", "") and ("**#2**" in words) is marked
+
+
 async def test_an_edit_that_the_editor_only_says_it_applied_is_not_believed(campaign: Campaign) -> None:
     async with editing("neovim", campaign.folder) as editor:
         uri = await opened(editor, FOURTH, 2)

@@ -13,7 +13,7 @@ from loop.journal import Journal
 from loop.ledger import Experiment
 from loop.types import Author, StartRequested, State, StateChanged, Verdict
 from loop.values import counted
-from server.convert import Encoding
+from server.convert import Encoding, unmarked
 from server.documents import Document
 from server.facts import Facts
 from server.features.hints import _caused
@@ -81,6 +81,19 @@ def test_what_a_section_has_caused_fits(campaign: Campaign, count: int) -> None:
     many = {n: replace(one, number=n, delta=-4321.0) for n in range(1, count + 1)}
     caused = _caused(replace(snapshot, ledger=replace(snapshot.ledger, experiments=many)), tuple(many))
     assert caused is not None and len(caused[0]) <= LABEL and caused[0].endswith(".0")
+
+
+@pytest.mark.parametrize(
+    ("marked", "plain"),
+    [
+        ("**#3** a \\*b\\* \\`c\\` \\\\", "#3 a *b* `c` \\"),
+        ("one\n\n---\n\n```diff\n- a\n+ b\n```", "one\n\n- a\n+ b"),
+        ("| value | score |\n|---|---|\n| 0.3 | 1.0 |", "| value | score |\n| 0.3 | 1.0 |"),
+        ("Example: `5m`", "Example: 5m"),
+    ],
+)
+def test_a_client_that_shows_no_markdown_gets_words(marked: str, plain: str) -> None:
+    assert unmarked(marked) == plain
 
 
 def test_one_is_one_and_two_are_several(campaign: Campaign) -> None:
