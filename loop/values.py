@@ -230,5 +230,5 @@ def one_line(text: str) -> str:
 
 
 def counted(count: int, word: str) -> str:
-    """Return `1 experiment`, `2 experiments`."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
+    """Return `1 experiment`, `2 experiments`, `3 patches`."""
+    return f"{count} {word}{'' if count == 1 else 'es' if word.endswith('ch') else 's'}"

@@ -49,6 +49,7 @@ SESSION = {
     t.TEXT_DOCUMENT_DID_CLOSE: "lifecycle.closed",
     t.TEXT_DOCUMENT_DID_SAVE: "lifecycle.looked",
     t.WORKSPACE_DID_CHANGE_WATCHED_FILES: "lifecycle.looked",
+    t.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: "lifecycle.folders",
     t.WORKSPACE_EXECUTE_COMMAND: "lifecycle.execute",
     t.WINDOW_WORK_DONE_PROGRESS_CANCEL: "lifecycle.cancelled",
     "autoresearch/history": "lifecycle.history",

@@ -7,6 +7,7 @@ brought to its nearest place, as the protocol asks.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -87,13 +88,15 @@ class Encoding:
         target = t.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
         return t.WorkspaceEdit(document_changes=[t.TextDocumentEdit(target, self.edits(document, lines))])
 
-    def problem(self, document: Document, problem: Problem) -> t.Diagnostic:
+    def problem(
+        self, document: Document, problem: Problem, severity: t.DiagnosticSeverity = t.DiagnosticSeverity.Error
+    ) -> t.Diagnostic:
         """Return the diagnostic of a finding in program.md."""
         line = min(max(0, problem.line - 1), max(0, len(document.lines) - 1))
         return t.Diagnostic(
             range=self.visible(document, line),
             message=problem.message,
-            severity=t.DiagnosticSeverity.Error,
+            severity=severity,
             source=SOURCE,
             code=problem.key or "program",
         )
@@ -107,6 +110,13 @@ def command(title: str, name: str, **arguments: Any) -> t.Command:
 
 def markdown(text: str) -> t.MarkupContent:
     return t.MarkupContent(t.MarkupKind.Markdown, text)
+
+
+def unmarked(text: str) -> str:
+    """Return our Markdown as plain text, for a client that shows no Markdown: no fences, rules, stars, escapes."""
+    lines = [line for line in text.splitlines() if not re.fullmatch(r"```\w*|---|\|[-|]+\|", line)]
+    plain = re.sub(r"\*\*|(?<!\\)`", "", "\n".join(lines))
+    return re.sub(r"\\([\\`*_{}\[\]<>|!~])", r"\1", re.sub(r"\n{3,}", "\n\n", plain)).strip()
 
 
 def path_of(uri: str) -> Path | None:

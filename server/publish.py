@@ -78,6 +78,11 @@ class Publisher:
     def _send_diagnostics(self, params: t.PublishDiagnosticsParams) -> None:
         self.session.server.text_document_publish_diagnostics(params)
 
+    def forget(self, folder: Path) -> None:
+        """Take back what is shown of a folder that has left the window."""
+        self.reporter.end(folder, "the folder was closed")
+        self._statuses.pop(folder, None)
+
     # ---- a new snapshot --------------------------------------------------------------------------------------------
 
     def snapshot_moved(self, old: Snapshot, new: Snapshot) -> None:

@@ -16,7 +16,7 @@ from lsprotocol import types as t
 
 from loop.home import find_home, find_top
 from loop.types import Refused
-from server.convert import Encoding, path_of
+from server.convert import Encoding, path_of, unmarked
 from server.documents import Document
 from server.snapshot import Snapshot
 from server.watcher import Watcher
@@ -40,15 +40,19 @@ class Client:
     disabled_actions: bool = False
     hierarchical_symbols: bool = False
     markdown_completion: bool = False
+    markdown_hover: bool = False
     status: bool = False  # wants `autoresearch/status`
 
     @classmethod
     def of(cls, capabilities: t.ClientCapabilities) -> Client:
-        def has(*path: str) -> bool:
+        def told(*path: str) -> Any:
             at: Any = capabilities
             for name in path:
                 at = at.get(name) if isinstance(at, dict) else getattr(at, name, None)
-            return bool(at)
+            return at or ()
+
+        def has(*path: str) -> bool:
+            return bool(told(*path))
 
         return cls(
             lens_refresh=has("workspace", "code_lens", "refresh_support"),
@@ -57,7 +61,9 @@ class Client:
             show_document=has("window", "show_document", "support"),
             disabled_actions=has("text_document", "code_action", "disabled_support"),
             hierarchical_symbols=has("text_document", "document_symbol", "hierarchical_document_symbol_support"),
-            markdown_completion=has("text_document", "completion", "completion_item", "documentation_format"),
+            markdown_completion=t.MarkupKind.Markdown
+            in told("text_document", "completion", "completion_item", "documentation_format"),
+            markdown_hover=t.MarkupKind.Markdown in told("text_document", "hover", "content_format"),
             status=has("experimental", "autoresearch"),
         )
 
@@ -125,6 +131,13 @@ class Session:
             self.snapshots[folder] = Snapshot(folder)
             self.watcher.follow(folder)
 
+    def forget(self, folder: Path) -> None:
+        """Look after a folder no longer; a document of it that is still open brings it back."""
+        if self.snapshots.pop(folder, None) is not None:
+            self.reverted.pop(folder, None)
+            self.watcher.forget(folder)
+            self.publisher.forget(folder)
+
     def folder_of(self, path: Path) -> Path | None:
         """Return the folder of the campaign that a file belongs to: the nearest above it that has a program.md."""
         if path in self.views:
@@ -146,7 +159,11 @@ class Session:
         if document is None or folder is None:
             return None
         self.follow(folder)
-        return document, self.snapshots[folder]
+        return document, self.snapshot(folder)
+
+    def snapshot(self, folder: Path) -> Snapshot:
+        """Return what is known of a folder; nothing of one that was forgotten meanwhile."""
+        return self.snapshots.get(folder) or Snapshot(folder)
 
     def folder_asked(self, arguments: dict[str, Any]) -> Path:
         """Return the folder that a command is about; raises Refused where that is not clear."""
@@ -161,12 +178,14 @@ class Session:
                 return folder
         known = [s.folder for s in self.snapshots.values() if s.ledger is not None] or list(self.snapshots)
         if len(known) != 1:
-            raise Refused("which campaign? give {folder: ...} or {uri: ...}" if known else "open a program.md first")
+            raise Refused("which campaign? give {uri: ...} or {folder: ...}" if known else "open a program.md first")
         return known[0]
 
     def take(self, snapshot: Snapshot) -> None:
         """Take in what the watcher found."""
-        old = self.snapshots.get(snapshot.folder) or Snapshot(snapshot.folder)
+        old = self.snapshots.get(snapshot.folder)
+        if old is None:  # forgotten meanwhile
+            return
         self.snapshots[snapshot.folder] = snapshot
         self._check_waiting()
         self.publisher.snapshot_moved(old, snapshot)
@@ -214,7 +233,9 @@ class Session:
             return flat(document, result)
         if method == t.TEXT_DOCUMENT_COMPLETION and not self.client.markdown_completion:
             for item in result:
-                item.documentation = item.documentation.value
+                item.documentation = unmarked(item.documentation.value)
+        if method == t.TEXT_DOCUMENT_HOVER and result is not None and not self.client.markdown_hover:
+            result.contents = t.MarkupContent(t.MarkupKind.PlainText, unmarked(result.contents.value))
         return result
 
     def close(self) -> None:

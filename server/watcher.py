@@ -30,7 +30,7 @@ class Watcher:
     def __init__(self, publish: Callable[[Snapshot], None]) -> None:
         self._publish = publish
         self._facts: dict[Path, Facts] = {}
-        self._wanted: list[tuple[Path, str | None, bool]] = []  # folder, campaign, whether it was picked by hand
+        self._orders: list[Callable[[], object]] = []  # what the thread is to do before its next look
         self._wake = threading.Event()
         self._stopped = False
         self._observer: Any = None
@@ -47,27 +47,33 @@ class Watcher:
 
     def follow(self, folder: Path) -> None:
         """Begin to look after a folder."""
-        self._wanted.append((folder, None, False))
-        self._wake.set()
+        self._order(lambda: self._reader(folder))
+
+    def forget(self, folder: Path) -> None:
+        """Look after a folder no longer."""
+        self._order(lambda: self._facts.pop(folder, None))
 
     def pick(self, folder: Path, campaign: str) -> None:
         """Show another campaign of a folder."""
-        self._wanted.append((folder, campaign, True))
-        self._wake.set()
+        self._order(lambda: self._reader(folder).pick(campaign))
 
     def poke(self) -> None:
         """Look now."""
         self._wake.set()
 
-    def _run(self) -> None:
+    def _order(self, order: Callable[[], object]) -> None:
+        self._orders.append(order)
+        self._wake.set()
+
+    def _reader(self, folder: Path) -> Facts:
         from server.facts import Facts
 
+        return self._facts.setdefault(folder, Facts(folder))
+
+    def _run(self) -> None:
         while not self._stopped:
-            while self._wanted:
-                folder, campaign, picked = self._wanted.pop(0)
-                facts = self._facts.setdefault(folder, Facts(folder))
-                if picked:
-                    facts.pick(campaign)
+            while self._orders:
+                self._orders.pop(0)()
             for facts in list(self._facts.values()):
                 self._look(facts)
             try:

@@ -95,7 +95,6 @@ def _canvas(snapshot: Snapshot, document: Document, first: int, last: int) -> It
 
 
 def _hunks(snapshot: Snapshot, document: Document, reading: Reading, first: int, last: int) -> Iterator[t.CodeAction]:
-    assert snapshot.review is not None
     numbers: list[int] = []
     for pending in reading.pending:
         start, end = pending.hunk.start, pending.hunk.start + max(1, len(pending.hunk.new))
@@ -104,7 +103,6 @@ def _hunks(snapshot: Snapshot, document: Document, reading: Reading, first: int,
             continue
         name = label([e for e in map(snapshot.experiment, pending.experiments) if e is not None])
         which: dict[str, Any] = {"uri": document.uri, "hunk": pending.hunk.id, "version": document.version}
-        which["base"] = snapshot.review.reviewed.commit
         yield _action(f"Accept hunk {name}", "acceptHunk", QUICKFIX, preferred=True, **which)
         yield _action(f"Revert hunk {name}, and measure its price", "revertHunk", QUICKFIX, **which)
         numbers.extend(n for n in pending.experiments if n not in numbers)

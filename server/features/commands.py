@@ -65,7 +65,7 @@ def _tell(session: Session, name: str, result: Result, quiet: bool) -> None:
 
 def snapshot_asked(session: Session, arguments: Arguments) -> Snapshot:
     """Return the snapshot of the folder that a command is about; raises Refused."""
-    return session.snapshots[session.folder_asked(arguments)]
+    return session.snapshot(session.folder_asked(arguments))
 
 
 async def campaign_asked(session: Session, arguments: Arguments) -> Snapshot:
@@ -73,10 +73,10 @@ async def campaign_asked(session: Session, arguments: Arguments) -> Snapshot:
     folder = session.folder_asked(arguments)
 
     def read() -> bool:
-        return session.snapshots[folder].ledger is not None or bool(session.snapshots[folder].trouble)
+        return session.snapshot(folder).ledger is not None or bool(session.snapshot(folder).trouble)
 
     await session.until(read, FACT_S)
-    snapshot = session.snapshots[folder]
+    snapshot = session.snapshot(folder)
     if snapshot.ledger is None:
         raise Refused(snapshot.trouble or f"{folder.name}: no campaign has been started here")
     return snapshot
@@ -172,17 +172,17 @@ async def status(session: Session, arguments: Arguments) -> Result:
     folder = session.folder_asked(arguments)
     picked = arguments.get("campaign")
     if isinstance(picked, str):
-        names = session.snapshots[folder].campaigns
+        names = session.snapshot(folder).campaigns
         if picked not in names:
             raise Refused(f"no campaign {picked[:60]} here; there are: {', '.join(names) or 'none'}")
         session.watcher.pick(folder, picked)
 
         def shown() -> bool:
-            ledger = session.snapshots[folder].ledger
+            ledger = session.snapshot(folder).ledger
             return ledger is not None and ledger.campaign == picked
 
         await session.until(shown, FACT_S)
-    snapshot = session.snapshots[folder]
+    snapshot = session.snapshot(folder)
     told = describe(snapshot)
     return {**told, "ok": not snapshot.trouble, "message": snapshot.trouble or snapshot.line or "no campaign yet"}
 

@@ -11,6 +11,7 @@ from loop.program import check, key_lines
 from loop.status import plain
 from server.convert import SOURCE, Encoding
 from server.documents import Document, Role
+from server.features.doubts import doubts
 from server.snapshot import Crash, Pending, Snapshot, label, read_canvas
 
 REFUSED = "; the engine will not measure a text with this"
@@ -38,6 +39,9 @@ def _program(snapshot: Snapshot, document: Document, encoding: Encoding) -> list
         error = t.DiagnosticSeverity.Error
         place = encoding.visible(document, min(line, max(0, len(document.lines) - 1)))
         found.append(t.Diagnostic(place, message, severity=error, code="canvas", source=SOURCE))
+    if not found:
+        some = doubts(document.text, snapshot.folder, snapshot.alive)
+        found = [encoding.problem(document, problem, t.DiagnosticSeverity.Warning) for problem in some]
     return found
 
 

@@ -36,7 +36,7 @@ async def canvas_asked(session: Session, arguments: Arguments) -> tuple[Document
         path = snapshot.folder / snapshot.canvas
         if await show_document(session, uri_of(path), None):
             await session.until(lambda: session.canvas_uri(snapshot) is not None, OPEN_S)
-    await session.until(lambda: session.snapshots[snapshot.folder].review is not None, FACT_S)
+    await session.until(lambda: session.snapshot(snapshot.folder).review is not None, FACT_S)
     document, snapshot = document_asked(session, arguments | {"folder": str(snapshot.folder)})
     version = arguments.get("version")
     if version is not None and version != document.version:

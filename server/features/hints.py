@@ -38,7 +38,7 @@ def inlay_hints(
 def _hint(encoding: Encoding, document: Document, line: int, text: str, tooltip: str) -> dict[str, Any]:
     return {
         "position": {"line": line, "character": encoding.width(document.line(line))},
-        "label": text[:LABEL],
+        "label": text,
         "tooltip": tooltip,
         "paddingLeft": True,
     }
@@ -63,4 +63,6 @@ def _caused(snapshot: Snapshot, numbers: tuple[int, ...]) -> tuple[str, str] | N
     kept = [e for e in known if e.verdict == "keep" and e.delta is not None]
     gain = f" {signed_number(sum(e.delta or 0.0 for e in kept))}" if kept else ""
     names = f"#{known[0].number}" if len(known) == 1 else f"{len(known)} tried, {len(kept)} kept"
+    if len(names) + len(gain) > LABEL - 2:  # a cut number would be another number
+        names = f"{len(known)} tried"
     return f"→ {names}{gain}", "\n".join(f"#{e.number} {tooltip(e)}: {plain(e.hypothesis, 100)}" for e in known[-10:])

@@ -102,7 +102,7 @@ def _canvas(snapshot: Snapshot, document: Document, line: int) -> str:
 
 def _pending(snapshot: Snapshot, pending: Pending) -> str:
     known = [e for e in map(snapshot.experiment, pending.experiments) if e is not None]
-    what = f"{len(pending.hunk.old)} → {len(pending.hunk.new)} lines"
+    what = f"{len(pending.hunk.old)} → {counted(len(pending.hunk.new), 'line')}"
     return f"**Waits for review** ({label(known, spread=True)}, {what}): accept or revert it with a code action here."
 
 

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from loop.ledger import Experiment
+from loop.status import plain
 from loop.types import State
+from loop.values import counted
 from server.convert import Encoding
 from server.documents import Document, Role
 from server.features.completion import front_matter
-from server.snapshot import Reading, Snapshot, best_words, label, read_canvas
+from server.snapshot import Reading, Review, Snapshot, best_words, label, read_canvas
 
 Lens = dict[str, Any]
 
@@ -24,9 +26,10 @@ def code_lenses(snapshot: Snapshot, document: Document, encoding: Encoding) -> l
     """Return the lenses of a document."""
     match snapshot.role(document):
         case Role.PROGRAM:
-            return _program(snapshot, document)
+            return _campaign(snapshot, document, first_heading(document))
         case Role.CANVAS:
-            return _canvas(snapshot, document)
+            review = snapshot.review
+            return _canvas(snapshot, document, review) if review else _campaign(snapshot, document, 0)
         case Role.RESULTS:
             return _results(snapshot, document)
         case _:
@@ -60,21 +63,20 @@ def buttons(snapshot: Snapshot) -> list[tuple[str, str]]:
             return [("▶ Start campaign", "start"), *more]
 
 
-def _program(snapshot: Snapshot, document: Document) -> list[Lens]:
-    line, uri = first_heading(document), document.uri
-    lenses = [_lens(line, snapshot.line, "status", uri=uri)] if snapshot.line else []
+def _campaign(snapshot: Snapshot, document: Document, line: int) -> list[Lens]:
+    """Return the state of the campaign and its buttons, all above one line."""
+    uri, state = document.uri, plain(snapshot.trouble, 100) or snapshot.line
+    lenses = [_lens(line, state, "status", uri=uri)] if state else []
     return lenses + [_lens(line, title, name, uri=uri) for title, name in buttons(snapshot)]
 
 
 def behind_words(reading: Reading) -> str:
     """Return `20 kept patches not in this file`."""
-    return f"{reading.behind} kept patch{'es' if reading.behind != 1 else ''} not in this file"
+    return f"{counted(reading.behind, 'kept patch')} not in this file"
 
 
-def _canvas(snapshot: Snapshot, document: Document) -> list[Lens]:
-    if snapshot.review is None:
-        return []
-    reading, uri = read_canvas(snapshot.review, document), document.uri
+def _canvas(snapshot: Snapshot, document: Document, review: Review) -> list[Lens]:
+    reading, uri = read_canvas(review, document), document.uri
     if reading.behind:
         lenses = [_lens(0, f"{best_words(snapshot)} · {behind_words(reading)} · Pull", "pull", uri=uri)]
     else:
@@ -87,12 +89,10 @@ def _canvas(snapshot: Snapshot, document: Document) -> list[Lens]:
 
 
 def _hunks(snapshot: Snapshot, document: Document, reading: Reading) -> Iterator[Lens]:
-    assert snapshot.review is not None
     for pending in reading.pending:
         line = min(pending.hunk.start, max(0, len(document.lines) - 1))
         wrote = _known(snapshot, pending.experiments)
         which = {"uri": document.uri, "hunk": pending.hunk.id, "version": document.version}
-        which["base"] = snapshot.review.reviewed.commit
         yield _lens(
             line, label(wrote, spread=True), "showExperiment", uri=document.uri, experiment=max(pending.experiments)
         )

@@ -26,6 +26,15 @@ def follow(session: Session, folders: Sequence[str]) -> None:
             session.follow(path)
 
 
+def folders(session: Session, params: t.DidChangeWorkspaceFoldersParams) -> None:
+    """Folders have come into the window, or left it."""
+    for gone in params.event.removed:
+        path = path_of(gone.uri)
+        if path is not None:
+            session.forget(path)
+    follow(session, [folder.uri for folder in params.event.added])
+
+
 def opened(session: Session, params: t.DidOpenTextDocumentParams) -> None:
     session.opened(params)
 

@@ -43,11 +43,15 @@ class Reporter:
             self.session.server.wire.spawn(self._begin(folder))
         elif runs and folder in self._begun:
             self._report(folder)
-        elif not runs and folder in self._begun:
-            token = self._begun.pop(folder)
+        elif not runs:
+            self.end(folder, f"{snapshot.state}, {best_words(snapshot)}")
+
+    def end(self, folder: Path, message: str) -> None:
+        """End the progress of a folder, where one is shown."""
+        token = self._begun.pop(folder, None)
+        if token is not None:
             self.tokens.pop(token, None)
-            end = t.WorkDoneProgressEnd(message=f"{snapshot.state}, {best_words(snapshot)}")
-            self.session.server.progress(t.ProgressParams(token, end))
+            self.session.server.progress(t.ProgressParams(token, t.WorkDoneProgressEnd(message=message)))
 
     async def _begin(self, folder: Path) -> None:
         token = str(uuid.uuid4())
@@ -58,8 +62,8 @@ class Reporter:
             log.info("the client wants no progress: %r", error)
             return  # stays in `_starting`: it is not asked again
         self._starting.discard(folder)
-        snapshot = self.session.snapshots[folder]
-        if snapshot.state not in (State.PREPARING, State.RUNNING):
+        snapshot = self.session.snapshots.get(folder)
+        if snapshot is None or snapshot.state not in (State.PREPARING, State.RUNNING):
             return
         self._begun[folder], self.tokens[token] = token, folder
         title = f"AutoResearch {snapshot.ledger.campaign if snapshot.ledger else ''}".strip()
@@ -80,9 +84,11 @@ class Reporter:
 
     def _send(self, folder: Path) -> None:
         self._late.pop(folder, None)
-        snapshot, token = self.session.snapshots[folder], self._begun.get(folder)
+        snapshot, token = self.session.snapshots.get(folder), self._begun.get(folder)
+        if snapshot is None or token is None:
+            return
         message = words(snapshot)
-        if token is not None and self._said.get(folder, (0.0, ""))[1] != message:
+        if self._said.get(folder, (0.0, ""))[1] != message:
             self._said[folder] = time.monotonic(), message
             report = t.WorkDoneProgressReport(cancellable=True, message=message, percentage=percent(snapshot))
             self.session.server.progress(t.ProgressParams(token, report))

@@ -52,7 +52,7 @@ async def pull(session: Session, arguments: Arguments) -> Result:
     if restores:
         return {"message": f"#{to} is in your buffer", "experiment": to}
     return {
-        "message": f"pulled {reading.behind} kept patches, up to #{tip}",
+        "message": f"pulled {counted(reading.behind, 'kept patch')}, up to #{tip}",
         "pulled": reading.behind,
         "experiment": tip,
     }
@@ -67,7 +67,7 @@ async def _accept(session: Session, snapshot: Snapshot, state: Review, taken: Se
     session.watcher.poke()
 
     def shown() -> bool:
-        latest = session.snapshots[snapshot.folder].review
+        latest = session.snapshot(snapshot.folder).review
         return latest is not None and latest.reviewed.commit == now.commit
 
     await session.until(shown, FACT_S)

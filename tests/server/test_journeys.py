@@ -5,6 +5,10 @@ Where a client draws no lenses, the same journey goes through code actions, hove
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +16,10 @@ import pytest
 from lsprotocol import types as t
 
 from loop import control
+from loop.home import find_home
 from loop.types import State, Verdict
 from tests import stub
-from tests.server.editor import DRAWS, Editor, editing
+from tests.server.editor import DEADLINE_S, DRAWS, ROOT, SERVER, Editor, editing
 
 PROGRAM = stub.PROGRAM.replace("{experiments: 6}", "{experiments: 300, plateau: none}")
 
@@ -135,6 +140,42 @@ async def _ablation(editor: Editor, number: int) -> str | None:
     shown = await editor.run("showExperiment", experiment=found[0].number)
     text = Path(shown["path"]).read_text()
     return text if "keep" in text else None
+
+
+async def test_an_editor_that_is_killed_takes_its_server_along_and_not_the_night(tmp_path: Path) -> None:
+    folder = stub.make_campaign(tmp_path / "c", PROGRAM)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipe = asyncio.subprocess.PIPE
+    server = await asyncio.create_subprocess_exec(*SERVER, stdin=pipe, stdout=pipe, env=environment)
+    assert server.stdin is not None
+
+    def send(number: int, method: str, params: dict[str, Any]) -> None:
+        body = json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).encode()
+        server.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)  # type: ignore[union-attr]
+
+    try:
+        send(1, "initialize", {"processId": None, "rootUri": folder.as_uri(), "capabilities": {}})
+        send(2, "workspace/executeCommand", {"command": "autoresearch.start", "arguments": [{"folder": str(folder)}]})
+        await asyncio.to_thread(_judged, folder, 1)
+        for number in range(3, 60):
+            send(number, "workspace/executeCommand", {"command": "autoresearch.pause", "arguments": [{}] * 2})
+            send(-number, "autoresearch/history", {"folder": str(folder)})
+        server.stdin.close()  # nobody reads what the server says any more
+        server._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+        assert await asyncio.wait_for(server.wait(), DEADLINE_S) == 0
+        await asyncio.to_thread(_judged, folder, control.load(folder).judged + 2)
+    finally:
+        control.ask(folder, stub_stop())
+        stub.gone(folder)
+
+
+def _judged(folder: Path, count: int) -> None:
+    """Wait until so many experiments have a verdict."""
+    end = time.monotonic() + DEADLINE_S
+    while not find_home(folder).journal.exists() or not control.campaigns(folder):
+        assert time.monotonic() < end, "no campaign has begun"
+        time.sleep(0.02)
+    stub.until(folder, lambda ledger: ledger.judged >= count)
 
 
 async def test_what_is_not_saved_is_named_and_cancelling_the_progress_pauses(tmp_path: Path) -> None:

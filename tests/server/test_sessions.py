@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from lsprotocol import types as t
 
+from loop.lock import holding
 from loop.types import State, StateChanged, Verdict
 from server.documents import Document
 from server.features.commands import unsaved
@@ -29,6 +30,14 @@ async def test_a_stale_version_changes_nothing_and_says_so(campaign: Campaign) -
             result = await editor.run(name, uri=uri, hunk=hunk, version=version)
             assert not result["ok"] and "has changed since this was shown" in result["message"]
         assert editor.buffers[uri].text == FOURTH + "# mine\n"
+
+
+@pytest.mark.parametrize(("client", "marked"), [("vscode", True), ("eglot", False)])
+async def test_a_hover_is_in_the_form_that_the_client_shows(campaign: Campaign, client: str, marked: bool) -> None:
+    async with editing(client, campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        words = await editor.hover(uri, 6)
+        assert "#2 clip the gradient" in words.replace("**", "") and ("**#2**" in words) is marked
 
 
 async def test_an_edit_that_the_editor_only_says_it_applied_is_not_believed(campaign: Campaign) -> None:
@@ -212,6 +221,31 @@ async def test_folders_and_campaigns_are_kept_apart_and_can_be_picked(campaign: 
         picked = await editor.run("status", uri=first, campaign=campaign.name)
         assert picked["campaign"] == campaign.name and picked["campaigns"] == [newer.name, campaign.name]
         assert (await editor.run("status", uri=second))["campaign"] == "other"
+
+
+async def test_a_folder_that_comes_into_the_window_is_shown_until_it_leaves(campaign: Campaign, tmp_path: Path) -> None:
+    other = Campaign(make_repository(tmp_path / "other", BASE.encode()), name="other")
+    other.home.lock.write_text("other")
+
+    def change(added: list[Path], removed: list[Path]) -> None:
+        came, left = ([t.WorkspaceFolder(p.as_uri(), p.name) for p in some] for some in (added, removed))
+        params = t.DidChangeWorkspaceFoldersParams(t.WorkspaceFoldersChangeEvent(came, left))
+        editor.client.workspace_did_change_workspace_folders(params)
+
+    with holding(other.home.lock):  # as a living daemon does
+        async with editing("vscode", campaign.folder) as editor:
+            await editor.until(lambda: _campaign(editor, campaign.folder.as_uri(), campaign.name))
+            change([other.folder], [])
+            await editor.until(lambda: _progress(editor, "AutoResearch other"))
+            assert "which campaign?" in (await editor.run("status", quiet=True))["message"]
+            change([], [other.folder])
+            await editor.until(lambda: _progress(editor, "the folder was closed"))
+            assert (await editor.run("status", quiet=True))["campaign"] == campaign.name
+
+
+async def _progress(editor: Editor, words: str) -> bool:
+    told = (getattr(value, name, "") for value in editor.progress() for name in ("title", "message"))
+    return words in told
 
 
 async def _campaign(editor: Editor, uri: str, name: str) -> bool:

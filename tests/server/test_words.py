@@ -1,0 +1,114 @@
+"""What people read: one line of lenses always, labels that fit, numbers whole, one of a thing and several."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lsprotocol import types as t
+
+from loop.home import find_home
+from loop.journal import Journal
+from loop.ledger import Experiment
+from loop.types import Author, StartRequested, State, StateChanged, Verdict
+from loop.values import counted
+from server.convert import Encoding, unmarked
+from server.documents import Document
+from server.facts import Facts
+from server.features.hints import _caused
+from server.features.hovers import hover
+from server.features.lenses import code_lenses
+from server.snapshot import LABEL, Snapshot, label
+from tests.campaigns import Campaign, make_repository
+from tests.server.small import BASE, PROGRAM, THIRD
+
+UTF16 = Encoding("utf-16")
+
+
+def seen(folder: Path) -> Snapshot:
+    snapshot = Facts(folder).poll()
+    assert snapshot is not None
+    return snapshot
+
+
+def shown(snapshot: Snapshot, name: str, text: str) -> Document:
+    path = snapshot.folder / name
+    return Document(path.as_uri(), path, 1, text)
+
+
+def titles(snapshot: Snapshot, name: str, text: str, line: int) -> list[str]:
+    """Return what stands above a line; nothing stands above another one."""
+    found = code_lenses(snapshot, shown(snapshot, name, text), UTF16)
+    assert {lens["range"]["start"]["line"] for lens in found} == {line}
+    return [lens["command"]["title"] for lens in found]
+
+
+def test_one_line_of_lenses_stands_above_program_and_canvas_from_the_first_look_to_the_end(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "r", BASE.encode(), PROGRAM)
+    heading = PROGRAM.splitlines().index("# Title")
+    assert titles(seen(folder), "program.md", PROGRAM, heading) == ["▶ Start campaign"]
+    assert titles(seen(folder), "train.py", BASE, 0) == ["▶ Start campaign"]
+    with Journal(find_home(folder).journal) as journal:
+        journal.append("nov23", StartRequested(), StateChanged(State.PREPARING, "getting ready"))
+    assert titles(seen(folder), "train.py", BASE, 0) == titles(seen(folder), "program.md", PROGRAM, heading)
+    campaign = Campaign(folder)
+    assert titles(seen(folder), "train.py", BASE, 0) == ["best 1.0000 (#0) · every kept patch is in this file"]
+    campaign.keep(THIRD, "a larger rate", 0.99)
+    assert titles(seen(folder), "train.py", BASE, 0) == ["best 0.9900 (#1) · 1 kept patch not in this file · Pull"]
+    campaign.record(StateChanged(State.FINISHED, "done"))
+    assert titles(seen(folder), "program.md", PROGRAM, heading)[1:] == ["▶ Start campaign", "Results"]
+    broken = replace(seen(folder), review=None, trouble="journal.db: is\ndamaged")
+    assert titles(broken, "train.py", BASE, 0)[0] == "journal.db: is damaged"
+
+
+@pytest.mark.parametrize("delta", [-0.0043, -1.2e-7, 3.5, -123.4, -987_654_321.0, None])
+@pytest.mark.parametrize("number", [1, 10_000])
+def test_a_label_fits_and_no_number_is_cut(number: int, delta: float | None) -> None:
+    one = Experiment(
+        number, "c", "p", "why", Author.KNOBS, "knobs", 1, 1, 0.0, verdict=Verdict.KEEP, score=1.0, delta=delta
+    )
+    text = label([one])
+    assert len(text) <= LABEL and text.startswith(f"#{number}")
+    assert delta is None or text.split()[-1].lstrip("−+").replace(",", "").replace("e-", "").replace(".", "").isdigit()
+
+
+@pytest.mark.parametrize("count", [1, 3, 10_000])
+def test_what_a_section_has_caused_fits(campaign: Campaign, count: int) -> None:
+    snapshot = seen(campaign.folder)
+    assert snapshot.ledger is not None
+    one = snapshot.ledger.experiments[1]
+    many = {n: replace(one, number=n, delta=-4321.0) for n in range(1, count + 1)}
+    caused = _caused(replace(snapshot, ledger=replace(snapshot.ledger, experiments=many)), tuple(many))
+    assert caused is not None and len(caused[0]) <= LABEL and caused[0].endswith(".0")
+
+
+@pytest.mark.parametrize(
+    ("marked", "plain"),
+    [
+        ("**#3** a \\*b\\* \\`c\\` \\\\", "#3 a *b* `c` \\"),
+        ("one\n\n---\n\n```diff\n- a\n+ b\n```", "one\n\n- a\n+ b"),
+        ("| value | score |\n|---|---|\n| 0.3 | 1.0 |", "| value | score |\n| 0.3 | 1.0 |"),
+        ("Example: `5m`", "Example: 5m"),
+    ],
+)
+def test_a_client_that_shows_no_markdown_gets_words(marked: str, plain: str) -> None:
+    assert unmarked(marked) == plain
+
+
+def test_one_is_one_and_two_are_several(campaign: Campaign) -> None:
+    assert [counted(n, w) for n, w in ((1, "hunk"), (0, "hunk"), (2, "kept patch"))] == [
+        "1 hunk",
+        "0 hunks",
+        "2 kept patches",
+    ]
+    snapshot = seen(campaign.folder)
+
+    def words(line: int) -> str:
+        document = shown(snapshot, "train.py", THIRD)
+        params = t.HoverParams(t.TextDocumentIdentifier(document.uri), t.Position(line, 0))
+        found = hover(snapshot, document, UTF16, params)
+        return found.contents.value if found and isinstance(found.contents, t.MarkupContent) else ""
+
+    assert "1 kept patch not in this file · waiting for review: 1 hunk" in words(0)
+    assert "**LR**: 1 value tried, best 0.3 (0.9900, #1)" in words(1) and "1 → 1 line" in words(1)
