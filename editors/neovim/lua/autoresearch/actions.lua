@@ -1,5 +1,5 @@
--- What a lens or a code action runs. Views are Neovim's own; the rest is the server's, asked from here so that its answer
--- is said and every view is asked for anew.
+-- What a lens or a code action runs. Views are Neovim's own; the rest is the server's, asked from here so that its
+-- answer is said and every view is asked for anew.
 local client = require("autoresearch.client")
 
 ---@type table<string, fun(command: lsp.Command, ctx: table)>

@@ -1,4 +1,4 @@
--- Where the server's program is: as the user set it, in PATH, the active virtual environment, on request the campaign's.
+-- Where the server's program is: as the user set it, in PATH, in the active virtual environment or the campaign's own.
 local M = {}
 
 local config = require("autoresearch.config")
