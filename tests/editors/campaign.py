@@ -47,7 +47,8 @@ DEPTH = 4
 
 def loss(progress):
     seed = int(os.environ.get("AUTORESEARCH_SEED", "0"))
-    bowl = abs(LEARNING_RATE - 0.02) + abs(WEIGHT_DECAY - 0.1) + 0.01 * abs(BATCH / 1024 - 1)
+    bowl = abs(LEARNING_RATE - 0.02) + abs(WEIGHT_DECAY - 0.1)
+    bowl += 0.01 * abs(BATCH / 1024 - 1) + 0.01 * abs(DEPTH - 5)
     return 1.0 + bowl + 0.0001 * seed + (1 - progress)
 
 

@@ -13,6 +13,8 @@ export AUTORESEARCH_EDITORS_CACHE=${AUTORESEARCH_EDITORS_CACHE:-$HOME/.cache/aut
 [ -x "$AUTORESEARCH_CMD" ] || { echo "$AUTORESEARCH_CMD: not there; 'make .venv/test' makes it, or set AUTORESEARCH_CMD"; exit 1; }
 bash "$here/install/terminal.sh" "$@"
 bash "$here/install/stylua.sh"
+luacheck --quiet --no-color --std luajit --globals vim --max-line-length 120 \
+  "$AUTORESEARCH_ROOT/editors/neovim" "$here/neovim"
 
 # Run a command with a fresh campaign and a home of its own; nothing is left behind.
 with_campaign() {
@@ -39,7 +41,6 @@ for editor in "$@"; do
     with_campaign 0.05 "$cache/bin/nvim" --headless -i NONE -u "$here/neovim/init.lua" \
       -c "luafile $here/neovim/headless.lua" > "$log" 2>&1 || { cat "$log"; exit 1; }
     tail -1 "$log"
-    bash "$here/neovim/startup.sh" "$cache/bin/nvim"
     python3 -P "$here/neovim/journey.py" "$cache/bin/nvim" > "$log" 2>&1 || { cat "$log"; exit 1; } ;;
   helix) python3 -P "$here/helix/journey.py" "$cache/bin/hx" > "$log" 2>&1 || { cat "$log"; exit 1; } ;;
   emacs)

@@ -16,27 +16,35 @@ end, {
   range = true,
   bang = true,
   desc = "Drive and review an AutoResearch campaign",
-  complete = function(lead, line)
-    return require("autoresearch.command").complete(lead, line)
+  complete = function(lead, line, cursor)
+    return require("autoresearch.command").complete(lead, line, cursor)
   end,
 })
 
--- <Plug>(AutoResearchNext) and its kin call a function of lua/autoresearch/init.lua; no key is mapped by default.
-for name, call in pairs({ Next = "next_hunk", Prev = "prev_hunk", Accept = "accept", Revert = "revert", Undo = "undo" }) do
-  vim.keymap.set("n", "<Plug>(AutoResearch" .. name .. ")", function()
+-- No key is mapped by default; these name functions of lua/autoresearch/init.lua.
+local plugs = {
+  Next = "next_hunk",
+  Prev = "prev_hunk",
+  Accept = "accept",
+  Revert = "revert",
+  Undo = "undo",
+  Diff = "diff",
+  Results = "results",
+  Lines = "toggle_lines",
+}
+for name, call in pairs(plugs) do
+  vim.keymap.set("n", ("<Plug>(AutoResearch%s)"):format(name), function()
     require("autoresearch")[call]()
-  end, { desc = "AutoResearch: " .. call })
-end
-for name, call in pairs({ Diff = "diff", Results = "results", Lines = "toggle_lines" }) do
-  vim.keymap.set("n", "<Plug>(AutoResearch" .. name .. ")", function()
-    require("autoresearch")[call]()
-  end, { desc = "AutoResearch: " .. call })
+  end, { desc = "AutoResearch: " .. call:gsub("_", " ") })
 end
 for _, verb in ipairs({ "Accept", "Revert" }) do
-  vim.keymap.set({ "n", "x" }, "<Plug>(AutoResearch" .. verb .. "Operator)", function()
-    return require("autoresearch.hunks").operator(verb:lower())
-  end, { expr = true, desc = "AutoResearch: " .. verb:lower() .. " the hunks of a motion" })
+  vim.keymap.set({ "n", "x" }, ("<Plug>(AutoResearch%sOperator)"):format(verb), function()
+    return require("autoresearch.review").operator(verb:lower())
+  end, { expr = true, desc = ("AutoResearch: %s the hunks of a motion"):format(verb:lower()) })
 end
+vim.keymap.set({ "o", "x" }, "<Plug>(AutoResearchHunk)", function()
+  require("autoresearch").select_hunk()
+end, { desc = "AutoResearch: the hunk under the cursor" })
 
 local group = vim.api.nvim_create_augroup("autoresearch", {})
 vim.api.nvim_create_autocmd("FileType", {

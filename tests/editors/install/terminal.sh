@@ -8,7 +8,9 @@ mkdir -p "$cache"
 exec 9> "$cache/install.lock"
 flock 9 # two runs at once install once
 need=()
-for program in tmux patchelf git; do command -v "$program" > /dev/null || need+=("$program"); done
+for program in tmux patchelf git luacheck; do
+  command -v "$program" > /dev/null || need+=("${program/luacheck/lua-check}")
+done
 [ ${#need[@]} = 0 ] || bash "$here/apt.sh" "${need[@]}"
 for editor in "$@"; do
   case $editor in

@@ -1,5 +1,5 @@
--- nvim --headless -u init.lua -c 'luafile latency.lua': from the command to the change that a person sees, in a folder made by
--- ledger.py. Prints medians; nothing here passes or fails by a time.
+-- nvim --headless -u init.lua -c 'luafile latency.lua': from the command to the change that a person sees, in a folder
+-- made by ledger.py. Prints medians; nothing here passes or fails by a time.
 local folder = assert(vim.env.CAMPAIGN)
 vim.notify = function() end
 local function wait(what, holds)

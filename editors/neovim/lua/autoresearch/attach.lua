@@ -1,77 +1,67 @@
 -- What an attached buffer shows: lenses and hints where the version has them, signs; and when these are asked for anew.
 local M = {}
 
-local config = require("autoresearch.config")
 local client = require("autoresearch.client")
-local modern_lens = vim.lsp.codelens.enable ~= nil
+local config = require("autoresearch.config")
+local hunks = require("autoresearch.hunks")
+local refreshes = vim.lsp.codelens.enable ~= nil -- 0.12 asks for lenses by itself, and when the server says so
 
 local REFRESH_MS = 80
----@type table<integer, integer> buffer → client
+
+---@class autoresearch.Attached
+---@field client vim.lsp.Client
+---@field timer uv.uv_timer_t runs while a refresh was made a moment ago
+---@field again boolean something happened meanwhile
+---@field shown boolean lenses and hints are on
+---@field queued boolean a refresh comes with the next turn of the loop
+
+---@type table<integer, autoresearch.Attached>
 local attached = {}
----@type table<integer, uv.uv_timer_t>
-local timers = {}
 
 ---Return what a buffer is to its campaign.
 ---@param buf integer
 ---@return "program"|"canvas"|"results"|nil
 function M.role(buf)
-  local name = vim.api.nvim_buf_get_name(buf)
-  local folder = client.folder(buf)
-  if vim.fs.basename(name) == "program.md" then
+  local path = vim.api.nvim_buf_get_name(buf)
+  local name = vim.fs.basename(path)
+  if name == "program.md" then
     return "program"
-  elseif vim.fs.basename(name) == "results.tsv" then
+  elseif name == "results.tsv" then
     return "results"
-  elseif folder then
-    local status = client.status[folder]
-    local canvas = vim.fs.joinpath(folder, status and status.canvas or "train.py")
-    return (vim.uv.fs_realpath(name) or name) == canvas and "canvas" or nil
   end
+  local folder = client.folder(buf)
+  return folder and (vim.uv.fs_realpath(path) or path) == client.canvas(folder) and "canvas" or nil
 end
 
----Ask for the lenses of our server alone (Neovim 0.10, 0.11: later ones do it themselves).
+---Ask for the lenses of our server alone (Neovim 0.10 and 0.11).
 ---@param buf integer
----@param id integer
-local function lenses(buf, id)
-  local lsp = vim.lsp.get_client_by_id(id)
-  if not lsp then
-    return
-  end
-  local function shown(err, result)
-    if err or not vim.api.nvim_buf_is_loaded(buf) then
-      return
-    end
-    vim.lsp.codelens.clear(id, buf)
-    vim.lsp.codelens.save(result, buf, id)
-    vim.lsp.codelens.display(result, buf, id)
-  end
+---@param lsp vim.lsp.Client
+local function lenses(buf, lsp)
   local params = { textDocument = vim.lsp.util.make_text_document_params(buf) }
-  if vim.fn.has("nvim-0.11") == 1 then
-    lsp:request("textDocument/codeLens", params, shown, buf)
-  else
-    lsp.request("textDocument/codeLens", params, shown, buf)
-  end
+  client.send(lsp, buf, "textDocument/codeLens", params, function(err, found)
+    if not err and vim.api.nvim_buf_is_loaded(buf) then
+      vim.lsp.codelens.clear(lsp.id, buf)
+      vim.lsp.codelens.save(found, buf, lsp.id)
+      vim.lsp.codelens.display(found, buf, lsp.id)
+    end
+  end)
 end
 
 ---@param buf integer
-local function refresh(buf)
-  local id = attached[buf]
-  if not id or not vim.api.nvim_buf_is_loaded(buf) then
+local function show(buf)
+  local here, settings, role = attached[buf], config.get(), M.role(buf)
+  if not role or not vim.api.nvim_buf_is_loaded(buf) then
     return
   end
-  local role = M.role(buf)
-  if not role then
-    return
-  end
-  local settings = config.get()
-  if settings.lens and not modern_lens then
-    lenses(buf, id)
+  if settings.lens and not refreshes then
+    lenses(buf, here.client)
   end
   if role == "canvas" then
-    require("autoresearch.hunks").refresh(buf)
+    hunks.refresh(buf)
   end
-  if not vim.b[buf].autoresearch_shown then
-    vim.b[buf].autoresearch_shown = true
-    if settings.lens and modern_lens then
+  if not here.shown then
+    here.shown = true
+    if settings.lens and refreshes then
       vim.lsp.codelens.enable(true, { bufnr = buf })
     end
     if settings.hints then
@@ -80,24 +70,26 @@ local function refresh(buf)
   end
 end
 
----Show a buffer anew, soon; what comes meanwhile is one refresh.
+---Show a buffer anew: at once, and what comes in the next moment together at its end.
 ---@param buf integer
 function M.refresh(buf)
-  if not attached[buf] then
+  local here = attached[buf]
+  if not here then
     return
   end
-  local timer = timers[buf]
-  if not timer then
-    timer = assert(vim.uv.new_timer())
-    timers[buf] = timer
+  if here.timer:is_active() then
+    here.again = true
+    return
   end
-  if not timer:is_active() then
-    timer:start(REFRESH_MS, 0, function()
-      vim.schedule(function()
-        refresh(buf)
-      end)
+  show(buf)
+  here.timer:start(REFRESH_MS, 0, function()
+    vim.schedule(function()
+      if attached[buf] == here and here.again then
+        here.again = false
+        M.refresh(buf)
+      end
     end)
-  end
+  end)
 end
 
 ---@param folder string?
@@ -119,27 +111,42 @@ vim.api.nvim_create_autocmd("User", {
 })
 
 ---@param buf integer
-function M.detach(buf)
+local function detach(buf)
+  local here = attached[buf]
   attached[buf] = nil
-  local timer = timers[buf]
-  timers[buf] = nil
-  if timer and not timer:is_closing() then
-    timer:stop()
-    timer:close()
-  end
+  here.timer:stop()
+  here.timer:close()
   vim.api.nvim_clear_autocmds({ group = group, buffer = buf })
   if vim.api.nvim_buf_is_valid(buf) then
-    vim.b[buf].autoresearch_shown = nil
-    require("autoresearch.hunks").clear(buf)
+    vim.b[buf].autoresearch_folder = nil
+    hunks.clear(buf)
   end
 end
 
 ---@param buf integer
 ---@param lsp vim.lsp.Client
 function M.attach(buf, lsp)
-  attached[buf] = lsp.id
-  vim.api.nvim_clear_autocmds({ group = group, buffer = buf })
-  vim.api.nvim_create_autocmd({ "TextChanged", "InsertLeave", "TextChangedI", "DiagnosticChanged", "BufWritePost" }, {
+  if attached[buf] then
+    detach(buf)
+  end
+  local here = { client = lsp, timer = assert(vim.uv.new_timer()), again = false, shown = false, queued = false }
+  attached[buf] = here
+  vim.b[buf].autoresearch_folder = lsp.config.root_dir
+  -- Not TextChanged, which comes for the current buffer only.
+  local function changed()
+    if attached[buf] ~= here then
+      return true
+    elseif not here.queued then
+      here.queued = true
+      vim.schedule(function()
+        here.queued = false
+        M.refresh(buf)
+      end)
+    end
+  end
+  vim.api.nvim_buf_attach(buf, false, { on_lines = changed, on_reload = changed })
+  -- The server publishes diagnostics whenever what waits for review has changed, in this editor or in another one.
+  vim.api.nvim_create_autocmd("DiagnosticChanged", {
     group = group,
     buffer = buf,
     callback = function()
@@ -150,12 +157,12 @@ function M.attach(buf, lsp)
     group = group,
     buffer = buf,
     callback = function(args)
-      if args.data.client_id == attached[buf] then
-        M.detach(buf)
+      if args.data.client_id == lsp.id then
+        detach(buf)
       end
     end,
   })
-  client.announce("Attach", { buf = buf, client_id = lsp.id })
+  require("autoresearch.status").announce("Attach", { buf = buf, client_id = lsp.id })
   M.refresh(buf)
 end
 

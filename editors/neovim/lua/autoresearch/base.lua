@@ -1,6 +1,7 @@
 -- The accepted base for other plugins: gitsigns compares with its commit, mini.diff with its text.
 local M = {}
 
+local client = require("autoresearch.client")
 local hunks = require("autoresearch.hunks")
 
 ---Run `act` with the commit and the lines of the accepted base of a canvas.
@@ -8,10 +9,30 @@ local hunks = require("autoresearch.hunks")
 ---@param act fun(commit: string, lines: string[])
 function M.get(buf, act)
   hunks.ask(buf, function(answer)
-    if answer.base and vim.api.nvim_buf_is_loaded(buf) then
-      act(answer.base, hunks.base(buf, answer))
-    end
+    local folder = client.folder(buf)
+    client.request(buf, "autoresearch/text", { folder = folder, at = "accepted" }, function(found)
+      if answer.base and vim.api.nvim_buf_is_loaded(buf) then
+        act(answer.base, require("autoresearch.diff").lines(found.text))
+      end
+    end)
   end)
+end
+
+---Run `act` whenever what waits for review in a buffer has changed, as long as the buffer lives.
+---@param buf integer
+---@param act fun()
+---@return integer autocommand
+local function follow(buf, act)
+  return vim.api.nvim_create_autocmd("User", {
+    pattern = "AutoResearchHunks",
+    callback = function(args)
+      if not vim.api.nvim_buf_is_valid(buf) then
+        return true
+      elseif args.data.buf == buf then
+        act()
+      end
+    end,
+  })
 end
 
 ---Point gitsigns at the accepted base in the current buffer, and again whenever it moves.
@@ -29,16 +50,7 @@ function M.gitsigns(buf)
       end
     end)
   end
-  vim.api.nvim_create_autocmd("User", {
-    pattern = "AutoResearchHunks",
-    callback = function(args)
-      if not vim.api.nvim_buf_is_valid(buf) then
-        return true
-      elseif args.data.buf == buf then
-        point()
-      end
-    end,
-  })
+  follow(buf, point)
   point()
 end
 
@@ -46,32 +58,23 @@ end
 ---@return table
 function M.minidiff()
   local watched = {}
-  local function give(buf)
-    M.get(buf, function(_, lines)
-      require("mini.diff").set_ref_text(buf, lines)
-    end)
-  end
   return {
     name = "autoresearch",
     attach = function(buf)
       if require("autoresearch.attach").role(buf) ~= "canvas" then
         return false
       end
-      watched[buf] = vim.api.nvim_create_autocmd("User", {
-        pattern = "AutoResearchHunks",
-        callback = function(args)
-          if args.data.buf == buf then
-            give(buf)
-          end
-        end,
-      })
-      give(buf)
+      local function give()
+        M.get(buf, function(_, lines)
+          require("mini.diff").set_ref_text(buf, lines)
+        end)
+      end
+      watched[buf] = follow(buf, give)
+      give()
     end,
     detach = function(buf)
-      if watched[buf] then
-        vim.api.nvim_del_autocmd(watched[buf])
-        watched[buf] = nil
-      end
+      vim.api.nvim_del_autocmd(watched[buf])
+      watched[buf] = nil
     end,
   }
 end

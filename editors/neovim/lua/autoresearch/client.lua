@@ -1,165 +1,38 @@
--- The language client: where the server is, one client per campaign folder, requests, and what the server says.
--- Holds no campaign state; `status` is the last notification, to be drawn.
+-- The language client: one for each campaign folder, started when it is first needed; requests and commands.
 local M = {}
 
 local config = require("autoresearch.config")
-local modern = vim.fn.has("nvim-0.11") == 1
+local server = require("autoresearch.server")
+local status = require("autoresearch.status")
+local methods = vim.fn.has("nvim-0.11") == 1 -- a client's functions have become methods
 
----@class autoresearch.Status the body of `autoresearch/status`; docs/protocol.md names every field
----@field folder string
----@field state string
----@field text string
----@field canvas? string
----@field experiment? integer
----@field experiments? integer
----@field best? number
----@field best_experiment? integer
-
----@class autoresearch.Result
+---@class autoresearch.Result what every command of the server answers
 ---@field ok boolean
 ---@field message string
 
----@type table<string, autoresearch.Status> folder → the last status
-M.status = {}
----@type string[] what the server logged, the newest last
-M.log = {}
-
----@type table<integer, fun(client: vim.lsp.Client)[]> who waits for a client to be initialized
+---@type table<integer, fun(client: vim.lsp.Client)[]> what waits for a client to be initialized
 local waiting = {}
+---@type table<integer, string> client → folder
+local folders = {}
 
----Return the folder of a buffer's campaign: of its program.md, or of one of our own views.
+---Return the folder of a buffer's campaign: the nearest one with a program.md, from the file or the working directory.
 ---@param buf integer
 ---@return string?
 function M.folder(buf)
   if vim.b[buf].autoresearch_folder then
     return vim.b[buf].autoresearch_folder
   end
-  local root = vim.api.nvim_buf_get_name(buf) ~= "" and vim.bo[buf].buftype == "" and vim.fs.root(buf, "program.md")
-  root = root or vim.fs.root(vim.uv.cwd() or ".", "program.md")
+  local is_file = vim.bo[buf].buftype == "" and vim.api.nvim_buf_get_name(buf) ~= ""
+  local root = is_file and vim.fs.root(buf, "program.md") or vim.fs.root(vim.uv.cwd() or ".", "program.md")
   return root and vim.uv.fs_realpath(root) or nil
 end
 
----Return the server's command for a folder, or nil and where it was looked for.
----@param folder string?
----@return string[]?, string?
-function M.find(folder)
-  local settings = config.get()
-  if settings.cmd then
-    if vim.fn.executable(settings.cmd[1]) == 0 then
-      return nil, ("autoresearch: 'cmd' names %s, which cannot be run"):format(settings.cmd[1])
-    end
-    return settings.cmd --[[@as string[] ]]
-  end
-  local looked = { "PATH" }
-  local places = { vim.fn.exepath("autoresearch") }
-  if vim.env.VIRTUAL_ENV then
-    table.insert(looked, "$VIRTUAL_ENV")
-    table.insert(places, vim.fs.joinpath(vim.env.VIRTUAL_ENV, "bin", "autoresearch"))
-  end
-  local own = folder and vim.fs.joinpath(folder, ".venv", "bin", "autoresearch")
-  if own and settings.venv then
-    table.insert(looked, own)
-    table.insert(places, own)
-  end
-  for _, place in ipairs(places) do
-    if place ~= "" and vim.fn.executable(place) == 1 then
-      return { place, "lsp" }
-    end
-  end
-  local hint = "; install it with 'pipx install autoresearch-lsp', or set vim.g.autoresearch = {cmd = {...}}"
-  if own and not settings.venv and vim.fn.executable(own) == 1 then
-    hint = ("; %s is there: vim.g.autoresearch = {venv = true} lets it run"):format(own)
-  end
-  return nil, ("autoresearch: no server in %s%s"):format(table.concat(looked, ", "), hint)
-end
-
----@param message string
----@param level? integer
-function M.notify(message, level)
-  table.insert(M.log, os.date("%H:%M:%S ") .. message)
-  local line = message:gsub("%s*\n%s*", " · ")
-  -- A message that does not fit beside the command line stops everything with a 'Press ENTER' prompt.
-  local room = vim.v.echospace - 1
-  if vim.fn.strdisplaywidth(line) > room then
-    line = vim.fn.strcharpart(line, 0, math.max(20, room - 1)) .. "…"
-  end
-  vim.notify(line, level or vim.log.levels.INFO, { title = "AutoResearch" })
-end
-
----Return an answer without `vim.NIL`: what is unknown is absent.
----@param value any
----@return any
-local function plain(value)
-  if value == vim.NIL then
-    return nil
-  elseif type(value) == "table" then
-    for key, item in pairs(value) do
-      value[key] = plain(item)
-    end
-  end
-  return value
-end
-
----@param event string
----@param data table
-local function announce(event, data)
-  vim.api.nvim_exec_autocmds("User", { pattern = "AutoResearch" .. event, modeline = false, data = data })
-end
-M.announce = announce
-
----@param status autoresearch.Status
-local function on_status(status)
-  local before = M.status[status.folder]
-  M.status[status.folder] = status
-  announce("Status", status)
-  if before then
-    if before.experiments ~= status.experiments then
-      announce("Experiment", status)
-    end
-    if before.best_experiment ~= status.best_experiment then
-      announce("Best", status)
-    end
-    if before.state ~= status.state then
-      announce("State", status)
-    end
-  end
-  vim.cmd.redrawstatus({ bang = true })
-end
-
-local LEVELS = { vim.log.levels.ERROR, vim.log.levels.WARN, vim.log.levels.INFO, vim.log.levels.INFO }
-
----What a lens or a code action runs here rather than in the server, because Neovim shows it better.
----@type table<string, fun(command: lsp.Command, ctx: table)>
-local local_commands = {}
-local function here(name, act)
-  local_commands["autoresearch." .. name] = function(command, ctx)
-    local arguments = (command.arguments or {})[1] or {}
-    local buf = arguments.uri and vim.uri_to_bufnr(arguments.uri) or ctx.bufnr
-    act(arguments, vim.lsp.get_client_by_id(ctx.client_id), vim.api.nvim_buf_is_loaded(buf) and buf or ctx.bufnr)
-  end
-end
-here("showDiff", function(arguments, _, buf)
-  require("autoresearch.diff").experiment(buf, arguments.experiment)
-end)
-here("showExperiment", function(arguments, _, buf)
-  require("autoresearch.diff").details(buf, arguments.experiment)
-end)
-here("showResults", function(_, _, buf)
-  require("autoresearch.results").open(buf)
-end)
-here("nextHunk", function(_, _, buf)
-  require("autoresearch.hunks").jump(buf, 1)
-end)
-here("previousHunk", function(_, _, buf)
-  require("autoresearch.hunks").jump(buf, -1)
-end)
--- The rest runs in the server; through here, so that its answer is shown and every view is asked for anew.
-local names = "start pause resume stop status pull acceptHunk revertHunk acceptExperiment revertExperiment acceptAll "
-  .. "undoRevert measureEdit note report commitAccepted"
-for name in names:gmatch("%a+") do
-  here(name, function(arguments, _, buf)
-    M.exec(buf, name, arguments)
-  end)
+---Return the path of a folder's canvas.
+---@param folder string
+---@return string
+function M.canvas(folder)
+  local known = status.of[folder]
+  return vim.fs.joinpath(folder, known and known.canvas or "train.py")
 end
 
 ---Return the client's configuration, for `vim.lsp.config` and for `vim.lsp.start`.
@@ -170,9 +43,8 @@ function M.config()
   return {
     name = "autoresearch",
     cmd = function(dispatchers, resolved)
-      local command, why = M.find(resolved and resolved.root_dir)
-      assert(command, why)
-      return vim.lsp.rpc.start(command, dispatchers)
+      local command, why = server.find(resolved and resolved.root_dir)
+      return vim.lsp.rpc.start(assert(command, why), dispatchers)
     end,
     filetypes = { "python", "markdown", "tsv" },
     root_dir = function(buf, on_dir)
@@ -182,70 +54,59 @@ function M.config()
       end
     end,
     capabilities = capabilities,
-    commands = local_commands,
-    flags = { debounce_text_changes = 50 },
-    handlers = {
-      ["autoresearch/status"] = function(_, status)
-        on_status(plain(status))
-      end,
-      ["window/showMessage"] = function(_, params)
-        M.notify(params.message, LEVELS[params.type])
-        return vim.NIL
-      end,
-      ["window/logMessage"] = function(_, params)
-        table.insert(M.log, os.date("%H:%M:%S ") .. params.message)
-        if #M.log > 1000 then
-          M.log = vim.list_slice(M.log, 500)
-        end
-        return vim.NIL
-      end,
-    },
+    commands = require("autoresearch.actions"),
+    handlers = status.handlers,
+    -- The server believes an edit once it is told of it, so it is told soon.
+    flags = { debounce_text_changes = 20 },
     on_init = function(client)
-      local queue = waiting[client.id] or {}
-      waiting[client.id] = nil
-      for _, act in ipairs(queue) do
+      folders[client.id] = client.config.root_dir
+      for _, act in ipairs(waiting[client.id] or {}) do
         act(client)
       end
+      waiting[client.id] = nil
+    end,
+    on_exit = function(_, _, id)
+      vim.schedule(function()
+        local folder = folders[id]
+        waiting[id], folders[id] = nil, nil
+        if folder then
+          status.forget(folder)
+        end
+      end)
     end,
   }
 end
 
 ---@param folder string
 ---@return vim.lsp.Client?
-function M.running(folder)
-  for _, client in ipairs(vim.lsp.get_clients({ name = "autoresearch" })) do
-    local stopped = modern and client:is_stopped() or (not modern and client.is_stopped())
-    if client.config.root_dir == folder and not stopped then
-      return client
-    end
-  end
+local function running(folder)
+  return vim.iter(vim.lsp.get_clients({ name = "autoresearch" })):find(function(client)
+    local stopped = methods and client:is_stopped() or (not methods and client.is_stopped())
+    return client.config.root_dir == folder and not stopped
+  end)
 end
 
 ---Start the folder's client, or take the one that runs; attach it to a buffer of that folder.
 ---@param folder string
 ---@param buf? integer
----@return vim.lsp.Client?, string?
+---@return vim.lsp.Client?, string? why there is none
 function M.start(folder, buf)
-  local client = M.running(folder)
+  local client = running(folder)
   if not client then
-    local command, why = M.find(folder)
+    local command, why = server.find(folder)
     if not command then
       return nil, why
     end
-    local settings = M.config()
-    ---@diagnostic disable-next-line: assign-type-mismatch
-    settings.cmd, settings.root_dir = command, folder
-    settings.workspace_folders = { { uri = vim.uri_from_fname(folder), name = folder } }
+    local settings = vim.tbl_extend("force", M.config(), {
+      cmd = command,
+      root_dir = folder,
+      workspace_folders = { { uri = vim.uri_from_fname(folder), name = folder } },
+    })
     -- start_client is vim.lsp.start without a buffer; 0.11 gave the latter an option for it.
-    local id
-    if modern then
-      id = vim.lsp.start(settings, { attach = false })
-    else
-      id = vim.lsp.start_client(settings)
-    end
+    local id = methods and vim.lsp.start(settings, { attach = false }) or vim.lsp.start_client(settings)
     client = id and vim.lsp.get_client_by_id(id)
     if not client then
-      return nil, ("autoresearch: %s did not start; see :AutoResearch log server"):format(command[1])
+      return nil, ("autoresearch: %s did not start; :LspLog and :checkhealth autoresearch say more"):format(command[1])
     end
   end
   if buf and not vim.lsp.buf_is_attached(buf, client.id) then
@@ -254,13 +115,10 @@ function M.start(folder, buf)
   return client
 end
 
----A file below a program.md was opened: start the server, say once where it was looked for.
+---A file below a program.md was opened: start the server, or say once why that cannot be.
 ---@param buf integer
 function M.open(buf)
-  if not config.get().enabled then
-    return
-  end
-  local folder = M.folder(buf)
+  local folder = config.get().enabled and M.folder(buf)
   if folder then
     local _, why = M.start(folder, buf)
     if why then
@@ -269,36 +127,48 @@ function M.open(buf)
   end
 end
 
----Send a request to the client of a buffer's folder, which is started where none runs.
+---Send a request by a client that runs.
+---@param client vim.lsp.Client
 ---@param buf integer
 ---@param method string
 ---@param params table
----@param on_answer fun(result: any)
-function M.request(buf, method, params, on_answer)
+---@param on_answer lsp.Handler
+function M.send(client, buf, method, params, on_answer)
+  local attached = vim.api.nvim_buf_is_valid(buf) and vim.lsp.buf_is_attached(buf, client.id) and buf or 0
+  if methods then
+    client:request(method, params, on_answer, attached)
+  else
+    client.request(method, params, on_answer, attached)
+  end
+end
+
+---Ask the server of a buffer's folder, which is started where none runs. A refusal is said, or given to `on_refusal`.
+---@param buf integer
+---@param method string
+---@param params table
+---@param on_answer fun(answer: any)
+---@param on_refusal? fun(message: string)
+function M.request(buf, method, params, on_answer, on_refusal)
+  on_refusal = on_refusal or status.refuse
   local folder = M.folder(buf)
   if not folder then
-    M.notify("no program.md here or above; 'autoresearch init' makes a campaign folder", vim.log.levels.ERROR)
-    return
+    return on_refusal("no program.md here or above; 'autoresearch init' makes a campaign folder")
   end
   local client, why = M.start(folder)
   if not client then
-    M.notify(why or "no server", vim.log.levels.ERROR)
-    return
+    return on_refusal(why or "no server")
   end
   local function send(ready)
-    local attached = vim.api.nvim_buf_is_valid(buf) and vim.lsp.buf_is_attached(buf, ready.id) and buf or 0
-    local function answered(err, result)
+    M.send(ready, buf, method, params, function(err, given)
+      local answer = status.plain(given)
       if err then
-        M.notify(tostring(err.message), vim.log.levels.ERROR)
+        on_refusal(err.message)
+      elseif type(answer) ~= "table" or answer.ok == false then
+        on_refusal(type(answer) == "table" and answer.message or method .. ": no answer")
       else
-        on_answer(plain(result))
+        on_answer(answer)
       end
-    end
-    if modern then
-      ready:request(method, params, answered, attached)
-    else
-      ready.request(method, params, answered, attached)
-    end
+    end)
   end
   if client.initialized then
     send(client)
@@ -312,31 +182,22 @@ end
 ---@param buf integer
 ---@param name string without `autoresearch.`
 ---@param arguments? table
----@param on_result? fun(result: autoresearch.Result)
+---@param on_result? fun(result: autoresearch.Result) called when it was done, not when it was refused
 function M.exec(buf, name, arguments, on_result)
   local given = vim.tbl_extend("force", { quiet = true }, arguments or {})
-  if not given.uri and not given.folder then
-    given.folder = M.folder(buf)
+  if not given.uri then
+    given.folder = given.folder or M.folder(buf)
   end
-  M.request(
-    buf,
-    "workspace/executeCommand",
-    { command = "autoresearch." .. name, arguments = { given } },
-    function(result)
-      if type(result) ~= "table" then
-        result = { ok = false, message = name .. ": no answer" }
-      end
-      if not result.ok then
-        M.notify(result.message, vim.log.levels.WARN)
-      elseif config.get().notify then
-        M.notify(result.message)
-      end
-      require("autoresearch.attach").refresh_folder(M.folder(buf))
-      if on_result then
-        on_result(result)
-      end
+  local command = { command = "autoresearch." .. name, arguments = { given } }
+  M.request(buf, "workspace/executeCommand", command, function(result)
+    require("autoresearch.attach").refresh_folder(M.folder(buf))
+    if config.get().notify then
+      status.notify(result.message)
     end
-  )
+    if on_result then
+      on_result(result)
+    end
+  end)
 end
 
 return M

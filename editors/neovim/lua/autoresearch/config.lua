@@ -1,4 +1,4 @@
--- Settings: defaults, what the user gave, and a check of both. `vim.g.autoresearch` or `setup()`, whichever comes last.
+-- Settings: defaults, what the user gave, and a check of it. `vim.g.autoresearch` or `setup()`, whichever comes last.
 local M = {}
 
 ---@class autoresearch.Config
@@ -11,7 +11,7 @@ local M = {}
 ---@field virtual_lines boolean show the old lines above each hunk
 ---@field sign_text { add: string, change: string, delete: string } at most two cells each
 ---@field sign_priority integer
----@field notify boolean show what a command did; refusals are always shown
+---@field notify boolean say what a command did; refusals are always said
 
 ---@type autoresearch.Config
 M.defaults = {
@@ -30,18 +30,47 @@ M.defaults = {
 ---@type autoresearch.Config?
 local current
 
+---@param value any
+local function is_command(value)
+  return value == false
+    or vim.islist(value)
+      and #value > 0
+      and vim.iter(value):all(function(word)
+        return type(word) == "string"
+      end)
+end
+
+---@param value any
+local function is_sign_text(value)
+  return type(value) == "table"
+    and vim.iter(pairs(value)):all(function(kind, text)
+      return M.defaults.sign_text[kind] and type(text) == "string" and vim.fn.strdisplaywidth(text) <= 2
+    end)
+end
+
+---@type table<string, { [1]: fun(value: any): boolean, [2]: string }>
+local CHECKS = {
+  cmd = { is_command, 'a list such as { "autoresearch", "lsp" }, or false' },
+  sign_text = { is_sign_text, "a table with add, change, delete, of at most two cells each" },
+}
+
 ---Return what is wrong with the given settings, nil where nothing is.
----@param given table
+---@param given any
 ---@return string?
 function M.problem(given)
-  for key, value in pairs(given) do
+  if type(given) ~= "table" then
+    return ("autoresearch: settings must be a table, not a %s"):format(type(given))
+  end
+  for key, value in vim.spairs(given) do
     local default = M.defaults[key]
     if default == nil then
       return ("autoresearch: there is no setting '%s'; see :help autoresearch-settings"):format(key)
     end
-    local wanted = key == "cmd" and { "table", "boolean" } or { type(default) }
-    if not vim.list_contains(wanted, type(value)) then
-      return ("autoresearch: '%s' must be a %s, not a %s"):format(key, wanted[1], type(value))
+    local check = CHECKS[key]
+    local good = check and check[1](value) or not check and type(value) == type(default)
+    if not good then
+      local wanted = check and check[2] or "a " .. type(default)
+      return ("autoresearch: '%s' must be %s, not %s"):format(key, wanted, vim.inspect(value))
     end
   end
 end

@@ -1,115 +1,133 @@
--- Diffs in Neovim's own diff mode, and an experiment's details in a floating window. Texts come from git's objects.
+-- Diffs in Neovim's own diff mode, and an experiment's details in a floating window.
 local M = {}
 
 local client = require("autoresearch.client")
 local hunks = require("autoresearch.hunks")
+local review = require("autoresearch.review")
+local view = require("autoresearch.view")
 
----@param folder string
----@param commit string
----@param canvas string
+---Return the lines of a text, as a buffer has them.
+---@param text string
+---@return string[]
+function M.lines(text)
+  return vim.split((text:gsub("\r\n", "\n"):gsub("\n$", "")), "\n", { plain = true })
+end
+
+---Run `act` with the canvas as it was at a commit of the history, or at `accepted`; the baseline's parent is "".
+---@param buf integer
+---@param at string
 ---@param act fun(lines: string[])
-local function text_at(folder, commit, canvas, act)
-  if commit == "" then
+local function text_at(buf, at, act)
+  if at == "" then
     return act({})
   end
-  local command = { "git", "-C", folder, "cat-file", "blob", ("%s:./%s"):format(commit, canvas) }
-  vim.system(command, { text = true }, function(done)
-    vim.schedule(function()
-      if done.code ~= 0 then
-        return client.notify("git: " .. vim.trim(done.stderr or ""), vim.log.levels.ERROR)
-      end
-      act(vim.split((done.stdout:gsub("\n$", "")), "\n", { plain = true }))
-    end)
+  client.request(buf, "autoresearch/text", { folder = client.folder(buf), at = at }, function(found)
+    act(M.lines(found.text))
   end)
 end
 
----@param folder string
----@param name string
----@param lines string[]
----@param filetype string
----@return integer
-local function scratch(folder, name, lines, filetype)
-  local full = "autoresearch://" .. name
-  local old = vim.fn.bufnr("^" .. vim.fn.escape(full, "*?[]{}~,\\") .. "$")
-  local buf = old > 0 and old or vim.api.nvim_create_buf(false, true)
-  vim.bo[buf].modifiable = true
-  vim.api.nvim_buf_set_lines(buf, 0, -1, false, lines)
-  if old <= 0 then
-    vim.api.nvim_buf_set_name(buf, full)
-  end
-  vim.b[buf].autoresearch_folder = folder
-  vim.bo[buf].buftype, vim.bo[buf].bufhidden, vim.bo[buf].modifiable = "nofile", "wipe", false
-  vim.bo[buf].filetype = filetype
-  return buf
+---When the buffer is closed, by whatever command, the diff of the window ends; the window stays.
+---@param buf integer
+---@param window integer
+local function until_closed(buf, window)
+  vim.api.nvim_create_autocmd("BufWinLeave", {
+    buffer = buf,
+    once = true,
+    callback = vim.schedule_wrap(function()
+      if vim.api.nvim_win_is_valid(window) then
+        vim.api.nvim_win_call(window, function()
+          vim.cmd.diffoff()
+        end)
+      end
+    end),
+  })
 end
 
----Show what an experiment changed: two texts side by side in a tab of their own, `q` closes it.
+---@param title string
+local function bar(title)
+  vim.wo[0][0].winbar = vim.fn.strcharpart(title, 0, vim.fn.winwidth(0) - 2):gsub("%%", "%%%%")
+end
+
+---Show what an experiment changed: two texts side by side in a tab of their own; `q` closes it.
 ---@param buf integer
 ---@param number integer
 function M.experiment(buf, number)
   local folder = client.folder(buf)
   client.request(buf, "autoresearch/experiment", { folder = folder, experiment = number }, function(found)
-    if found.ok == false then
-      return client.notify(found.message, vim.log.levels.WARN)
-    end
-    local status = client.status[folder] or {}
-    local canvas = status.canvas or "train.py"
-    text_at(folder, found.parent or "", canvas, function(before)
-      text_at(folder, found.commit, canvas, function(after)
-        local filetype = vim.filetype.match({ filename = canvas }) or ""
-        local left = scratch(folder, ("%d/before/%s"):format(number, canvas), before, filetype)
-        local right = scratch(folder, ("%d/%s"):format(number, canvas), after, filetype)
+    text_at(buf, found.parent, function(before)
+      text_at(buf, found.commit, function(after)
+        local name = vim.fs.basename(client.canvas(folder))
+        local options = { folder = folder, filetype = vim.filetype.match({ filename = name }) }
+        local left = view.buffer(("%d@%s/%s"):format(number, found.parent:sub(1, 7), name), before, options)
+        local right = view.buffer(("%d@%s/%s"):format(number, found.commit:sub(1, 7), name), after, options)
         vim.cmd("tab sbuffer " .. left)
-        vim.cmd("diffthis")
-        vim.wo.winbar = ("#%d: before"):format(number)
+        local left_window = vim.api.nvim_get_current_win()
+        vim.cmd.diffthis()
+        bar(("#%d: before"):format(number))
         vim.cmd("rightbelow vertical sbuffer " .. right)
-        vim.cmd("diffthis")
-        local title = ("#%d %s %s"):format(number, found.text or "", (found.hypothesis or ""):gsub("%s+", " "))
-        vim.wo.winbar = vim.fn.strcharpart(title, 0, vim.fn.winwidth(0) - 2):gsub("%%", "%%%%")
+        vim.cmd.diffthis()
+        bar(("#%d %s %s"):format(number, found.text, (found.hypothesis:gsub("%s+", " "))))
+        until_closed(left, vim.api.nvim_get_current_win())
+        until_closed(right, left_window)
         for _, own in ipairs({ left, right }) do
-          vim.keymap.set("n", "q", "<Cmd>tabclose<CR>", { buffer = own, nowait = true, desc = "close the diff" })
+          vim.keymap.set("n", "q", function()
+            if not pcall(vim.cmd.tabclose) then
+              view.close()
+            end
+          end, { buffer = own, nowait = true, desc = "AutoResearch: close the diff" })
         end
       end)
     end)
   end)
 end
 
----Show the accepted text beside the canvas; closing its window ends the diff and leaves the canvas as it was.
+---Show the accepted text beside the canvas; it follows what is accepted. Closing it leaves the canvas as it was.
 ---@param buf integer
 function M.base(buf)
-  hunks.with_canvas(buf, function(canvas)
-    hunks.ask(canvas, function(answer)
-      if not answer.base then
-        return client.notify("no campaign has been started here", vim.log.levels.WARN)
-      end
+  review.with_canvas(buf, function(canvas)
+    text_at(canvas, "accepted", function(lines)
       local name = "accepted/" .. vim.fs.basename(vim.api.nvim_buf_get_name(canvas))
-      local base = scratch(client.folder(canvas) or "", name, hunks.base(canvas, answer), vim.bo[canvas].filetype)
+      local options = { folder = client.folder(canvas), filetype = vim.bo[canvas].filetype }
+      local base = view.buffer(name, lines, options)
       local window = vim.fn.bufwinid(canvas)
       if window == -1 then
         vim.cmd("tab sbuffer " .. canvas)
         window = vim.api.nvim_get_current_win()
       end
       vim.api.nvim_set_current_win(window)
-      local before = vim.wo[window].diff
-      vim.cmd("diffthis")
+      if vim.fn.bufwinid(base) ~= -1 then
+        return -- it is beside the canvas already, and now up to date
+      end
+      vim.cmd.diffthis()
       vim.cmd("leftabove vertical sbuffer " .. base)
-      vim.cmd("diffthis")
-      vim.wo.winbar = "accepted " .. answer.base:sub(1, 7)
-      vim.keymap.set("n", "q", "<Cmd>close<CR>", { buffer = base, nowait = true, desc = "close the diff" })
+      vim.cmd.diffthis()
+      bar("accepted")
+      until_closed(base, window)
+      until_closed(canvas, vim.api.nvim_get_current_win())
       vim.api.nvim_set_current_win(window)
-      vim.api.nvim_create_autocmd("BufWipeout", {
-        buffer = base,
-        once = true,
-        callback = function()
-          if not before and vim.api.nvim_win_is_valid(window) then
-            vim.api.nvim_win_call(window, function()
-              vim.cmd("diffoff")
-            end)
-          end
-        end,
-      })
+      M.follow(canvas, base)
     end)
   end)
+end
+
+---Keep the text of the accepted base what was accepted, as long as it is shown.
+---@param canvas integer
+---@param base integer
+function M.follow(canvas, base)
+  vim.api.nvim_create_autocmd("User", {
+    pattern = "AutoResearchHunks",
+    callback = function(args)
+      if not vim.api.nvim_buf_is_valid(base) then
+        return true
+      elseif args.data.buf == canvas and hunks.shown[canvas].base then
+        text_at(canvas, "accepted", function(lines)
+          if vim.api.nvim_buf_is_valid(base) then
+            view.set(base, lines)
+          end
+        end)
+      end
+    end,
+  })
 end
 
 ---Show everything about an experiment in a floating window.
@@ -118,12 +136,8 @@ end
 function M.details(buf, number)
   local asked = { folder = client.folder(buf), experiment = number }
   client.request(buf, "autoresearch/experiment", asked, function(found)
-    if found.ok == false then
-      return client.notify(found.message, vim.log.levels.WARN)
-    end
     local text = found.markdown .. (found.diff ~= "" and "\n\n```diff\n" .. found.diff .. "\n```" or "")
-    local lines = vim.split(text, "\n", { plain = true })
-    vim.lsp.util.open_floating_preview(lines, "markdown", { border = "rounded", focus_id = "autoresearch" })
+    vim.lsp.util.open_floating_preview(M.lines(text), "markdown", { border = "rounded", focus_id = "autoresearch" })
   end)
 end
 

@@ -49,7 +49,7 @@ function M.check()
 
   vim.health.start("autoresearch: server")
   local folder = client.folder(vim.api.nvim_get_current_buf())
-  local command, why = client.find(folder)
+  local command, why = require("autoresearch.server").find(folder)
   if not command then
     return vim.health.error(why or "no server")
   end
@@ -70,11 +70,8 @@ function M.check()
   if not folder then
     return vim.health.warn("no program.md here or above: 'autoresearch init' makes a campaign folder")
   end
-  local branch = run({ "git", "-C", folder, "symbolic-ref", "--short", "-q", "HEAD" })
-  vim.health.ok(
-    ("%s, branch %s"):format(folder, vim.trim(branch.stdout or "") ~= "" and vim.trim(branch.stdout) or "none")
-  )
-  local status = client.status[folder]
+  vim.health.ok(folder)
+  local status = require("autoresearch.status").of[folder]
   vim.health.info(status and status.text ~= "" and status.text or "no campaign yet")
   doctor(folder, command[1])
 end

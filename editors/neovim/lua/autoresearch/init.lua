@@ -11,12 +11,8 @@ end
 ---@param buf? integer
 ---@return autoresearch.Status?
 function M.status(buf)
-  if not package.loaded["autoresearch.client"] then
-    return nil
-  end
-  local client = require("autoresearch.client")
-  local folder = client.folder(buf or vim.api.nvim_get_current_buf())
-  return folder and client.status[folder] or nil
+  local status = package.loaded["autoresearch.status"]
+  return status and status.near(buf or vim.api.nvim_get_current_buf())
 end
 
 ---Return one line for 'statusline' (within `%{}`, not `%{%%}`), "" where there is no campaign.
@@ -36,18 +32,20 @@ local function here()
   return vim.api.nvim_get_current_buf()
 end
 
-function M.next_hunk()
-  require("autoresearch.hunks").jump(here(), 1)
+---@param count? integer
+function M.next_hunk(count)
+  require("autoresearch.review").jump(here(), count or vim.v.count1)
 end
 
-function M.prev_hunk()
-  require("autoresearch.hunks").jump(here(), -1)
+---@param count? integer
+function M.prev_hunk(count)
+  require("autoresearch.review").jump(here(), -(count or vim.v.count1))
 end
 
 ---@param verb "accept"|"revert"
 local function under_cursor(verb)
   local line = vim.api.nvim_win_get_cursor(0)[1]
-  require("autoresearch.hunks").review(here(), verb, line, line)
+  require("autoresearch.review").review(here(), verb, line, line)
 end
 
 function M.accept()
@@ -59,10 +57,12 @@ function M.revert()
 end
 
 function M.undo()
-  local buf = here()
-  require("autoresearch.hunks").with_canvas(buf, function(canvas)
-    require("autoresearch.client").exec(buf, "undoRevert", { uri = vim.uri_from_bufnr(canvas) })
-  end)
+  require("autoresearch.review").exec(here(), "undoRevert")
+end
+
+---Select the hunk under the cursor: a text object.
+function M.select_hunk()
+  require("autoresearch.review").select()
 end
 
 function M.diff()
@@ -78,8 +78,8 @@ function M.toggle_lines()
   local settings = require("autoresearch.config").get()
   settings.virtual_lines = not settings.virtual_lines
   local hunks = require("autoresearch.hunks")
-  for buf, answer in pairs(hunks.shown) do
-    hunks.draw(buf, answer)
+  for buf in pairs(hunks.shown) do
+    hunks.draw(buf)
   end
 end
 
