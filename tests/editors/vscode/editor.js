@@ -37,10 +37,20 @@ function freePort() {
 const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
 
 /** Make a campaign folder of the stub canvas, whose experiments last so many seconds. */
-function campaign(seconds) {
+function campaign(editor, seconds) {
   const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ar-vscode-")), "night");
   execFileSync(PYTHON, ["-P", path.join(ROOT, "tests", "editors", "campaign.py"), folder, String(seconds)]);
+  editor.after.push(() => forget(folder));
   return folder;
+}
+
+/** Make a campaign that has ended, with so many experiments; `grow` adds a kept one. */
+async function ledger(editor, count) {
+  const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ar-vscode-")), "night");
+  const script = spawn(PYTHON, ["-P", path.join(ROOT, "tests", "editors", "ledger.py"), folder, String(count)], { stdio: ["pipe", "pipe", "inherit"] });
+  editor.after.push(() => { script.stdin.end(); return forget(folder); });
+  await new Promise((done, fail) => { script.stdout.once("data", done); script.once("exit", (code) => fail(new Error(`ledger.py ended with ${code}`))); });
+  return { folder, grow: () => script.stdin.write("\n") };
 }
 
 /** Run the command; return what it prints. */
@@ -61,6 +71,7 @@ class Editor {
   /** Start code-server with the extension installed. */
   static async start(settings = {}, machine = {}) {
     const editor = new Editor();
+    editor.after = []; // what is undone at the end
     editor.tmp = fs.mkdtempSync(path.join(os.tmpdir(), "ar-code-"));
     const user = path.join(editor.tmp, "user"), config = path.join(editor.tmp, "config.yaml");
     const write = (scope, all) => {
@@ -105,18 +116,18 @@ class Editor {
     say("the workbench shows", file);
   }
 
-  /** Wait until the editor has written down that something is open: the web build does so every few seconds, and not at its end. */
-  async remembered(text) {
-    await until(`the editor to remember ${text}`, () => this.page.evaluate(async (wanted) => {
+  /** Wait until the editor has written down what matches: the web build does so every few seconds, and not at its end. */
+  async remembered(pattern) {
+    await until(`the editor to remember ${pattern}`, () => this.page.evaluate(async (wanted) => {
       const done = (request) => new Promise((yes, no) => { request.onsuccess = () => yes(request.result); request.onerror = () => no(request.error); });
       for (const { name } of await indexedDB.databases()) {
         const database = await done(indexedDB.open(name));
         const values = [...database.objectStoreNames].includes("ItemTable") ? await done(database.transaction("ItemTable").objectStore("ItemTable").getAll()) : [];
         database.close();
-        if (values.some((value) => String(value).includes(wanted))) return true;
+        if (values.some((value) => new RegExp(wanted).test(value))) return true;
       }
       return false;
-    }, text));
+    }, pattern.source));
   }
 
   lens(text) { return this.page.locator(".codelens-decoration a", { hasText: text }); }
@@ -164,7 +175,27 @@ class Editor {
     await Promise.race([new Promise((done) => (this.process.exitCode === null ? this.process.on("exit", done) : done())), sleep(5000)]);
     try { process.kill(-this.process.pid, "SIGKILL"); } catch { /* it is gone */ }
     fs.rmSync(this.tmp, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
+    for (const undo of this.after) await undo();
   }
 }
 
-module.exports = { Editor, SHOTS, WAIT, autoresearch, campaign, forget, launch, plain, say, sleep, status, until };
+/** Run one test in a fresh editor; where it fails, keep a picture and print the logs. Exits 0 or 1. */
+async function drive(name, act, settings, machine) {
+  const editor = await Editor.start(settings, machine);
+  let failed = false;
+  try {
+    await act(editor);
+    say("OK", name);
+  } catch (error) {
+    failed = true;
+    console.error("FAIL", error.stack);
+    await editor.shot(`fail-${name}`).catch(() => {});
+    console.error(editor.logs());
+    console.error("lenses:", await editor.lenses().catch(() => []), "bar:", await editor.barText().catch(() => ""));
+  } finally {
+    await editor.stop();
+  }
+  process.exit(failed ? 1 : 0);
+}
+
+module.exports = { Editor, SHOTS, WAIT, autoresearch, campaign, drive, forget, launch, ledger, plain, say, status, until };

@@ -1,6 +1,6 @@
 // A night in real VS Code, with the mouse: start, watch, pull, accept, revert, reload, close the window and go on.
 const assert = require("node:assert"), fs = require("node:fs"), path = require("node:path");
-const { Editor, WAIT, autoresearch, campaign, forget, plain, say, sleep, status, until } = require("./editor.js");
+const { WAIT, autoresearch, campaign, drive, plain, say, status, until } = require("./editor.js");
 
 const history = (folder) => JSON.parse(autoresearch(folder, "results", "--json"));
 
@@ -88,7 +88,7 @@ async function journey(editor, folder) {
 
   await editor.run("AutoResearch: Show Results");
   await editor.results().locator("svg .mark").nth(5).waitFor({ timeout: WAIT });
-  await editor.remembered("mainThreadWebview-autoresearch.results");
+  await editor.remembered(/mainThreadWebview-autoresearch\.results/);
   const judged = status(folder).experiments;
   await page.reload();
   say("window reloaded at experiment", judged);
@@ -105,22 +105,4 @@ async function journey(editor, folder) {
   say("the browser is closed; experiments went from", left, "to", status(folder).experiments);
 }
 
-(async () => {
-  const folder = campaign(2.5);
-  const editor = await Editor.start();
-  let failed;
-  try {
-    await journey(editor, folder);
-    say("OK journey");
-  } catch (error) {
-    failed = error;
-    console.error("FAIL", error.stack);
-    await editor.shot("fail-journey").catch(() => {});
-    console.error(editor.logs());
-    console.error("lenses:", await editor.lenses().catch(() => []), "bar:", await editor.barText().catch(() => ""));
-  } finally {
-    await editor.stop();
-    await forget(folder);
-  }
-  process.exit(failed ? 1 : 0);
-})();
+drive("journey", (editor) => journey(editor, campaign(editor, 2.5)));
