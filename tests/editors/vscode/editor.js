@@ -68,30 +68,28 @@ async function forget(folder) {
 }
 
 class Editor {
-  /** Start code-server with the extension installed. */
-  static async start(settings = {}, machine = {}) {
+  /** Start code-server with the extension installed, and others beside it. */
+  static async start({ settings = {}, machine = {}, vsix = [], PATH = process.env.PATH } = {}) {
     const editor = new Editor();
     editor.after = []; // what is undone at the end
     editor.tmp = fs.mkdtempSync(path.join(os.tmpdir(), "ar-code-"));
     const user = path.join(editor.tmp, "user"), config = path.join(editor.tmp, "config.yaml");
-    const write = (scope, all) => {
-      fs.mkdirSync(path.join(user, scope), { recursive: true });
-      fs.writeFileSync(path.join(user, scope, "settings.json"), JSON.stringify(all));
-    };
     fs.writeFileSync(config, "auth: none\ncert: false\n");
-    write("Machine", { "autoresearch.server.path": AUTORESEARCH, ...machine });
-    write("User", {
+    editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH, ...machine });
+    editor.settings("User", {
       "window.autoDetectColorScheme": true, "editor.accessibilitySupport": "off", "editor.minimap.enabled": false, "files.autoSave": "off",
       "security.workspace.trust.enabled": false, "telemetry.telemetryLevel": "off", "update.mode": "none",
       "workbench.startupEditor": "none", "workbench.tips.enabled": false, "workbench.enableExperiments": false,
-      "workbench.secondarySideBar.defaultVisibility": "hidden", "chat.disableAIFeatures": true,
+      "workbench.secondarySideBar.defaultVisibility": "hidden", "chat.disableAIFeatures": true, "terminal.integrated.gpuAcceleration": "off",
       "extensions.ignoreRecommendations": true, "extensions.autoUpdate": false, "extensions.autoCheckUpdates": false,
       ...settings,
     });
-    const env = { ...process.env, XDG_CONFIG_HOME: path.join(editor.tmp, "xdg"), XDG_DATA_HOME: path.join(editor.tmp, "xdg"),
+    // VSCODE_CLI: as when started from a terminal, so PATH is this one and not that of a login shell.
+    const env = { ...process.env, PATH, VSCODE_CLI: "1", XDG_CONFIG_HOME: path.join(editor.tmp, "xdg"), XDG_DATA_HOME: path.join(editor.tmp, "xdg"),
       TMPDIR: editor.tmp, EXTENSIONS_GALLERY: '{"serviceUrl":""}' };
     const common = ["--config", config, "--user-data-dir", user, "--extensions-dir", path.join(editor.tmp, "ext")];
-    execFileSync(process.env.CODE_SERVER, [...common, "--install-extension", process.env.VSIX], { env, stdio: "pipe" });
+    const install = [process.env.VSIX, ...vsix].flatMap((file) => ["--install-extension", file]);
+    execFileSync(process.env.CODE_SERVER, [...common, ...install], { env, stdio: "pipe" });
     editor.port = await freePort();
     fs.mkdirSync(SHOTS, { recursive: true });
     const log = fs.openSync(path.join(SHOTS, "code-server.log"), "w");
@@ -102,10 +100,17 @@ class Editor {
     return editor;
   }
 
+  /** Write the settings of `User` or `Machine`; a running editor reads them again. */
+  settings(scope, all) {
+    const folder = path.join(this.tmp, "user", scope);
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, "settings.json"), JSON.stringify(all));
+  }
+
   /** Open a folder and a file in a new browser. */
   async open(folder, file, size = { width: 1400, height: 860 }) {
     this.browser = await launch();
-    this.page = await this.browser.newPage({ viewport: size, colorScheme: process.env.AUTORESEARCH_SCHEME ?? "dark" });
+    this.page = await this.browser.newPage({ viewport: size, colorScheme: "dark", permissions: ["clipboard-read", "clipboard-write"] });
     this.problems = [];
     this.page.on("console", (m) => m.type() === "error" && this.problems.push(`${m.location().url} ${m.text()}`));
     const remote = `vscode-remote://127.0.0.1:${this.port}${path.join(folder, file)}`;
@@ -156,12 +161,11 @@ class Editor {
     await this.page.screenshot({ path: path.join(SHOTS, `${name}.png`), ...options });
   }
 
-  /** Return what the extension and the extension host have logged. */
+  /** Return what the extension has logged. */
   logs() {
     const folder = path.join(this.tmp, "user", "logs");
     const files = fs.existsSync(folder) ? fs.readdirSync(folder, { recursive: true }) : [];
-    return files.filter((f) => /AutoResearch.*\.log$|remoteexthost\.log$/.test(f))
-      .map((f) => `--- ${f}\n${fs.readFileSync(path.join(folder, f), "utf8").slice(-4000)}`).join("\n");
+    return files.filter((f) => /AutoResearch.*\.log$/.test(f)).map((f) => fs.readFileSync(path.join(folder, f), "utf8")).join("\n");
   }
 
   async close() {
@@ -180,8 +184,8 @@ class Editor {
 }
 
 /** Run one test in a fresh editor; where it fails, keep a picture and print the logs. Exits 0 or 1. */
-async function drive(name, act, settings, machine) {
-  const editor = await Editor.start(settings, machine);
+async function drive(name, act, options) {
+  const editor = await Editor.start(options);
   let failed = false;
   try {
     await act(editor);
@@ -190,7 +194,7 @@ async function drive(name, act, settings, machine) {
     failed = true;
     console.error("FAIL", error.stack);
     await editor.shot(`fail-${name}`).catch(() => {});
-    console.error(editor.logs());
+    console.error(editor.logs().slice(-8000));
     console.error("lenses:", await editor.lenses().catch(() => []), "bar:", await editor.barText().catch(() => ""));
   } finally {
     await editor.stop();
@@ -198,4 +202,4 @@ async function drive(name, act, settings, machine) {
   process.exit(failed ? 1 : 0);
 }
 
-module.exports = { Editor, SHOTS, WAIT, autoresearch, campaign, drive, forget, launch, ledger, plain, say, status, until };
+module.exports = { AUTORESEARCH, Editor, PYTHON, SHOTS, WAIT, autoresearch, campaign, drive, forget, launch, ledger, plain, say, status, until };
