@@ -44,6 +44,22 @@ function campaign(editor, seconds) {
   return folder;
 }
 
+/** Make a campaign folder of the real files. Two knobs are set badly, so that the search finds something to keep soon. */
+function realCampaign(editor) {
+  const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ar-vscode-")), "night");
+  editor.after.push(() => forget(folder));
+  fs.mkdirSync(folder);
+  fs.copyFileSync(path.join(ROOT, "prepare.py"), path.join(folder, "prepare.py"));
+  const canvas = fs.readFileSync(path.join(ROOT, "train.py"), "utf8").replace(/^MATRIX_LR = \S+/m, "MATRIX_LR = 0.5");
+  fs.writeFileSync(path.join(folder, "train.py"), canvas);
+  const prose = fs.readFileSync(path.join(ROOT, "program.md"), "utf8").replace(/^---\n[^]*?\n---\n/, "");
+  fs.writeFileSync(path.join(folder, "program.md"), `---\nmodel: knobs\nbudget: 0.5 TFLOP\nrepeats: 2\nstop: {experiments: 100, plateau: 40}\n---\n${prose}`);
+  for (const words of [["init", "-q", "-b", "main"], ["add", "-A"], ["-c", "user.name=User", "-c", "user.email=user@example.org", "commit", "-q", "-m", "first"]]) {
+    execFileSync("git", words, { cwd: folder });
+  }
+  return folder;
+}
+
 /** Make a campaign that has ended, with so many experiments; `grow` adds a kept one. */
 async function ledger(editor, count) {
   const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ar-vscode-")), "night");
@@ -157,8 +173,12 @@ class Editor {
     await this.page.locator(".tab.active", { hasText: name }).waitFor({ timeout: WAIT });
   }
 
-  async shot(name, options = {}) {
-    await this.page.screenshot({ path: path.join(SHOTS, `${name}.png`), ...options });
+  /** Take a picture, in the size for pictures where there is one. */
+  async shot(name) {
+    const full = this.page.viewportSize();
+    if (this.picture) await this.page.setViewportSize(this.picture);
+    await this.page.screenshot({ path: path.join(SHOTS, `${this.name}-${name}.png`), animations: "disabled" });
+    if (this.picture) await this.page.setViewportSize(full);
   }
 
   /** Return what the extension has logged. */
@@ -186,6 +206,7 @@ class Editor {
 /** Run one test in a fresh editor; where it fails, keep a picture and print the logs. Exits 0 or 1. */
 async function drive(name, act, options) {
   const editor = await Editor.start(options);
+  editor.name = name;
   let failed = false;
   try {
     await act(editor);
@@ -193,7 +214,7 @@ async function drive(name, act, options) {
   } catch (error) {
     failed = true;
     console.error("FAIL", error.stack);
-    await editor.shot(`fail-${name}`).catch(() => {});
+    await editor.shot("fail").catch(() => {});
     console.error(editor.logs().slice(-8000));
     console.error("lenses:", await editor.lenses().catch(() => []), "bar:", await editor.barText().catch(() => ""));
   } finally {
@@ -202,4 +223,4 @@ async function drive(name, act, options) {
   process.exit(failed ? 1 : 0);
 }
 
-module.exports = { AUTORESEARCH, Editor, PYTHON, SHOTS, WAIT, autoresearch, campaign, drive, forget, launch, ledger, plain, say, status, until };
+module.exports = { AUTORESEARCH, Editor, PYTHON, SHOTS, WAIT, autoresearch, campaign, drive, forget, launch, ledger, plain, realCampaign, say, status, until };

@@ -27,7 +27,7 @@ async function resultsPage(editor) {
   await tip.waitFor({ state: "visible", timeout: WAIT });
   assert.match(plain(await tip.innerText()), /^#3 <img src=x .*KNOB_21/, "a hypothesis is text, whatever it says");
   assert.equal(await inside.locator("img").count(), 0);
-  await editor.shot("results-hover");
+  await editor.shot("hover");
 
   await marks.nth(5).click();
   await page.locator(".tab.active", { hasText: "#5 0.9960" }).waitFor({ timeout: WAIT });
@@ -57,7 +57,7 @@ async function resultsPage(editor) {
   await shows(COUNT + 2);
   assert.equal(await inside.locator("th").nth(1).getAttribute("aria-sort"), "ascending", "the order survives a reload");
   assert.equal(await inside.locator("tr.on").first().getAttribute("data-n"), "5");
-  await editor.shot("results-dark");
+  await editor.shot("dark");
 
   const look = (selector, property) => inside.locator(selector).first().evaluate((e, p) => getComputedStyle(e)[p], property);
   const variable = (name) => inside.locator("html").evaluate((e, n) => getComputedStyle(e).getPropertyValue(n).trim(), name);
@@ -68,7 +68,7 @@ async function resultsPage(editor) {
   await page.emulateMedia({ colorScheme: "light" });
   await until("a light page", async () => (await look("body", "backgroundColor")) !== dark[0]);
   assert.notEqual(await look(".mark.keep", "fill"), dark[1], "the marks follow the theme");
-  await editor.shot("results-light");
+  await editor.shot("light");
 
   const policy = await inside.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute("content");
   assert.match(policy, /^default-src 'none'; style-src (?!.*unsafe)[^;]+; script-src 'nonce-[0-9a-f]{32}'$/);

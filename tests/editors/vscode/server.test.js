@@ -75,12 +75,12 @@ async function missing(editor) {
   await editor.run("AutoResearch: Show Experiments");
   await page.locator(".welcome-view-content", { hasText: "autoresearch command was not found" }).waitFor({ timeout: WAIT });
   await page.locator('.statusbar-item[aria-label*="AutoResearch"]').first().waitFor({ timeout: WAIT });
-  await editor.shot("server-missing");
+  await editor.shot("missing");
   await toast.getByRole("button", { name: "Install…" }).click();
   const lines = async () => (await page.locator(".terminal-wrapper.active .xterm-rows > div").allInnerTexts()).map(plain);
   await until("a prompt with the install command", async () => (await lines()).some((line) => /[#$>] echo typed-not-run/.test(line)));
   assert.ok(!(await lines()).some((line) => line.trim() === "typed-not-run"), "it is typed, not run");
-  await editor.shot("server-install");
+  await editor.shot("install");
   editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH });
   await page.locator(".welcome-view-content", { hasText: "No campaign has been started here" }).waitFor({ timeout: WAIT });
   say("missing: said once, the install command typed, found again");
