@@ -44,7 +44,7 @@ function campaign(editor, seconds) {
   return folder;
 }
 
-/** Make a campaign folder of the real files. Two knobs are set badly, so that the search finds something to keep soon. */
+/** Make a campaign folder of the real files. One rate is set badly, so that there is more to gain than the batch. */
 function realCampaign(editor) {
   const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ar-vscode-")), "night");
   editor.after.push(() => forget(folder));
