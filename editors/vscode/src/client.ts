@@ -111,7 +111,7 @@ export class Server implements vscode.Disposable {
           const lenses = shows("codeLens") ? await next(document, token) : [];
           for (const { command } of lenses ?? []) {
             if (command) {
-              command.title = command.title.replace(/^[▶⏸■]/u, (mark) => `$(${LENS_ICONS[mark]})`);
+              command.title = command.title.replace(/^([▶⏸■]) /u, (_, mark: string) => `$(${LENS_ICONS[mark]})\u00a0`);
             }
           }
           return lenses;

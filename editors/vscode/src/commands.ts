@@ -6,6 +6,7 @@ import { canvasEditor, canvasUri, statusOf } from "./campaigns";
 import type { Server } from "./client";
 import type { Results } from "./results";
 import type { Review } from "./review";
+import { openInstall } from "./server";
 import { signed, VERDICTS, type Experiments } from "./tree";
 import type { Texts } from "./texts";
 import type { Answer, Experiment, Plan, Status, Target } from "./wire";
@@ -182,6 +183,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
       const campaign = given ?? (await vscode.window.showQuickPick(status?.campaigns ?? [], { title: "Show a campaign" }));
       return campaign && run("status", target, { campaign });
     },
+    installServer: openInstall,
     restartServer: () => server.restart(),
     showLog: () => server.log.show(),
     copyDebugInfo: async () => {

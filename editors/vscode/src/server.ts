@@ -58,7 +58,14 @@ async function besideInterpreter(resource: vscode.Uri | undefined): Promise<Foun
   return path && (await runnable(path)) ? { path, from: "Python extension" } : undefined;
 }
 
-/** Say once that the server is missing, with a button that opens a terminal with the command; it is not run. */
+/** Open a terminal with the install command typed in; it is not run. */
+export function openInstall(): void {
+  const terminal = vscode.window.createTerminal("Install AutoResearch");
+  terminal.show();
+  terminal.sendText(setting("server.installCommand", "pipx install 'autoresearch-lsp[train]'"), false);
+}
+
+/** Say once that the server is missing, and offer what helps. */
 export async function offerInstall(): Promise<void> {
   const set = setting("server.path", "").trim();
   const what = set
@@ -66,9 +73,7 @@ export async function offerInstall(): Promise<void> {
     : "AutoResearch: the 'autoresearch' command was not found in .venv or on PATH.";
   const choice = await vscode.window.showWarningMessage(what, "Install…", "Open Settings", "Retry");
   if (choice === "Install…") {
-    const terminal = vscode.window.createTerminal("Install AutoResearch");
-    terminal.show();
-    terminal.sendText(setting("server.installCommand", "pipx install 'autoresearch-lsp[train]'"), false);
+    openInstall();
   } else if (choice === "Open Settings") {
     await vscode.commands.executeCommand("workbench.action.openSettings", "autoresearch.server.path");
   } else if (choice === "Retry") {

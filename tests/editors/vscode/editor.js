@@ -37,10 +37,36 @@ function freePort() {
 const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
 
 /** Make a campaign folder of the stub canvas, whose experiments last so many seconds. */
-function campaign(seconds) {
+function campaign(editor, seconds) {
   const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ar-vscode-")), "night");
   execFileSync(PYTHON, ["-P", path.join(ROOT, "tests", "editors", "campaign.py"), folder, String(seconds)]);
+  editor.after.push(() => forget(folder));
   return folder;
+}
+
+/** Make a campaign folder of the real files. One rate is set badly, so that there is more to gain than the batch. */
+function realCampaign(editor) {
+  const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ar-vscode-")), "night");
+  editor.after.push(() => forget(folder));
+  fs.mkdirSync(folder);
+  fs.copyFileSync(path.join(ROOT, "prepare.py"), path.join(folder, "prepare.py"));
+  const canvas = fs.readFileSync(path.join(ROOT, "train.py"), "utf8").replace(/^MATRIX_LR = \S+/m, "MATRIX_LR = 0.5");
+  fs.writeFileSync(path.join(folder, "train.py"), canvas);
+  const prose = fs.readFileSync(path.join(ROOT, "program.md"), "utf8").replace(/^---\n[^]*?\n---\n/, "");
+  fs.writeFileSync(path.join(folder, "program.md"), `---\nmodel: knobs\nbudget: 0.5 TFLOP\nrepeats: 2\nstop: {experiments: 100, plateau: 40}\n---\n${prose}`);
+  for (const words of [["init", "-q", "-b", "main"], ["add", "-A"], ["-c", "user.name=User", "-c", "user.email=user@example.org", "commit", "-q", "-m", "first"]]) {
+    execFileSync("git", words, { cwd: folder });
+  }
+  return folder;
+}
+
+/** Make a campaign that has ended, with so many experiments; `grow` adds a kept one. */
+async function ledger(editor, count) {
+  const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "ar-vscode-")), "night");
+  const script = spawn(PYTHON, ["-P", path.join(ROOT, "tests", "editors", "ledger.py"), folder, String(count)], { stdio: ["pipe", "pipe", "inherit"] });
+  editor.after.push(() => { script.stdin.end(); return forget(folder); });
+  await new Promise((done, fail) => { script.stdout.once("data", done); script.once("exit", (code) => fail(new Error(`ledger.py ended with ${code}`))); });
+  return { folder, grow: () => script.stdin.write("\n") };
 }
 
 /** Run the command; return what it prints. */
@@ -58,29 +84,28 @@ async function forget(folder) {
 }
 
 class Editor {
-  /** Start code-server with the extension installed. */
-  static async start(settings = {}, machine = {}) {
+  /** Start code-server with the extension installed, and others beside it. */
+  static async start({ settings = {}, machine = {}, vsix = [], PATH = process.env.PATH } = {}) {
     const editor = new Editor();
+    editor.after = []; // what is undone at the end
     editor.tmp = fs.mkdtempSync(path.join(os.tmpdir(), "ar-code-"));
     const user = path.join(editor.tmp, "user"), config = path.join(editor.tmp, "config.yaml");
-    const write = (scope, all) => {
-      fs.mkdirSync(path.join(user, scope), { recursive: true });
-      fs.writeFileSync(path.join(user, scope, "settings.json"), JSON.stringify(all));
-    };
     fs.writeFileSync(config, "auth: none\ncert: false\n");
-    write("Machine", { "autoresearch.server.path": AUTORESEARCH, ...machine });
-    write("User", {
+    editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH, ...machine });
+    editor.settings("User", {
       "window.autoDetectColorScheme": true, "editor.accessibilitySupport": "off", "editor.minimap.enabled": false, "files.autoSave": "off",
       "security.workspace.trust.enabled": false, "telemetry.telemetryLevel": "off", "update.mode": "none",
       "workbench.startupEditor": "none", "workbench.tips.enabled": false, "workbench.enableExperiments": false,
-      "workbench.secondarySideBar.defaultVisibility": "hidden", "chat.disableAIFeatures": true,
+      "workbench.secondarySideBar.defaultVisibility": "hidden", "chat.disableAIFeatures": true, "terminal.integrated.gpuAcceleration": "off",
       "extensions.ignoreRecommendations": true, "extensions.autoUpdate": false, "extensions.autoCheckUpdates": false,
       ...settings,
     });
-    const env = { ...process.env, XDG_CONFIG_HOME: path.join(editor.tmp, "xdg"), XDG_DATA_HOME: path.join(editor.tmp, "xdg"),
+    // VSCODE_CLI: as when started from a terminal, so PATH is this one and not that of a login shell.
+    const env = { ...process.env, PATH, VSCODE_CLI: "1", XDG_CONFIG_HOME: path.join(editor.tmp, "xdg"), XDG_DATA_HOME: path.join(editor.tmp, "xdg"),
       TMPDIR: editor.tmp, EXTENSIONS_GALLERY: '{"serviceUrl":""}' };
     const common = ["--config", config, "--user-data-dir", user, "--extensions-dir", path.join(editor.tmp, "ext")];
-    execFileSync(process.env.CODE_SERVER, [...common, "--install-extension", process.env.VSIX], { env, stdio: "pipe" });
+    const install = [process.env.VSIX, ...vsix].flatMap((file) => ["--install-extension", file]);
+    execFileSync(process.env.CODE_SERVER, [...common, ...install], { env, stdio: "pipe" });
     editor.port = await freePort();
     fs.mkdirSync(SHOTS, { recursive: true });
     const log = fs.openSync(path.join(SHOTS, "code-server.log"), "w");
@@ -91,10 +116,17 @@ class Editor {
     return editor;
   }
 
+  /** Write the settings of `User` or `Machine`; a running editor reads them again. */
+  settings(scope, all) {
+    const folder = path.join(this.tmp, "user", scope);
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, "settings.json"), JSON.stringify(all));
+  }
+
   /** Open a folder and a file in a new browser. */
   async open(folder, file, size = { width: 1400, height: 860 }) {
     this.browser = await launch();
-    this.page = await this.browser.newPage({ viewport: size, colorScheme: process.env.AUTORESEARCH_SCHEME ?? "dark" });
+    this.page = await this.browser.newPage({ viewport: size, colorScheme: "dark", permissions: ["clipboard-read", "clipboard-write"] });
     this.problems = [];
     this.page.on("console", (m) => m.type() === "error" && this.problems.push(`${m.location().url} ${m.text()}`));
     const remote = `vscode-remote://127.0.0.1:${this.port}${path.join(folder, file)}`;
@@ -105,18 +137,18 @@ class Editor {
     say("the workbench shows", file);
   }
 
-  /** Wait until the editor has written down that something is open: the web build does so every few seconds, and not at its end. */
-  async remembered(text) {
-    await until(`the editor to remember ${text}`, () => this.page.evaluate(async (wanted) => {
+  /** Wait until the editor has written down what matches: the web build does so every few seconds, and not at its end. */
+  async remembered(pattern) {
+    await until(`the editor to remember ${pattern}`, () => this.page.evaluate(async (wanted) => {
       const done = (request) => new Promise((yes, no) => { request.onsuccess = () => yes(request.result); request.onerror = () => no(request.error); });
       for (const { name } of await indexedDB.databases()) {
         const database = await done(indexedDB.open(name));
         const values = [...database.objectStoreNames].includes("ItemTable") ? await done(database.transaction("ItemTable").objectStore("ItemTable").getAll()) : [];
         database.close();
-        if (values.some((value) => String(value).includes(wanted))) return true;
+        if (values.some((value) => new RegExp(wanted).test(value))) return true;
       }
       return false;
-    }, text));
+    }, pattern.source));
   }
 
   lens(text) { return this.page.locator(".codelens-decoration a", { hasText: text }); }
@@ -141,16 +173,19 @@ class Editor {
     await this.page.locator(".tab.active", { hasText: name }).waitFor({ timeout: WAIT });
   }
 
-  async shot(name, options = {}) {
-    await this.page.screenshot({ path: path.join(SHOTS, `${name}.png`), ...options });
+  /** Take a picture, in the size for pictures where there is one. */
+  async shot(name) {
+    const full = this.page.viewportSize();
+    if (this.picture) await this.page.setViewportSize(this.picture);
+    await this.page.screenshot({ path: path.join(SHOTS, `${this.name}-${name}.png`), animations: "disabled" });
+    if (this.picture) await this.page.setViewportSize(full);
   }
 
-  /** Return what the extension and the extension host have logged. */
+  /** Return what the extension has logged. */
   logs() {
     const folder = path.join(this.tmp, "user", "logs");
     const files = fs.existsSync(folder) ? fs.readdirSync(folder, { recursive: true }) : [];
-    return files.filter((f) => /AutoResearch.*\.log$|remoteexthost\.log$/.test(f))
-      .map((f) => `--- ${f}\n${fs.readFileSync(path.join(folder, f), "utf8").slice(-4000)}`).join("\n");
+    return files.filter((f) => /AutoResearch.*\.log$/.test(f)).map((f) => fs.readFileSync(path.join(folder, f), "utf8")).join("\n");
   }
 
   async close() {
@@ -164,7 +199,28 @@ class Editor {
     await Promise.race([new Promise((done) => (this.process.exitCode === null ? this.process.on("exit", done) : done())), sleep(5000)]);
     try { process.kill(-this.process.pid, "SIGKILL"); } catch { /* it is gone */ }
     fs.rmSync(this.tmp, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
+    for (const undo of this.after) await undo();
   }
 }
 
-module.exports = { Editor, SHOTS, WAIT, autoresearch, campaign, forget, launch, plain, say, sleep, status, until };
+/** Run one test in a fresh editor; where it fails, keep a picture and print the logs. Exits 0 or 1. */
+async function drive(name, act, options) {
+  const editor = await Editor.start(options);
+  editor.name = name;
+  let failed = false;
+  try {
+    await act(editor);
+    say("OK", name);
+  } catch (error) {
+    failed = true;
+    console.error("FAIL", error.stack);
+    await editor.shot("fail").catch(() => {});
+    console.error(editor.logs().slice(-8000));
+    console.error("lenses:", await editor.lenses().catch(() => []), "bar:", await editor.barText().catch(() => ""));
+  } finally {
+    await editor.stop();
+  }
+  process.exit(failed ? 1 : 0);
+}
+
+module.exports = { AUTORESEARCH, Editor, PYTHON, SHOTS, WAIT, autoresearch, campaign, drive, forget, launch, ledger, plain, realCampaign, say, status, until };

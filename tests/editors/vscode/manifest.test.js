@@ -65,7 +65,7 @@ test("no key acts without a chord and a when-clause, and none takes anything awa
 });
 
 test("what needs a campaign is not in the palette without one", () => {
-  const always = ["status", "restartServer", "showLog", "copyDebugInfo", "openWalkthrough"].map((name) => `autoresearch.${name}`);
+  const always = ["status", "installServer", "restartServer", "showLog", "copyDebugInfo", "openWalkthrough"].map((name) => `autoresearch.${name}`);
   const clauses = new Map(menus.commandPalette.map((m) => [m.command, m.when]));
   assert.deepEqual([...names].filter((name) => !clauses.get(name)).sort(), always.sort());
 });

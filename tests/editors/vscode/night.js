@@ -1,0 +1,94 @@
+// The acts of a night in real VS Code, with the mouse: start, review, reload, leave. For the stub canvas and the real one.
+const assert = require("node:assert"), fs = require("node:fs"), path = require("node:path");
+const { WAIT, autoresearch, plain, say, status, until } = require("./editor.js");
+
+const LONG = 5 * WAIT; // for what a campaign has to train for
+const history = (folder) => JSON.parse(autoresearch(folder, "results", "--json"));
+const keeps = (folder) => history(folder).filter((e) => e.verdict === "keep" && e.experiment > 0);
+const accepts = (editor) => editor.page.locator(".codelens-decoration a").getByText("Accept", { exact: true }).count();
+
+/** Click the lens, read the exact command, start; see status bar, lenses and tree move. */
+async function begin(editor, folder) {
+  const { page } = editor;
+  await editor.lens("Start campaign").waitFor({ timeout: WAIT });
+  await editor.run("AutoResearch: Show Experiments");
+  await page.locator(".welcome-view-content", { hasText: "No campaign has been started here" }).waitFor({ timeout: WAIT });
+  assert.match(await editor.barText(), /AutoResearch/);
+  await editor.shot("before");
+  assert.ok(!fs.existsSync(path.join(folder, ".git", "autoresearch", "journal.db")), "opening a folder runs nothing");
+
+  await editor.lens("Start campaign").click();
+  const dialog = page.locator(".monaco-dialog-box");
+  await dialog.waitFor({ timeout: WAIT });
+  assert.match(plain(await dialog.innerText()), /\n {4}python train\.py\n/, "the first start shows the exact command");
+  await editor.shot("start");
+  await dialog.getByRole("button", { name: "Start", exact: true }).click();
+
+  await editor.lens("Pause").waitFor({ timeout: WAIT });
+  await until("a running status bar item", async () => /baseline|#\d+/.test(await editor.barText()));
+  const first = await editor.barText();
+  await until("the status bar to move", async () => (await editor.barText()) !== first);
+  await until("the lens to move", async () => /·/.test((await editor.lenses())[0] ?? ""));
+  await until("the tree to grow", async () => (await editor.rows().count()) >= 3, LONG);
+  say("status bar:", first, "→", await editor.barText());
+}
+
+/** Pull into the open canvas, see hunks, hints and marks; accept one hunk and revert another; see the revert measured. */
+async function review(editor, folder) {
+  const { page } = editor;
+  await editor.openFile("train.py");
+  await editor.lens("kept patch").first().waitFor({ timeout: WAIT });
+  say("canvas lens:", (await editor.lenses())[0]);
+  await editor.shot("behind");
+  await editor.lens("Pull").first().click();
+  await editor.lens("Accept").nth(1).waitFor({ timeout: WAIT });
+  await until("a hint", async () => /#\d+ −\d\.\d+/.test(await editor.text()));
+  await page.locator(".monaco-editor .cgmr").first().waitFor({ timeout: WAIT });
+  await until("the badge", () => page.locator(".activitybar .badge-content", { hasText: /\d/ }).count());
+  await editor.shot("pulled");
+
+  const before = await accepts(editor);
+  const text = fs.readFileSync(path.join(folder, "train.py"), "utf8");
+  await editor.lens(/^Accept$/).first().click();
+  await until("one hunk fewer", async () => (await accepts(editor)) === before - 1);
+  assert.equal(fs.readFileSync(path.join(folder, "train.py"), "utf8"), text, "accept touches no text");
+  say("accepted with the mouse:", before, "hunks →", await accepts(editor));
+
+  const shown = await editor.text();
+  await editor.lens(/^Revert$/).first().click();
+  await until("the old lines", async () => (await editor.text()) !== shown && (await accepts(editor)) === before - 2);
+  const human = await until("the price of the revert", () => history(folder).find((e) => e.author === "human" && e.experiment > 0 && e.verdict), LONG);
+  say("reverted with the mouse, and measured:", `#${human.experiment} ${human.hypothesis} ${human.score} (${human.verdict})`);
+  await until("it in the tree", async () => (await editor.rows().allInnerTexts()).some((t) => plain(t).includes(`#${human.experiment} `)));
+  await editor.shot("reverted");
+}
+
+/** Open the results, reload the window mid-run, find everything. */
+async function reload(editor, folder) {
+  const { page } = editor;
+  const marks = status(folder).experiments + 1;
+  await editor.run("AutoResearch: Show Results");
+  await editor.results().locator("svg .mark").nth(marks - 1).waitFor({ timeout: WAIT });
+  await editor.shot("results");
+  await editor.remembered(/mainThreadWebview-autoresearch\.results/);
+  assert.equal(status(folder).state, "running");
+  await page.reload();
+  await until("the status bar again", async () => /#\d+/.test(await editor.barText()));
+  await until("the tree again", async () => (await editor.rows().count()) >= marks);
+  await editor.results().locator("svg .mark").nth(marks - 1).waitFor({ timeout: WAIT });
+  await page.locator(".tab", { hasText: "train.py" }).first().click();
+  await editor.lens("best ").first().waitFor({ timeout: WAIT });
+  await until("the hint again", async () => /#\d+ [−+]\d\.\d+/.test(await editor.text()));
+  await editor.shot("reloaded");
+  say("reloaded mid-run:", await editor.barText());
+}
+
+/** Close the browser; the campaign goes on. */
+async function leave(editor, folder, more) {
+  await editor.close();
+  const left = status(folder).experiments;
+  await until("experiments without a window", () => status(folder).experiments >= left + more, LONG);
+  say("the browser is closed; experiments went from", left, "to", status(folder).experiments);
+}
+
+module.exports = { LONG, accepts, begin, keeps, leave, reload, review };

@@ -1,0 +1,96 @@
+// Where the server is found, in which order; what is said where it is not; log, trace, debug information.
+const assert = require("node:assert"), fs = require("node:fs"), os = require("node:os"), path = require("node:path");
+const { execFileSync } = require("node:child_process");
+const { AUTORESEARCH, PYTHON, WAIT, campaign, drive, plain, say, until } = require("./editor.js");
+
+const tmp = fs.mkdtempSync(path.join(os.tmpdir(), "ar-server-"));
+const bin = path.join(tmp, "bin");
+fs.mkdirSync(bin);
+
+/** Make a stand-in for the Python extension that names an interpreter, as its public interface does. */
+function pythonExtension() {
+  const folder = path.join(tmp, "python", "extension"), vsix = path.join(tmp, "python.vsix");
+  fs.mkdirSync(folder, { recursive: true });
+  const manifest = { name: "python", publisher: "ms-python", version: "1.0.0", engines: { vscode: "^1.91.0" }, main: "./main.js", activationEvents: [] };
+  fs.writeFileSync(path.join(folder, "package.json"), JSON.stringify(manifest));
+  const api = `{ environments: { getActiveEnvironmentPath: () => ({ path: ${JSON.stringify(PYTHON)} }) } }`;
+  fs.writeFileSync(path.join(folder, "main.js"), `exports.activate = () => (${api});`);
+  execFileSync("python3", ["-m", "zipfile", "-c", vsix, folder], { cwd: path.join(tmp, "python") });
+  return vsix;
+}
+
+/** Put a command into a folder that runs the one under test. */
+function link(folder) {
+  fs.mkdirSync(folder, { recursive: true });
+  fs.symlinkSync(AUTORESEARCH, path.join(folder, "autoresearch"));
+}
+
+async function order(editor, folder) {
+  const from = (place) => until(`the server from ${place}`, () => editor.logs().trimEnd().split("\n").findLast((l) => l.includes(" lsp (from "))?.endsWith(`(from ${place})`));
+  const lens = () => editor.lens("Start campaign").waitFor({ timeout: WAIT });
+  await from("Python extension");
+  await lens();
+  link(bin);
+  await editor.run("AutoResearch: Restart the Server");
+  await from("PATH");
+  link(path.join(folder, ".venv", "bin"));
+  await editor.run("AutoResearch: Restart the Server");
+  await from(".venv");
+  editor.settings("Machine", { "autoresearch.server.path": "${workspaceFolder}/.venv/bin/autoresearch" });
+  await from("setting");
+  await lens();
+  say("found: Python extension, PATH, .venv, setting");
+}
+
+async function talk(editor) {
+  const { page } = editor;
+  editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH, "autoresearch.trace.server": "verbose" });
+  await editor.run("Developer: Set Log Level...");
+  for (const choice of ["AutoResearch", "Trace"]) {
+    await page.locator(".quick-input-widget input").first().fill(choice);
+    await page.locator(".quick-input-list .monaco-list-row", { hasText: choice }).first().click();
+  }
+  await editor.run("AutoResearch: Restart the Server");
+  await until("a trace", () => /Received notification 'autoresearch\/status/.test(editor.logs()));
+  await editor.run("AutoResearch: Show Log");
+  await page.locator(".output-view .view-line", { hasText: "autoresearch" }).first().waitFor({ timeout: WAIT });
+  await editor.run("AutoResearch: Copy Debug Information");
+  await page.locator(".notification-list-item-message", { hasText: "debug information is in the clipboard" }).waitFor({ timeout: WAIT });
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  const facts = JSON.parse(copied.replaceAll("```json", "").replaceAll("```", ""));
+  assert.equal(facts.found, "setting");
+  assert.match(facts.server, /^\d+\.\d+/);
+  assert.equal(facts.campaigns[0].state, "none");
+  assert.equal(copied.includes(os.tmpdir()) || copied.includes(os.homedir()), false, `a path in ${copied}`);
+  say("log, trace, debug information");
+  await editor.run("Notifications: Clear All Notifications");
+}
+
+async function missing(editor) {
+  const { page } = editor;
+  editor.settings("Machine", { "autoresearch.server.path": path.join(tmp, "nowhere"), "autoresearch.server.installCommand": "echo typed-not-run" });
+  const toast = page.locator(".notification-toast", { hasText: "is not a program that can be run" });
+  await toast.waitFor({ timeout: WAIT });
+  assert.equal(await page.locator(".notification-toast").count(), 1, "one notification");
+  await editor.run("AutoResearch: Show Experiments");
+  await page.locator(".welcome-view-content", { hasText: "autoresearch command was not found" }).waitFor({ timeout: WAIT });
+  await page.locator('.statusbar-item[aria-label*="AutoResearch"]').first().waitFor({ timeout: WAIT });
+  await editor.shot("missing");
+  await toast.getByRole("button", { name: "Install…" }).click();
+  const lines = async () => (await page.locator(".terminal-wrapper.active .xterm-rows > div").allInnerTexts()).map(plain);
+  await until("a prompt with the install command", async () => (await lines()).some((line) => /[#$>] echo typed-not-run/.test(line)));
+  assert.ok(!(await lines()).some((line) => line.trim() === "typed-not-run"), "it is typed, not run");
+  await editor.shot("install");
+  editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH });
+  await page.locator(".welcome-view-content", { hasText: "No campaign has been started here" }).waitFor({ timeout: WAIT });
+  say("missing: said once, the install command typed, found again");
+}
+
+drive("server", async (editor) => {
+  editor.after.push(() => fs.rmSync(tmp, { recursive: true, force: true }));
+  const folder = campaign(editor, 1);
+  await editor.open(folder, "program.md");
+  await order(editor, folder);
+  await talk(editor);
+  await missing(editor);
+}, { machine: { "autoresearch.server.path": "" }, vsix: [pythonExtension()], PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` });
