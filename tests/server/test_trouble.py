@@ -104,7 +104,7 @@ async def test_a_reset_and_packed_refs_under_an_open_buffer_lose_nothing(campaig
 async def test_a_folder_that_was_deleted_refuses_in_sentences(campaign: Campaign) -> None:
     async with editing("neovim", campaign.folder) as editor:
         uri = await opened(editor, FOURTH, 2)
-        shutil.rmtree(campaign.top)
+        shutil.rmtree(campaign.top.rename(campaign.top.with_name("bin")))  # gone in one step, as to a bin
 
         async def gone() -> bool:
             return bool((await editor.run("status", uri=uri, quiet=True))["message"] == "no campaign yet")
