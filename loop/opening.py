@@ -38,7 +38,10 @@ def check_canvas(folder: Path, canvas: str) -> str:
     path = folder / canvas
     if not path.is_file():
         raise Refused(f"{canvas}: not found beside program.md; create it, or name another file with 'canvas:'")
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{canvas}: cannot be read ({error.strerror}); make it readable and start again") from error
     if finding := unusable(data, canvas):
         raise Refused(f"{finding}, then start again")
     return data.decode("utf-8")
