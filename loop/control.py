@@ -21,6 +21,7 @@ from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.program import Program, override, parse
+from loop.status import state_text
 from loop.types import (
     Body,
     Imported,
@@ -133,7 +134,7 @@ def ask(folder: Path, intent: Body, campaign: str | None = None) -> Answer:
         if not serves(home, ledger.campaign):
             other = runs_instead(home, journal, ledger.campaign)
             step = other or "'autoresearch start' goes on"
-            raise Refused(f"campaign {ledger.campaign} is not running ({ledger.state}); {step}")
+            raise Refused(f"campaign {ledger.campaign} is not running ({state_text(ledger, alive=False)}); {step}")
         return answer_to(home, journal, journal.append(ledger.campaign, intent)[0])
 
 

@@ -94,18 +94,21 @@ class Engine:
         """Record how the campaign ended, and answer whoever still waits for an answer."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
+        sentence = ""
         if interrupted:
-            self.record(StateChanged(State.STOPPED, "stopped; the run was interrupted"))
+            sentence = "stopped; the run was interrupted"
         elif isinstance(error, AutoResearchError):
-            self.record(StateChanged(State.STOPPED, str(error)))
+            sentence = str(error)
         elif error is not None:
             log.error("the engine failed", exc_info=error)
             sentence = f"{type(error).__name__}: {error}; see 'autoresearch doctor' and the daemon's log"
+        # A campaign that had ended and could not be opened again has still ended.
+        if sentence and not (self._runner is None and self.ledger.state is State.FINISHED):
             self.record(StateChanged(State.STOPPED, sentence))
         for seq, intent in list(self.ledger.unanswered.items()):
             # A human's text waits for the next start, unless there will be none.
             if is_broken(self.ledger) or not isinstance(intent.body, ProposeRequested | WithdrawRequested):
-                self.record(Answered(seq, False, self.ledger.message or "the campaign has ended"))
+                self.record(Answered(seq, False, sentence or self.ledger.message or "the campaign has ended"))
 
     def stop(self) -> None:
         """Stop now: the present run is interrupted. Called by the daemon's signal handlers."""

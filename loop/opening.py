@@ -58,6 +58,11 @@ async def open_campaign(engine: Engine) -> Runner:
             f"the branch autoresearch/{engine.campaign} is checked out, and the campaign moves it; "
             "switch to a branch of your own first: git switch -c mine"
         )
+    if created is not None and parse_budget(ledger.asked.get("budget", created.budget)) != parse_budget(created.budget):
+        raise Refused(
+            f"{engine.campaign} measures with a budget of {created.budget}, and scores of another do not compare; "
+            "start a new campaign: 'autoresearch start --new --budget ...'"
+        )
     text = "" if created else check_canvas(engine.folder, canvas)
     commit = created.baseline if created else engine.repo.snapshot(f"Baseline of {engine.campaign}", time.time())
     sealed = created.source is ScoreSource.SEALED if created else is_ruler(engine.folder / "prepare.py")

@@ -61,6 +61,7 @@ def test_a_campaign_whose_daemon_was_killed_is_interrupted(tmp_path: Path) -> No
     assert told == "✗ interrupted\ninterrupted; 'autoresearch start' goes on\n"
     status = json.loads(run(folder, "status", "--json").stdout)
     assert (status["state"], status["alive"]) == ("interrupted", False)
+    assert "night is not running (interrupted); 'autoresearch start' goes on" in run(folder, "stop").stderr
 
 
 def test_results_as_a_table_and_as_tsv_have_a_line_for_each_experiment(night: Path) -> None:
