@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loop.asking import Answer as Answer
+from loop.asking import answer_to, await_answer, spawn
 from loop.campaigns import is_broken, read, runs_instead, serves, to_start, unfinished, where
 from loop.campaigns import load as load
 from loop.disk import check_disk
 from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
-from loop.lock import is_alive
 from loop.program import Program, override, parse
+from loop.status import state_text
 from loop.types import (
-    Answered,
     Body,
     Imported,
     NoteAdded,
@@ -32,7 +32,6 @@ from loop.types import (
     ResumeRequested,
     StartRequested,
     State,
-    StateChanged,
     StopRequested,
     Verdict,
     WithdrawRequested,
@@ -42,18 +41,7 @@ from loop.values import counted
 if TYPE_CHECKING:
     from loop.progress import Progress
 
-ANSWER_S = 30.0  # a start is answered after the snapshot and the data check; data may take longer, and says so
-SPAWN_S = 10.0  # a daemon takes its lock within a second of its start
-POLL_S = 0.05
 LEFT = "recorded; the next 'autoresearch start' takes it up"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What became of an intent. `campaign` is the one it was about."""
-
-    campaign: str
-    message: str
 
 
 def read_program(folder: Path, overrides: dict[str, str] | None = None) -> Program:
@@ -127,54 +115,15 @@ def start(
         if serves(home, name):
             return _go_on(home, journal, read(journal, name), overrides)
         intent = journal.append(name, StartRequested(overrides, where(folder)))[0]
-        _spawn(folder, name)
-        return _answered(home, _await_answer(home, journal, name, intent.seq))
+        spawn(folder, name)
+        return answer_to(home, journal, intent)
 
 
 def _go_on(home: Home, journal: Journal, ledger: Ledger, overrides: dict[str, str]) -> Answer:
     """A second start: resumes a paused campaign, otherwise says what runs already."""
     if ledger.state is not State.PAUSED or overrides:
         raise Refused(f"campaign {ledger.campaign} already runs; watch it with 'autoresearch watch'")
-    return _ask(home, journal, ledger.campaign, ResumeRequested())
-
-
-def _spawn(folder: Path, campaign: str) -> None:
-    """Start the daemon through an intermediate process that exits. The working directory is never on its path."""
-    command = [sys.executable, "-P", "-m", "loop.daemon", "--folder", str(folder), "--campaign", campaign]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def _await_answer(home: Home, journal: Journal, campaign: str, seq: int) -> Answer | None:
-    """Return the daemon's answer to an intent, None where no daemon is left to give one; raises Refused."""
-    began, after, message, seen = time.monotonic(), seq, "the daemon is starting", False
-    while True:
-        alive = is_alive(home)
-        waited = time.monotonic() - began
-        for entry in journal.read(after, campaign):
-            after = entry.seq
-            if isinstance(entry.body, StateChanged):
-                message = entry.body.message
-            if isinstance(entry.body, Answered) and entry.body.intent == seq:
-                if not entry.body.ok:
-                    raise Refused(entry.body.message)
-                return Answer(campaign, entry.body.message)
-        if alive and waited > ANSWER_S:
-            return Answer(campaign, message)
-        if not alive and (seen or waited > SPAWN_S):
-            return None
-        seen = seen or alive
-        time.sleep(POLL_S)
-
-
-def _ask(home: Home, journal: Journal, campaign: str, intent: Body) -> Answer:
-    entry = journal.append(campaign, intent)[0]
-    return _answered(home, _await_answer(home, journal, campaign, entry.seq))
-
-
-def _answered(home: Home, answer: Answer | None) -> Answer:
-    if answer is None:
-        raise Refused(f"the daemon has ended without an answer; its log is {home.log}")
-    return answer
+    return answer_to(home, journal, journal.append(ledger.campaign, ResumeRequested())[0])
 
 
 def ask(folder: Path, intent: Body, campaign: str | None = None) -> Answer:
@@ -185,8 +134,8 @@ def ask(folder: Path, intent: Body, campaign: str | None = None) -> Answer:
         if not serves(home, ledger.campaign):
             other = runs_instead(home, journal, ledger.campaign)
             step = other or "'autoresearch start' goes on"
-            raise Refused(f"campaign {ledger.campaign} is not running ({ledger.state}); {step}")
-        return _ask(home, journal, ledger.campaign, intent)
+            raise Refused(f"campaign {ledger.campaign} is not running ({state_text(ledger, alive=False)}); {step}")
+        return answer_to(home, journal, journal.append(ledger.campaign, intent)[0])
 
 
 def pause(folder: Path, campaign: str | None = None) -> Answer:
@@ -241,7 +190,7 @@ def _leave(folder: Path, ledger: Ledger, intent: Body, left: str = LEFT) -> Answ
     with Journal(home.journal) as journal:
         running = serves(home, ledger.campaign)
         entry = journal.append(ledger.campaign, intent)[0]
-        answer = _await_answer(home, journal, ledger.campaign, entry.seq) if running else None
+        answer = await_answer(home, journal, entry) if running else None
     return answer or Answer(ledger.campaign, left)
 
 

@@ -78,6 +78,9 @@ def _repository(facts: Facts) -> Check:
         return Check(
             name, Level.FAIL, f"git says: {facts.git_error}", "mend that; 'git status' must work in the folder"
         )
+    if not facts.writable:
+        step = "make the git folder writable for you: a campaign lives in it"
+        return Check(name, Level.FAIL, "its git folder cannot be written", step)
     if facts.unmerged:
         step = "finish the merge: a campaign begins with what is on disk, conflict marks included"
         return Check(name, Level.WARN, f"{counted(facts.unmerged, 'file')} in conflict", step)

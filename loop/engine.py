@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from loop import verdict
 from loop.backlog import Backlog
 from loop.campaigns import is_broken
 from loop.journal import Journal
-from loop.ledger import Experiment, Ledger
+from loop.ledger import Ledger
+from loop.measuring import Measuring
 from loop.opening import open_campaign
-from loop.plan import Planned, crashes_in_a_row, decide, limit_reached
+from loop.plan import limit_reached
 from loop.program import Program
 from loop.proposers import Proposer
 from loop.repo import Repo
@@ -26,36 +26,22 @@ from loop.runner import Runner
 from loop.staging import Staging
 from loop.types import (
     Answered,
-    Audited,
     AutoResearchError,
     Body,
     Entry,
-    Failure,
-    Judged,
-    NoiseMeasured,
     NoteAdded,
-    Outcome,
     PauseRequested,
     ProposeRequested,
-    Purpose,
-    Reason,
     ResumeRequested,
-    RunEnded,
-    RunStarted,
-    Scored,
-    ScoreSource,
     StartRequested,
     State,
     StateChanged,
     StopRequested,
-    Verdict,
     WithdrawRequested,
 )
 from loop.writing import Writing
 
 TAIL_S = 0.25  # a look at the journal four times a second costs a thousandth of a core
-AUDIT_SEED = 7919  # chose nothing: baselines and confirming runs count up from 0
-MAX_CRASHES_IN_ROW = 8  # more than any healthy night; something outside the patches is broken
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +58,7 @@ class Engine:
         self.backlog = Backlog(self)
         self.writing = Writing(self, choose)
         self.staging = Staging(self)
+        self.measuring = Measuring(self)
         self.paused = ""  # why no new run starts
         self._runner: Runner | None = None
         self._wake = asyncio.Event()  # something changed: an intent, a proposal, a verdict
@@ -107,18 +94,21 @@ class Engine:
         """Record how the campaign ended, and answer whoever still waits for an answer."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
+        sentence = ""
         if interrupted:
-            self.record(StateChanged(State.STOPPED, "stopped; the run was interrupted"))
+            sentence = "stopped; the run was interrupted"
         elif isinstance(error, AutoResearchError):
-            self.record(StateChanged(State.STOPPED, str(error)))
+            sentence = str(error)
         elif error is not None:
             log.error("the engine failed", exc_info=error)
             sentence = f"{type(error).__name__}: {error}; see 'autoresearch doctor' and the daemon's log"
+        # A campaign that had ended and could not be opened again has still ended.
+        if sentence and not (self._runner is None and self.ledger.state is State.FINISHED):
             self.record(StateChanged(State.STOPPED, sentence))
         for seq, intent in list(self.ledger.unanswered.items()):
             # A human's text waits for the next start, unless there will be none.
             if is_broken(self.ledger) or not isinstance(intent.body, ProposeRequested | WithdrawRequested):
-                self.record(Answered(seq, False, self.ledger.message or "the campaign has ended"))
+                self.record(Answered(seq, False, sentence or self.ledger.message or "the campaign has ended"))
 
     def stop(self) -> None:
         """Stop now: the present run is interrupted. Called by the daemon's signal handlers."""
@@ -131,7 +121,7 @@ class Engine:
                 self._heed(intent)
             async with asyncio.TaskGroup() as group:
                 ahead = group.create_task(self.writing.ahead())
-                await self._heal()
+                await self.measuring.heal()
                 await self._research()
                 ahead.cancel()
         finally:
@@ -140,7 +130,7 @@ class Engine:
     async def _research(self) -> None:
         audited = False
         while True:
-            await self._pause_here()
+            await self.pause_here()
             if self._stopping:
                 self.record(StateChanged(State.STOPPED, "stopped after the experiment"))
                 return
@@ -149,13 +139,13 @@ class Engine:
             experiment = self.backlog.first(human=bool(limit))
             # Looking may have taken in an intent: what it asks for is looked at after, with no await between.
             if experiment is not None:
-                await self._measure(experiment.number)
+                await self.measuring.measure(experiment.number)
                 audited = False
             elif limit := limit or ("" if self.paused else self.writing.exhausted):
                 if audited:
                     self.record(StateChanged(State.FINISHED, limit))
                     return
-                await self._audit()
+                await self.measuring.audit()
                 audited = True
             elif not (self.paused or self._stopping):
                 await self.news()
@@ -234,7 +224,7 @@ class Engine:
             if self.journal.changed():
                 self.sync()
 
-    async def _pause_here(self) -> None:
+    async def pause_here(self) -> None:
         """Wait at a run's boundary while paused, with one recorded sentence."""
         while self.paused and not self._stopping:
             if self.ledger.state is not State.PAUSED:
@@ -255,140 +245,3 @@ class Engine:
     def tell(self) -> None:
         """Say that something has changed."""
         self._wake.set()
-
-    # ---- measuring -----------------------------------------------------------------------------------------------
-
-    async def _measure(self, number: int) -> None:
-        """Run an experiment until it has a verdict. What to do next depends on the ledger alone."""
-        while True:
-            experiment = self.ledger.experiments[number]
-            if experiment.verdict is not None:
-                self._heed_verdict(experiment)
-                return
-            step = self.decide(experiment)
-            if isinstance(step, Planned):
-                await self._run(experiment, step)
-            elif step.verdict is Verdict.CRASH and await self.writing.repair(experiment):
-                continue
-            elif number == 0:
-                self._conclude_baseline(step)
-            else:
-                self.record(step)
-
-    def decide(self, experiment: Experiment) -> Planned | Judged:
-        """Return the next run of an experiment, or its verdict."""
-        return decide(self.ledger, experiment, self.writing.program.repeats)
-
-    async def _run(self, experiment: Experiment, planned: Planned, split: str = "val") -> None:
-        """Make one run and record it. An interrupted one is recorded too, and made again by whoever comes next."""
-        staged = await self.staging.take(experiment, planned, split)
-        purpose, attempt = planned.purpose, staged.attempt
-        self.record(RunStarted(experiment.number, attempt, purpose, planned.seed, staged.commit))
-        try:
-            staged.begin()
-            self.staging.ahead(experiment.number)
-            result = await staged.train()
-            end = RunEnded(
-                experiment.number,
-                attempt,
-                result.outcome,
-                result.train_seconds,
-                result.total_seconds,
-                result.peak_memory_mb,
-                result.tokens_per_s,
-                result.failure,
-            )
-            if result.outcome is not Outcome.FINISHED:
-                self.record(end)
-                return
-            began = time.monotonic()
-            answer = await staged.score(result)
-            if isinstance(answer, Failure):
-                crashed = RunEnded(**{**vars(end), "outcome": Outcome.CRASHED, "failure": answer})
-                self.record(crashed)
-            else:
-                source = ScoreSource.SEALED if self._sealed else ScoreSource.SELF_REPORTED
-                scored = Scored(experiment.number, attempt, answer, source, time.monotonic() - began)
-                self.record(end, scored, *self._foresee(planned, end, scored))
-        except asyncio.CancelledError:
-            self.record(RunEnded(experiment.number, attempt, Outcome.INTERRUPTED))
-            raise
-        finally:
-            await staged.close()
-
-    def _foresee(self, planned: Planned, end: RunEnded, scored: Scored) -> list[Body]:
-        """Return the verdict that follows from a run's end, to be written with it: one durable write instead of two."""
-        if planned.purpose not in (Purpose.MEASURE, Purpose.CONFIRM):
-            return []
-        then = self.ledger.after(end, scored)
-        step = decide(then, then.experiments[end.experiment], self.writing.program.repeats)
-        return [step] if isinstance(step, Judged) and step.verdict is not Verdict.CRASH else []
-
-    @property
-    def _sealed(self) -> bool:
-        return self._runner is not None and self._runner.conditions.ruler is not None
-
-    def _heed_verdict(self, experiment: Experiment) -> None:
-        """Act on a recorded verdict: a keep moves the branch, which is healed from the entry after a crash."""
-        if experiment.verdict is Verdict.KEEP:
-            self._move_branch(experiment.commit)
-        crashes = crashes_in_a_row(self.ledger)
-        if crashes >= MAX_CRASHES_IN_ROW:
-            self.pause(f"{crashes} experiments in a row crashed, the last: {experiment.explanation}; mend and resume")
-
-    def _move_branch(self, commit: str) -> None:
-        """Let the branch follow the incumbent, unless the user stands on it: then the next start moves it."""
-        branch = self.repo.branch(self.campaign)
-        if self.repo.is_checked_out(branch):
-            log.warning("%s is checked out and stays where it is", branch)
-        else:
-            self.repo.move_ref(branch, commit, self.repo.ref(branch))
-
-    def _conclude_baseline(self, judged: Judged) -> None:
-        if judged.verdict is not Verdict.KEEP:
-            lost = "the baseline does not run; propose it to a campaign whose baseline does"
-            waiting = [e.number for e in self.ledger.waiting if e.number]
-            self.record(judged, *(Judged(n, Verdict.INVALID, Reason.FAILED, explanation=lost) for n in waiting))
-            raise AutoResearchError(f"the baseline does not run: {judged.explanation}; mend it and start again")
-        scores = tuple(self.ledger.experiments[0].scores.values())
-        noise = verdict.noise_floor(scores) if len(scores) > 1 else None
-        facts: list[Body] = [judged, StateChanged(State.RUNNING, "baseline measured")]
-        if noise is not None:
-            facts.insert(0, NoiseMeasured(noise, scores))
-        self.record(*facts)
-
-    # ---- the beginning and the end ---------------------------------------------------------------------------------
-
-    async def _heal(self) -> None:
-        """Finish what a dead daemon left: runs without an end, a branch behind its verdict. Then the baseline."""
-        facts: list[Body] = [
-            RunEnded(experiment.number, run.attempt, Outcome.INTERRUPTED)
-            for experiment in self.ledger.experiments.values()
-            for run in experiment.runs
-            if run.outcome is None
-        ]
-        if facts:
-            self.record(*facts)
-        incumbent = self.ledger.incumbent_experiment
-        if incumbent is not None:
-            self._move_branch(incumbent.commit)
-        if self.ledger.incumbent is None:
-            await self._pause_here()
-            await self._measure(0)
-
-    async def _audit(self) -> None:
-        """Measure best and baseline once more, on a seed and on rows that chose nothing. Sealed campaigns only."""
-        best = self.ledger.incumbent
-        if not self._sealed or not best or any(a.experiment == best for a in self.ledger.audits):
-            return
-        self.record(StateChanged(State.RUNNING, "auditing: best and baseline on a seed and rows that chose nothing"))
-        scores: list[float] = []
-        for number in (0, best):
-            experiment = self.ledger.experiments[number]
-            await self._run(experiment, Planned(Purpose.AUDIT, AUDIT_SEED), "audit")
-            last = self.ledger.experiments[number].runs[-1]
-            if last.score is None:
-                log.warning("the audit run of #%d gave no score", number)
-                return
-            scores.append(last.score)
-        self.record(Audited(best, AUDIT_SEED, scores[0], scores[1]))

@@ -36,6 +36,7 @@ class Facts:
     top: str | None
     runner: Interpreter
     git_error: str = ""
+    writable: bool = True  # the git folder, in which a campaign lives
     branch: str = ""
     changed: int = 0
     unmerged: int = 0
@@ -124,6 +125,7 @@ def _repository(folder: Path, canvas: str) -> dict[str, Any]:
     head = next((line.removeprefix("# branch.head ") for line in lines if line.startswith("# branch.head ")), "")
     ignored, _ = answer(*git, "check-ignore", "program.md", "prepare.py", canvas, folder=folder)
     return {
+        "writable": os.access(find_home(folder).root.parent, os.W_OK | os.X_OK),
         "branch": "" if head == "(detached)" else f"branch {head}",
         "changed": sum(not line.startswith("#") for line in lines),
         "unmerged": sum(line.startswith("u ") for line in lines),

@@ -62,7 +62,9 @@ def find_home(folder: Path) -> Home:
     """
     top = find_top(folder.resolve())
     if top is None:
-        raise Refused(f"{folder}: not inside a git repository; run 'git init' there first, or 'autoresearch init'")
+        raise Refused(
+            f"{folder.resolve()}: not inside a git repository; run 'git init' there first, or 'autoresearch init'"
+        )
     git = top / ".git"
     if git.is_file():
         text = git.read_text(encoding="utf-8").strip()

@@ -43,6 +43,8 @@ class Journal:
             self._db.execute("PRAGMA journal_mode=DELETE")
             self._db.execute("PRAGMA synchronous=FULL")
             self._migrate()
+        except PermissionError as error:
+            raise JournalError(f"{path.name}: {error.strerror}; make {path.parent.parent} writable for you") from error
         except (sqlite3.Error, OSError) as error:
             raise JournalError(f"{path.name}: {error}; the file was left as it is") from error
         self._seen = self._data_version()

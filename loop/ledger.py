@@ -219,6 +219,15 @@ class Ledger:
         return [e for _, e in sorted(self.experiments.items()) if e.verdict is None]
 
     @property
+    def asked(self) -> dict[str, str]:
+        """Front matter keys given on the command line: by the starts so far, and by the one that waits for its answer.
+
+        The last word counts.
+        """
+        waiting = (e.body for e in self.unanswered.values() if isinstance(e.body, StartRequested))
+        return {**self.overrides, **{name: text for start in waiting for name, text in start.overrides.items()}}
+
+    @property
     def promised(self) -> int:
         """Texts that a human was told would be measured, and that are not yet."""
         asked = sum(isinstance(entry.body, ProposeRequested) for entry in self.unanswered.values())

@@ -38,7 +38,10 @@ def check_canvas(folder: Path, canvas: str) -> str:
     path = folder / canvas
     if not path.is_file():
         raise Refused(f"{canvas}: not found beside program.md; create it, or name another file with 'canvas:'")
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{canvas}: cannot be read ({error.strerror}); make it readable and start again") from error
     if finding := unusable(data, canvas):
         raise Refused(f"{finding}, then start again")
     return data.decode("utf-8")
@@ -54,6 +57,11 @@ async def open_campaign(engine: Engine) -> Runner:
         raise Refused(
             f"the branch autoresearch/{engine.campaign} is checked out, and the campaign moves it; "
             "switch to a branch of your own first: git switch -c mine"
+        )
+    if created is not None and parse_budget(ledger.asked.get("budget", created.budget)) != parse_budget(created.budget):
+        raise Refused(
+            f"{engine.campaign} measures with a budget of {created.budget}, and scores of another do not compare; "
+            "start a new campaign: 'autoresearch start --new --budget ...'"
         )
     text = "" if created else check_canvas(engine.folder, canvas)
     commit = created.baseline if created else engine.repo.snapshot(f"Baseline of {engine.campaign}", time.time())

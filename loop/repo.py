@@ -284,7 +284,10 @@ class Repo:
             return f"the disk is full ({said}); free some space and start again"
         if "unable to index file" in error:
             return f"{said}; make it readable, or ignore it in .gitignore"
-        if any(words in error for words in ("ermission denied", "insufficient permission", "Read-only file")):
+        if any(
+            words in error
+            for words in ("ermission denied", "insufficient permission", "Read-only file", "unable to create directory")
+        ):
             return f"{said}; make {self.home.root.parent} writable for you and start again"
         if "refs/heads/autoresearch' exists" in error:
             return f"{said}; rename your branch 'autoresearch', our branches are named autoresearch/..."
@@ -323,6 +326,8 @@ def _git_version() -> tuple[int, ...]:
 
 def _discover(folder: Path) -> tuple[Path, Path, Path]:
     """Return top, git folder and common git folder as git finds them, with its check of who owns them."""
+    if "\n" in str(folder):
+        raise Refused(f"{str(folder)!r}: a line break in the name of a folder; rename it and start again")
     code, out, error = _run(folder, "rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir", env={})
     if not code:
         top, git_dir, common = os.fsdecode(out).splitlines()

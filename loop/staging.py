@@ -40,7 +40,7 @@ class Staging:
         following = self.engine.backlog.first(after=self._running)
         if following is None:
             return
-        planned = self.engine.decide(following)
+        planned = self.engine.measuring.decide(following)
         if isinstance(planned, Planned):
             self._waiting = asyncio.create_task(self._stage(following, planned.seed, "val"))
 

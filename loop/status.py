@@ -38,7 +38,7 @@ def status_line(ledger: Ledger, progress: Progress | None, alive: bool | None = 
     current = current_experiment(ledger)
     lost = is_lost(ledger, alive)
     active = ledger.state in (State.PREPARING, State.RUNNING) and not lost
-    parts = [] if active and ledger.state is State.RUNNING else ["interrupted" if lost else str(ledger.state)]
+    parts = [] if active and ledger.state is State.RUNNING else [state_text(ledger, alive)]
     if current is not None:
         parts.append("baseline" if current.number == 0 else f"#{current.number}")
     if active and progress is not None:
@@ -53,6 +53,11 @@ def is_lost(ledger: Ledger, alive: bool | None) -> bool:
     return alive is False and ledger.state not in (State.STOPPED, State.FINISHED)
 
 
+def state_text(ledger: Ledger, alive: bool | None = None) -> str:
+    """Return the state in one word, `interrupted` where its daemon is gone without one."""
+    return "interrupted" if is_lost(ledger, alive) else str(ledger.state)
+
+
 def message_text(ledger: Ledger, alive: bool | None = None) -> str:
     """Return the sentence below the line: where a campaign was interrupted how it goes on, else its last message."""
     return "interrupted; 'autoresearch start' goes on" if is_lost(ledger, alive) else plain(ledger.message)
@@ -64,7 +69,7 @@ def status_dict(ledger: Ledger, progress: Progress | None, alive: bool | None = 
     running = ledger.running if ledger.state in (State.PREPARING, State.RUNNING) else None
     return {
         "campaign": ledger.campaign,
-        "state": "interrupted" if is_lost(ledger, alive) else str(ledger.state),
+        "state": state_text(ledger, alive),
         "alive": alive,
         "message": message_text(ledger, alive),
         "experiment": current.number if current else None,

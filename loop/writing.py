@@ -47,7 +47,7 @@ class Writing:
         """Read program.md anew, so that an edit steers the very next proposal; a broken one changes nothing."""
         try:
             text = (self.engine.folder / "program.md").read_text(encoding="utf-8")
-            self.program = override(parse(text), self.engine.ledger.overrides)
+            self.program = override(parse(text), self.engine.ledger.asked)
             self.program_hash = program_hash(text)
         except (OSError, UnicodeDecodeError, ProgramError) as error:
             if not self.program_hash:

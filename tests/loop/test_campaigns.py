@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from loop import campaigns, control
+from loop.asking import answer_to
 from loop.cli import main
 from loop.home import find_home
 from loop.journal import Journal
@@ -184,11 +185,11 @@ def test_the_second_of_two_starts_at_once_is_answered_with_what_runs(top: Path, 
     with holding(home.lock):
         home.lock.write_text("first")
         assert served(home) == "first"
-        seq = journal.append("second", StartRequested({}, ""))[0].seq
+        late = journal.append("second", StartRequested({}, ""))[0]
         command = [sys.executable, "-P", "-m", "loop.daemon", "--attached", "--folder", str(top), "--campaign"]
         assert subprocess.run([*command, "second"], timeout=120).returncode == 1
         with pytest.raises(Refused, match="campaign first runs in this repository; stop it first"):
-            control._await_answer(home, journal, "second", seq)
+            answer_to(home, journal, late)
         again = journal.append("first", StartRequested({}, ""))[0].seq
         assert subprocess.run([*command, "first"], timeout=120).returncode == 1
         assert again in campaigns.read(journal, "first").unanswered, "its own daemon answers that"

@@ -14,7 +14,8 @@ from loop import cli
 from loop.home import find_home
 from loop.journal import Journal
 from loop.types import State, StateChanged
-from tests.stub import git, make_campaign, run_to_end
+from tests.loop.test_repo import obey_permissions
+from tests.stub import git, gone, make_campaign, run_to_end
 
 TOP = Path(__file__).parents[2]
 RESULT_KEYS = {
@@ -60,6 +61,7 @@ def test_a_campaign_whose_daemon_was_killed_is_interrupted(tmp_path: Path) -> No
     assert told == "✗ interrupted\ninterrupted; 'autoresearch start' goes on\n"
     status = json.loads(run(folder, "status", "--json").stdout)
     assert (status["state"], status["alive"]) == ("interrupted", False)
+    assert "night is not running (interrupted); 'autoresearch start' goes on" in run(folder, "stop").stderr
 
 
 def test_results_as_a_table_and_as_tsv_have_a_line_for_each_experiment(night: Path) -> None:
@@ -114,6 +116,23 @@ def test_exit_codes_and_where_the_sentence_goes(night: Path, arguments: list[str
     done = run(night, *arguments)
     assert (done.returncode, done.stdout) == (code, "")
     assert sentence in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (".git", "make {top}/.git writable for you"),
+        ("train.py", "train.py: cannot be read (Permission denied); make it"),
+    ],
+)
+def test_what_permissions_forbid_is_a_sentence(tmp_path: Path, name: str, sentence: str) -> None:
+    folder = make_campaign(tmp_path / "c")
+    (folder / name).chmod(0o555 if name == ".git" else 0)
+    command = [sys.executable, "-P", "-m", "loop.cli", "start"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, preexec_fn=obey_permissions)
+    (folder / name).chmod(0o755)
+    gone(folder)
+    assert done.returncode == 1 and sentence.format(top=folder) in done.stderr, done.stderr
 
 
 def test_a_closed_pipe_is_no_error_worth_a_traceback(night: Path) -> None:

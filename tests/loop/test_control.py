@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from loop import control
+from loop.asking import answer_to
 from loop.home import find_home
 from loop.journal import Journal
 from loop.lock import holding, is_alive
@@ -74,18 +75,19 @@ def test_a_note_and_a_proposal_wait_for_the_next_start(campaign: Path) -> None:
     assert len(ledger.unanswered) == 2
 
 
-def test_an_answer_is_awaited_only_as_long_as_a_daemon_lives(campaign: Path) -> None:
+def test_an_answer_is_awaited_only_as_long_as_a_daemon_lives(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = find_home(campaign)
     with Journal(home.journal) as journal, holding(home.lock) as mine:
         assert mine and is_alive(home)
-        seq = journal.append("night", StartRequested())[0].seq
-        journal.append("night", Answered(seq, True, "it runs"))
-        answer = control._await_answer(home, journal, "night", seq)
-        assert answer is not None and answer.message == "it runs"
-        other = journal.append("night", StartRequested())[0].seq
-        journal.append("night", Answered(other, False, "train.py, line 2: no"))
+        first, second, third = (journal.append("night", StartRequested())[0] for _ in range(3))
+        journal.append("night", Answered(first.seq, True, "it runs"))
+        assert answer_to(home, journal, first).message == "it runs"
+        journal.append("night", Answered(second.seq, False, "train.py, line 2: no"))
         with pytest.raises(Refused, match="line 2"):
-            control._await_answer(home, journal, "night", other)
+            answer_to(home, journal, second)
+    monkeypatch.setattr("loop.asking.SPAWN_S", 0.0)
+    with Journal(home.journal) as journal, pytest.raises(Refused, match=r"ended without an answer; its log is .*log"):
+        answer_to(home, journal, third)
 
 
 def test_a_lock_dies_with_its_owner(campaign: Path) -> None:

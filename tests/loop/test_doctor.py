@@ -97,6 +97,7 @@ def test_a_healthy_folder_has_no_complaint():
         ({"data_error": "prepare.py could not"}, "data", "fail", "prepare.py could not"),
         ({"sealed": False}, "data", "ok", "brings its own"),
         ({"sandbox": "process group", "sandbox_reason": "no bwrap"}, "sandbox", "warn", "can read your files"),
+        ({"writable": False}, "repository", "fail", "git folder cannot be written"),
         ({"free_gb": {"/repo": 0.2, "/cache": 50.0}}, "disk", "fail", "0.2 GB free at /repo"),
         ({"free_gb": {"/repo": 0.5, "/cache": 50.0}}, "disk", "warn", "free at least 1 GB"),
         ({"free_gb": {"/repo": 5.0}, "runner": runner(cuda=("H100",))}, "disk", "warn", "free 10 GB"),

@@ -94,6 +94,19 @@ def test_the_branch_is_the_kept_line_and_every_attempt_has_its_ref(campaign: Pat
     assert subject == ledger.incumbent_experiment.hypothesis.splitlines()[0]
 
 
+def test_what_a_start_asks_for_holds_from_its_first_run_and_the_last_start_wins(campaign: Path) -> None:
+    ledger = run_to_end(campaign, experiments="1", budget="7s")
+    assert ledger.created is not None and (ledger.created.budget, ledger.judged) == ("7s", 1)
+    control.start(campaign, {"experiments": "3"}, ledger.campaign)
+    assert until(campaign, lambda later: ended(later) and later.judged > 1).judged == 3
+    gone(campaign)
+    with pytest.raises(Refused, match=r"measures with a budget of 7s.*start --new --budget"):
+        control.start(campaign, {"budget": "8s"}, ledger.campaign)
+    gone(campaign)
+    ledger = control.load(campaign)
+    assert (ledger.overrides["budget"], ledger.state) == ("7s", State.FINISHED)
+
+
 def test_no_text_is_measured_twice(campaign: Path) -> None:
     ledger = run_to_end(campaign, experiments="12")
     marks = [e.fingerprint for e in ledger.experiments.values() if e.runs]

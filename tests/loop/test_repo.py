@@ -374,11 +374,19 @@ def test_a_missing_or_old_git_is_refused(script, sentence: str, repository: Path
         Repo(repository)
 
 
+def test_a_folder_with_a_line_break_in_its_name_is_refused(repository: Path):
+    odd = repository / "a\nb"
+    odd.mkdir()
+    with pytest.raises(Refused, match=r"a\\nb': a line break in the name of a folder; rename it"):
+        Repo(odd)
+
+
 @pytest.mark.parametrize(("said", "sentence"), [
     ("error: file write error: No space left on device", "the disk is full .*; free some space and start again"),
     ("error: insufficient permission for adding an object to repository database .git/objects", r"make .*/\.git writ"),
     ("error: open(\"x\"): Permission denied\nerror: unable to index file x", r"make it readable, or ignore it"),
     ("fatal: Unable to create 'x.lock': Read-only file system", r"make .*/\.git writable for you"),
+    ("fatal: cannot lock ref 'x': unable to create directory for .git/x", r"make .*/\.git writable for you"),
     ("warning: x\nfatal: something new", "^git: something new$"),
 ])  # fmt: skip
 def test_what_git_says_becomes_a_sentence(said: str, sentence: str, repository: Path, tmp_path: Path, monkeypatch):
