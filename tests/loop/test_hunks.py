@@ -196,4 +196,4 @@ def test_a_deletion_belongs_to_the_experiment_that_made_it() -> None:
 def test_a_text_with_edits_is_known_by_the_keep_it_grew_from(keeps: int) -> None:
     line = lineage.extend(lineage.begin(BASE), KEPT)
     text = BASE if keeps == 0 else KEPT[keeps - 1][1]
-    assert lineage.nearest(line, ["# mine\n", *text]) == keeps
+    assert lineage.nearest(line, ["# mine\n", *text]) == (keeps, 1)
