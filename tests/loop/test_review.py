@@ -107,6 +107,8 @@ def test_two_reverted_hunks_do_not_come_back_with_the_next_pull_nor_stop_it(camp
     campaign.propose(THIRD, "Without #2", Author.HUMAN, removes=2)
     removals = review.read_removals(campaign.repo, campaign.ledger)
     assert review.merged(campaign.folder, campaign.ledger, kept, removals, mine) == mine
+    restored = review.merged(campaign.folder, campaign.ledger, kept, removals, mine, to=2)
+    assert "".join(restored) == "# mine\n" + FOURTH, "who asks for an experiment gets all of it"
     campaign.keep(FOURTH.replace("0.2", "0.5"), "decay", 0.96)
     kept, _ = read(campaign)
     assert grown_from(kept, removals, mine) == 2, "what was kept meanwhile is not in it"
