@@ -284,6 +284,21 @@ async def test_new_best_and_the_end_interrupt_the_human_and_nothing_else_does(ca
         assert len(editor.client.messages) == 2
 
 
+async def test_a_daemon_that_dies_is_told_and_one_that_ends_its_campaign_is_not(campaign: Campaign) -> None:
+    campaign.home.lock.write_text(campaign.name)
+    async with editing("vscode", campaign.folder) as editor:
+        program = editor.open(campaign.folder / "program.md")
+        with holding(campaign.home.lock):
+            await editor.until(lambda: editor.button(program, "⏸ Pause"))
+        await editor.until(lambda: told(editor, "was interrupted: its daemon is gone; a start goes on"))
+        assert await editor.button(program, "▶ Continue campaign")
+        with holding(campaign.home.lock):
+            await editor.until(lambda: editor.button(program, "⏸ Pause"))
+            campaign.record(StateChanged(State.STOPPED, "stopped after the experiment"))
+        await editor.until(lambda: editor.button(program, "▶ Continue campaign"))
+        assert len(editor.client.messages) == 1
+
+
 async def test_the_server_ends_with_its_editor(campaign: Campaign) -> None:
     process = await asyncio.create_subprocess_exec(
         *SERVER,
