@@ -242,8 +242,11 @@ def locate(lines: Sequence[str], hunk: Hunk) -> int:
 
 
 def shows(lines: Sequence[str], hunk: Hunk) -> bool:
-    """Return whether a text has the hunk's new lines where it was cut, in exactly one place."""
-    return len(_find(lines, (*hunk.before, *hunk.new, *hunk.after))) == 1
+    """Return whether a text has the hunk's new lines where it was cut, and not its old ones."""
+    if len(_find(lines, (*hunk.before, *hunk.new, *hunk.after))) != 1:
+        return False
+    # Where a text begins or ends with what was taken out, the lines beside it are there either way.
+    return not hunk.old or not _find(lines, (*hunk.before, *hunk.old, *hunk.after))
 
 
 def apply(lines: Sequence[str], hunk: Hunk) -> list[str]:

@@ -88,10 +88,11 @@ def experiments_of(
     return tuple(sorted(took))
 
 
-def nearest(lineage: Lineage, text: Sequence[str]) -> int:
-    """Return how many keeps the text already has: the place in the line whose text differs least, the latest on a tie.
+def nearest(lineage: Lineage, text: Iterable[str] | Counter[str]) -> tuple[int, int]:
+    """Return how many keeps the text already has, and by how many lines it differs from what was kept there.
 
-    The baseline is 0, the incumbent `len(steps)`. Walks back over what each keep changed, so it needs no older text.
+    The place in the line whose text differs least, the latest on a tie: the baseline is 0, the incumbent `len(steps)`.
+    Walks back over what each keep changed, so it needs no older text.
     """
     balance = Counter(text)
     balance.subtract(lineage.lines)
@@ -106,7 +107,7 @@ def nearest(lineage: Lineage, text: Sequence[str]) -> int:
             distance += 1 if balance[line] < 0 else -1
         if distance < least:
             best, least = place, distance
-    return best
+    return best, least
 
 
 @dataclass(frozen=True)
@@ -136,28 +137,25 @@ class Kept:
 def grown_from(kept: Kept, removals: Sequence[Removal], text: Sequence[str]) -> int:
     """Return how many keeps a text has: its place in the kept line.
 
-    A text from which a hunk was reverted looks like an older keep until the revert is measured; pulling must not
-    bring the hunk back meanwhile.
+    A text from which hunks were reverted looks like an older keep until the reverts are measured; pulling must not
+    bring them back meanwhile. So it is also looked at with what was taken out: by all reverts, by each, by none.
     """
-    place = nearest(kept.line, text)
-    for removal in removals:
-        if removal.parent in kept.commits and kept.commits.index(removal.parent) >= place:
-            least = _distance(text, removal.lines)
-            if least <= _distance(text, _lines_at(kept, place)):
-                place = kept.commits.index(removal.parent)
-    return place
+    taken = [_taken_out(kept, removal) for removal in removals if removal.parent in kept.commits]
+    singles = [[one] for one in taken] if len(taken) > 1 else []
+    found: list[tuple[int, int]] = []
+    for chosen in [taken, *singles, []] if taken else [[]]:
+        whole = Counter(text)
+        for lines in chosen:
+            whole.update(lines)
+        found.append(nearest(kept.line, whole))
+    return min(found, key=lambda one: one[1])[0]  # of equals the first, with the most reverts
 
 
-def _lines_at(kept: Kept, place: int) -> Counter[str]:
-    """Return the lines of an older keep, in no order."""
+def _taken_out(kept: Kept, removal: Removal) -> Counter[str]:
+    """Return the lines that a revert took out; those that it put in are negative."""
     lines = Counter(kept.line.lines)
-    for step in kept.line.steps[place:]:
+    for step in kept.line.steps[kept.commits.index(removal.parent) :]:
         lines.subtract(step.added)
         lines.update(step.removed)
+    lines.subtract(removal.lines)
     return lines
-
-
-def _distance(text: Sequence[str], other: Sequence[str] | Counter[str]) -> int:
-    balance = Counter(text)
-    balance.subtract(other)
-    return sum(abs(n) for n in balance.values())

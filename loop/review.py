@@ -124,7 +124,7 @@ def merged(
 ) -> list[str]:
     """Return a human's text with what was kept since it was pulled, or with the text of experiment `to` instead."""
     repo, path = Checkout(folder), control.canvas_path(ledger)
-    base = kept.commits[grown_from(kept, removals, text)]
+    base = kept.commits[grown_from(kept, removals if to is None else (), text)]  # a restore also undoes reverts
     target = kept.commits[-1] if to is None else find(ledger, to).commit
     name = f"#{kept.line.tip if to is None else to}"
     ours, theirs = repo.texts([base, target], path)

@@ -144,6 +144,11 @@ class Publisher:
             return
         if new.best is not None and old.best is not None and new.best.number != old.best.number:
             self._say(t.MessageType.Info, f"AutoResearch: new {best_words(new)}: {new.best.hypothesis[:120]}")
+        if old.alive and not new.alive and new.ledger.state not in (State.STOPPED, State.FINISHED):
+            self._say(
+                t.MessageType.Error,
+                f"AutoResearch: {new.ledger.campaign} was interrupted: its daemon is gone; a start goes on",
+            )
         if new.ledger.state is not old.ledger.state:
             if new.ledger.state is State.FINISHED:
                 self._say(t.MessageType.Info, f"AutoResearch: {new.ledger.campaign} has ended: {new.ledger.message}")

@@ -107,11 +107,13 @@ async def undo_revert(session: Session, arguments: Arguments) -> Result:
 
 def _with(lines: list[str], hunks: Sequence[Hunk], removes: int) -> list[str]:
     """Return the text with the hunks of a revert again; raises Refused where their place is not found."""
+    if all(shows(lines, hunk) for hunk in hunks):
+        raise Refused(f"#{removes} is back in this text already; nothing was done")
     try:
         for hunk in hunks:
             lines = apply(lines, hunk)
     except Refused as refusal:
-        raise Refused(f"#{removes} is back already, or the lines around it have changed; nothing was done") from refusal
+        raise Refused(f"the lines around #{removes} have changed since it was reverted; nothing was done") from refusal
     return lines
 
 

@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop import lineage
-from loop.hunks import advance_all, apply, carry, changes, converted, hunks, invert, locate, split_lines, take_out
+from loop.hunks import (
+    advance_all,
+    apply,
+    carry,
+    changes,
+    converted,
+    hunks,
+    invert,
+    locate,
+    shows,
+    split_lines,
+    take_out,
+)
 from loop.types import Refused
 
 # Few different lines, so that repeats, moves and ambiguous places are common; several kinds of ends, one without.
@@ -196,4 +208,13 @@ def test_a_deletion_belongs_to_the_experiment_that_made_it() -> None:
 def test_a_text_with_edits_is_known_by_the_keep_it_grew_from(keeps: int) -> None:
     line = lineage.extend(lineage.begin(BASE), KEPT)
     text = BASE if keeps == 0 else KEPT[keeps - 1][1]
-    assert lineage.nearest(line, ["# mine\n", *text]) == keeps
+    assert lineage.nearest(line, ["# mine\n", *text]) == (keeps, 1)
+
+
+@pytest.mark.parametrize("old", ["a\nb\nc\n", "b\nc\n", "a\nb\n", "a\nx\nc\n", "", "a\nb\nb\nc\n"])
+@pytest.mark.parametrize("new", ["a\nb\nc\n", "b\nc\n", "a\nb\n", "a\nx\nc\n", "", "a\nb\nb\nc\n"])
+def test_a_text_shows_each_of_its_hunks_and_without_it_does_not(old: str, new: str) -> None:
+    lines = split_lines(new)
+    for hunk in hunks(split_lines(old), lines):
+        assert shows(lines, hunk)
+        assert not shows(apply(lines, invert(hunk)), hunk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import get_args
@@ -161,6 +162,14 @@ def test_fields_of_a_newer_program_are_dropped_and_unknown_kinds_are_refused() -
         decode("Teleported", {})
     with pytest.raises(ValueError, match="maybe"):
         decode("Judged", {"experiment": 1, "verdict": "maybe", "reason": "better"})
+
+
+@pytest.mark.parametrize("data", ["{", "[]", "{}", '{"experiment": 1, "verdict": "maybe", "reason": "better"}'])
+def test_an_entry_that_cannot_be_understood_is_named(tmp_path: Path, journal: Journal, data: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as other, other:
+        other.execute("INSERT INTO entry (campaign, at, kind, data) VALUES ('night', 0, 'Judged', ?)", (data,))
+    with pytest.raises(JournalError, match="entry 1 of the journal cannot be understood"):
+        journal.read()
 
 
 def test_no_kind_of_entry_has_room_for_a_key_or_a_prompt() -> None:

@@ -100,6 +100,24 @@ def test_a_reverted_hunk_does_not_come_back_with_the_next_pull(campaign: Campaig
     assert grown_from(kept, (), mine) == 3
 
 
+def test_two_reverted_hunks_do_not_come_back_with_the_next_pull_nor_stop_it(campaign: Campaign) -> None:
+    kept, _ = read(campaign)
+    mine = split_lines("# mine\n" + BASE)
+    campaign.propose(FOURTH.replace("0.3", "0.1"), "Without #1", Author.HUMAN, removes=1)
+    campaign.propose(THIRD, "Without #2", Author.HUMAN, removes=2)
+    removals = review.read_removals(campaign.repo, campaign.ledger)
+    assert review.merged(campaign.folder, campaign.ledger, kept, removals, mine) == mine
+    restored = review.merged(campaign.folder, campaign.ledger, kept, removals, mine, to=2)
+    assert "".join(restored) == "# mine\n" + FOURTH, "who asks for an experiment gets all of it"
+    campaign.keep(FOURTH.replace("0.2", "0.5"), "decay", 0.96)
+    kept, _ = read(campaign)
+    assert grown_from(kept, removals, mine) == 2, "what was kept meanwhile is not in it"
+    more = review.merged(campaign.folder, campaign.ledger, kept, removals, mine)
+    assert "".join(more) == "# mine\n" + BASE.replace("0.2", "0.5")
+    assert review.merged(campaign.folder, campaign.ledger, kept, removals, more) == more
+    assert grown_from(kept, removals, split_lines(THIRD)) == 2, "of a text with one of them that one is known"
+
+
 def test_the_price_of_a_hunk_is_asked_of_the_newest_text_that_has_it(campaign: Campaign) -> None:
     kept, _ = read(campaign)
     (hunk, _) = cut(campaign, FOURTH)

@@ -247,6 +247,6 @@ async def editing(name: str, folder: Path, other: t.ClientCapabilities | None = 
     try:
         yield editor
     finally:
-        await asyncio.wait_for(client.shutdown_session(), 10)
+        await asyncio.wait_for(client.shutdown_session(), DEADLINE_S)
         await client.stop()
     assert client.error is None, client.error

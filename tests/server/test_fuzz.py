@@ -246,7 +246,7 @@ async def test_no_message_breaks_the_session(
     while any(client.answers[json.dumps(n)] == 0 for n in client.asked) and asyncio.get_running_loop().time() < end:
         await asyncio.sleep(0.05)
     client.reader.feed_eof()
-    await asyncio.wait_for(work, 30)
+    await asyncio.wait_for(work, 60)
     assert server.session is not None
     server.session.close()
     assert client.errors == []

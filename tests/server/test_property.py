@@ -9,17 +9,20 @@ import asyncio
 import json
 import os
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loop.hunks import apply, hunks, invert, split_lines
+from loop.review import reverts as standing
+from loop.types import ProposeRequested, WithdrawRequested
 from server import app
 from server.snapshot import read_canvas
 from server.wire import serve
 from tests.campaigns import Campaign, make_repository
-from tests.server.editor import edited, offset
+from tests.server.editor import DEADLINE_S, edited, offset
 
 NIGHTS, STEPS = int(os.environ.get("AUTORESEARCH_NIGHTS", "8")), 60
 BASE = "".join(f"KNOB_{n} = {n}\n\n" for n in range(12)) + "def main():\n    print('é😋')\n"
@@ -69,7 +72,7 @@ class Desk:
         self.number += 1
         future = self.answers[self.number] = asyncio.get_running_loop().create_future()
         self.send({"id": self.number, "method": method, "params": params})
-        return await asyncio.wait_for(future, 30)
+        return await asyncio.wait_for(future, DEADLINE_S)
 
     async def run(self, name: str, **arguments: Any) -> Any:
         return await self.ask(
@@ -86,15 +89,17 @@ class Desk:
 
     async def settle(self, campaign: Campaign) -> dict[str, Any]:
         """Return the hunks once the server knows the newest fact of the journal."""
-        last = campaign.ledger.last_seq
+        last, accepted = campaign.ledger.last_seq, campaign.repo.ref(campaign.repo.accepted_ref(campaign.name))
 
         def knows() -> bool:
             session = self.server.session
             snapshot = session and session.snapshots.get(campaign.folder)
-            return bool(snapshot and snapshot.ledger and snapshot.ledger.last_seq >= last and snapshot.review)
+            if not (snapshot and snapshot.ledger and snapshot.review):
+                return False
+            return snapshot.ledger.last_seq >= last and snapshot.review.reviewed.commit == accepted
 
         session = self.server.ready()
-        known = await session.until(knows, 30)
+        known = await session.until(knows, DEADLINE_S)
         now = session.snapshots[campaign.folder]
         assert known, (last, now.ledger and now.ledger.last_seq, now.review is None, now.trouble)
         found: dict[str, Any] = await self.ask("autoresearch/hunks", {"uri": self.uri})
@@ -128,6 +133,8 @@ async def test_a_random_night(night: int, tmp_path: Path) -> None:
     await desk.begin(campaign.folder)
     typed: list[str] = []  # lines that the human wrote and nobody but the human may take away
     accepted: set[str] = set()
+    reverts: list[tuple[bool, str, str]] = []  # of this session: whether it has a price, the text before and after
+    taken_back = 0
     for step in range(STEPS):
         shown = await desk.settle(campaign)
         _check(desk, campaign, shown, typed, accepted)
@@ -152,14 +159,20 @@ async def test_a_random_night(night: int, tmp_path: Path) -> None:
                 assert (await desk.run("acceptAll"))["ok"]
                 accepted.update(line for hunk in shown["hunks"] for line in hunk["new"] if line.startswith("KNOB"))
             case "revert" if shown["hunks"]:
-                hunk, lines = chance.choice(shown["hunks"]), split_lines(desk.text)
+                hunk, before, lines = chance.choice(shown["hunks"]), desk.text, split_lines(desk.text)
                 result = await desk.run("revertHunk", hunk=hunk["id"], version=desk.version)
                 assert result["ok"], result
                 lines[hunk["start"] : hunk["start"] + len(hunk["new"])] = hunk["old"]
                 assert desk.text == "".join(lines), "a revert changes these lines and no other byte"
+                reverts.append((result["measured"], before, desk.text))
+            case "undo" if reverts and desk.text == reverts[-1][2]:  # the editor's own
+                desk.type(reverts[-1][1])
+                taken_back += reverts.pop()[0]
             case "undo":
                 before, result = desk.text, await desk.run("undoRevert")
                 assert result["ok"] or desk.text == before
+                if result["ok"]:
+                    taken_back += reverts.pop()[0] if reverts else True
             case "stale" if shown["hunks"]:
                 before, hunk = desk.text, shown["hunks"][0]["id"]
                 assert not (await desk.run("revertHunk", hunk=hunk, version=desk.version - 1))["ok"]
@@ -170,8 +183,12 @@ async def test_a_random_night(night: int, tmp_path: Path) -> None:
                 await again.begin(campaign.folder)
                 now = await again.settle(campaign)
                 assert (now["hunks"], now["base"], now["own"]) == (shown["hunks"], shown["base"], shown["own"])
-                desk = again
+                desk, reverts = again, []
+    await desk.settle(campaign)
     await desk.end()
+    asked = Counter(type(entry.body) for entry in campaign.journal.read())
+    assert asked[WithdrawRequested] == taken_back, "what takes a revert back takes its price back, once"
+    assert len(standing(campaign.ledger)) == asked[ProposeRequested] - taken_back
 
 
 def _patched(chance: random.Random, text: str, step: int) -> str:

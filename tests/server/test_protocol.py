@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from loop import control
 from loop.ledger import Experiment
+from loop.status import status_dict
 from loop.types import Author
 from server import app
 from server.features import showing
@@ -16,6 +19,7 @@ from server.publish import describe
 from server.snapshot import Snapshot
 from tests.campaigns import Campaign, make_repository
 from tests.server.editor import ROOT, editing
+from tests.server.test_property import Desk
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 
@@ -65,3 +69,60 @@ async def test_the_hunks_have_the_documented_fields(tmp_path: Path) -> None:
         assert one.diff.startswith("diff --git") and "more" in one.markdown
         history = await editor.client.protocol.send_request_async("autoresearch/history", {"uri": uri})
         assert [e.number for e in history.experiments] == [0, 1]
+
+
+def documented(command: str) -> set[str]:
+    """Return the fields that the page names in a command's answer."""
+    row = next(line for line in section("Commands").splitlines() if line.startswith(f"| `autoresearch.{command}` |"))
+    answer = row.split("|")[3].partition(": ")[0]
+    like = re.search(r"as `(\w+)`", answer)
+    if like:
+        return documented(like[1])
+    return {*describe(Snapshot(ROOT))} - {"message"} if "the body of" in answer else set(re.findall(r"`(\w+)`", answer))
+
+
+async def test_every_answer_has_the_documented_fields_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, kept, mine = "LR = 1\nWD = 1\n", "LR = 2\nWD = 1\n", "LR = 2\nWD = 2\n"
+    campaign = Campaign(make_repository(tmp_path / "r", base.encode()))
+    campaign.keep(kept, "more", 0.9)
+    campaign.keep(mine, "decay", 0.8)
+    for name in ("start", "pause", "resume", "stop"):
+        monkeypatch.setattr(control, name, lambda *_, **__: control.Answer(campaign.name, "done"))
+    monkeypatch.setattr(control, "report", lambda *_: "wrote results.tsv, progress.png, report.html")
+    desk = Desk(campaign.folder, base, "utf-16")
+    await desk.begin(campaign.folder)
+    given: dict[str, set[str]] = {}
+
+    async def run(name: str, **arguments: Any) -> None:
+        await desk.settle(campaign)
+        result = await desk.run(name, **arguments)
+        assert result["ok"], result
+        given.setdefault(name, set()).update(set(result) - {"ok", "message"})
+
+    for name in ("start", "pause", "resume", "stop", "status", "showResults", "report", "pull"):
+        await run(name)
+    for name in ("showExperiment", "showDiff", "revertExperiment"):
+        await run(name, experiment=1)
+    await run("undoRevert")
+    for name in ("nextHunk", "previousHunk", "revertHunk"):
+        await run(name, line=1)
+    await run("measureEdit")
+    await run("note", text="larger steps")
+    await run("pull", experiment=2)
+    await run("acceptExperiment", experiment=1)
+    await run("acceptHunk", line=1)
+    (campaign.top / "train.py").write_text(mine)
+    await run("commitAccepted")
+    campaign.keep(mine + "# x\n", "a remark", 0.7)
+    await run("pull")
+    await run("acceptAll")
+    await desk.end()
+    given["status"] -= {*campaign_status(campaign)}
+    assert given == {name: documented(name) for name in app.COMMANDS}
+
+
+def campaign_status(campaign: Campaign) -> dict[str, Any]:
+    """Return the fields of `autoresearch status --json`, which the page refers to."""
+    return {k: v for k, v in status_dict(campaign.ledger, None).items() if k not in describe(Snapshot(ROOT))}

@@ -91,7 +91,7 @@ async def test_a_revert_that_cannot_be_undone_says_so_and_can_be_undone_later(ca
         assert (await editor.run("revertHunk", uri=uri, line=1))["ok"]
         editor.type(uri, WITHOUT_FIRST.replace("import os\n", "import sys\n"))
         refused = await editor.run("undoRevert", uri=uri, quiet=True)
-        assert refused["message"] == "#1 is back already, or the lines around it have changed; nothing was done"
+        assert refused["message"] == "the lines around #1 have changed since it was reverted; nothing was done"
         editor.type(uri, WITHOUT_FIRST)
         assert (await editor.run("undoRevert", uri=uri))["withdrawn"]
         assert editor.buffers[uri].text == FOURTH

@@ -158,5 +158,5 @@ async def test_where_the_system_gives_no_file_events_polling_does(
     campaign.keep(FOURTH.replace("0.2", "0.4"), "decay", 0.9)
     while 3 not in seen:
         found.clear()
-        await asyncio.wait_for(found.wait(), 10)
+        await asyncio.wait_for(found.wait(), DEADLINE_S)
     watcher.stop()
