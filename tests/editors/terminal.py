@@ -77,8 +77,9 @@ class Terminal:
             time.sleep(0.03)
 
     def capture(self, title: str) -> str:
-        """Keep the screen for the documentation."""
-        screen = self.screen().rstrip()
+        """Keep the screen for the documentation, without the lines below the text."""
+        lines = [line.rstrip() for line in self.screen().rstrip().splitlines()]
+        screen = "\n".join(line for line in lines if line.strip("~│ "))
         self.captures.append((title, screen))
         print(f"---- {title}\n{screen}", flush=True)
         return screen
@@ -141,9 +142,9 @@ def journey(seconds: str, columns: int = 110, rows: int = 34) -> Iterator[tuple[
 
 
 def keep_captures(name: str, terminal: Terminal) -> None:
-    """Write the screens of a journey where AUTORESEARCH_CAPTURES says."""
+    """Write the screens of a journey as Markdown into AUTORESEARCH_CAPTURES; captures.py puts them into a page."""
     where = os.environ.get("AUTORESEARCH_CAPTURES")
     if where:
         Path(where).mkdir(parents=True, exist_ok=True)
-        text = "\n\n".join(f"{title}\n\n{screen}" for title, screen in terminal.captures)
-        (Path(where) / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
+        blocks = [f"{title[0].upper()}{title[1:]}:\n\n```text\n{screen}\n```\n" for title, screen in terminal.captures]
+        (Path(where) / f"{name}.md").write_text("\n".join(blocks), encoding="utf-8")

@@ -53,7 +53,11 @@ vim.api.nvim_create_autocmd("FileType", {
   desc = "Start the language server below a program.md",
   callback = function(args)
     if vim.bo[args.buf].buftype == "" and vim.fs.root(args.buf, "program.md") then
-      require("autoresearch.client").open(args.buf)
+      vim.schedule(function() -- the text is on the screen before any client is loaded
+        if vim.api.nvim_buf_is_loaded(args.buf) then
+          require("autoresearch.client").open(args.buf)
+        end
+      end)
     end
   end,
 })

@@ -38,13 +38,13 @@ local function last_said()
   return "last said:\n  " .. table.concat(lines, "\n  ")
 end
 
----Return the first true value of `holds`; fails at the deadline.
-function M.wait(what, holds)
+---Return the first true value of `holds`, which is asked every few milliseconds; fails at the deadline.
+function M.wait(what, holds, every_ms)
   local value
   local come = vim.wait(DEADLINE_MS, function()
     value = holds()
     return value and true or false
-  end, 10)
+  end, every_ms or 10)
   if not come then
     error(("never: %s\n%s"):format(what, last_said()), 0)
   end

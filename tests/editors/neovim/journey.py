@@ -29,7 +29,7 @@ def main(nvim: str) -> None:
 def _start(campaign: Campaign, terminal: Terminal) -> None:
     """Press the lens above the heading and watch."""
     terminal.shows("▶ Start campaign")
-    terminal.capture("program.md: the start lens above the heading")
+    terminal.capture("the start lens above the heading of program.md")
     terminal.type("/^# Lower", "Enter")
     terminal.type(" rl")
     # Several lenses on a line ask which one; one alone runs at once.
@@ -52,13 +52,20 @@ def _pull(campaign: Campaign, terminal: Terminal) -> None:
     terminal.until("signs and prices", lambda s: len(re.findall(r"┃~.*#\d+ −", s)) >= 2)
     terminal.until("lenses of a hunk", lambda s: "Accept" in s and "Revert" in s)
     terminal.until("how many wait", lambda s: re.search(r"\d+ to review", s))
-    terminal.capture("train.py after a pull: signs, what each line brought, and the lenses of each hunk")
+    terminal.capture("after a pull train.py has signs, what each line brought, and the lenses of each hunk")
     assert (campaign.folder / "train.py").read_text() == before, "nobody writes the user's file"
 
 
 def _waiting(screen: str) -> int:
     found = re.search(r"(\d+) to review\s*$", screen, re.MULTILINE)
     return int(found[1]) if found else 0
+
+
+def _code(terminal: Terminal) -> str:
+    """Return the assignment on the line of the cursor, without sign, number and hint."""
+    y = int(terminal.tmux("display-message", "-p", "#{cursor_y}"))
+    found = re.search(r"[A-Z_]+ = \S+", terminal.screen().splitlines()[y])
+    return found[0] if found else ""
 
 
 def _review(campaign: Campaign, terminal: Terminal) -> None:
@@ -71,23 +78,19 @@ def _review(campaign: Campaign, terminal: Terminal) -> None:
     terminal.until("one less", lambda s: _waiting(s) == many - 1)
     terminal.type("gg]r")
     terminal.shows(f"hunk 1 of {many - 1}")
-    row = _row(terminal)
+    terminal.until("the hunk's line", lambda s: _code(terminal))
+    new = _code(terminal)
     terminal.type(" rr")
     terminal.shows("its price: queued as #")
-    terminal.until("the old line", lambda s: _row(terminal) != row)
-    queued = next(int(n) for n in re.findall(r"its price: queued as #(\d+)", terminal.screen()))
+    terminal.until("the old line", lambda s: _code(terminal) not in ("", new))
+    queued = int(re.findall(r"its price: queued as #(\d+)", terminal.screen())[0])
+    terminal.until("its lens is gone", lambda s: s.count("Revert") == many - 2)
     terminal.capture("one hunk accepted, another reverted: its price is queued")
     terminal.type(":AutoResearch resume", "Enter")
     wait("the price", lambda: campaign.judged(queued))
     terminal.type(" ru")
     terminal.shows("is back in your buffer")
-    terminal.until("the new line again", lambda s: row.split("┃")[0] in s)
-
-
-def _row(terminal: Terminal) -> str:
-    """Return the line of the screen that the cursor is on."""
-    y = int(terminal.tmux("display-message", "-p", "#{cursor_y}"))
-    return terminal.screen().splitlines()[y]
+    terminal.until("the new line again", lambda s: _code(terminal) == new)
 
 
 def _results(campaign: Campaign, terminal: Terminal) -> None:
@@ -105,10 +108,12 @@ def _results(campaign: Campaign, terminal: Terminal) -> None:
     terminal.type("q")
     terminal.type(":AutoResearch diff", "Enter")
     terminal.shows("accepted ")
+    terminal.until("two windows", lambda s: s.count("│") > 10)
     terminal.capture("the accepted text beside the buffer")
     terminal.type(":only", "Enter")
+    terminal.until("one window", lambda s: s.count("│") < 10)
     terminal.type(":AutoResearch hunks", "Enter")
-    terminal.shows("to review")
+    terminal.shows("[Quickfix List]")
 
 
 def _leave(campaign: Campaign, terminal: Terminal) -> None:

@@ -4,7 +4,7 @@ local M = {}
 local client = require("autoresearch.client")
 local config = require("autoresearch.config")
 local hunks = require("autoresearch.hunks")
-local refreshes = vim.lsp.codelens.enable ~= nil -- 0.12 asks for lenses by itself, and when the server says so
+local modern = vim.lsp.codelens.enable ~= nil -- 0.12 asks for lenses by itself
 
 local REFRESH_MS = 80
 
@@ -33,10 +33,17 @@ function M.role(buf)
   return folder and (vim.uv.fs_realpath(path) or path) == client.canvas(folder) and "canvas" or nil
 end
 
----Ask for the lenses of our server alone (Neovim 0.10 and 0.11).
+---Ask for the lenses of our server alone.
 ---@param buf integer
 ---@param lsp vim.lsp.Client
 local function lenses(buf, lsp)
+  if modern then
+    -- It waits for 200 ms without a change: right while one types, long after a command.
+    if vim.api.nvim_get_mode().mode:sub(1, 1) ~= "i" then
+      vim.lsp.handlers["workspace/codeLens/refresh"](nil, nil, { client_id = lsp.id })
+    end
+    return
+  end
   local params = { textDocument = vim.lsp.util.make_text_document_params(buf) }
   client.send(lsp, buf, "textDocument/codeLens", params, function(err, found)
     if not err and vim.api.nvim_buf_is_loaded(buf) then
@@ -53,20 +60,20 @@ local function show(buf)
   if not role or not vim.api.nvim_buf_is_loaded(buf) then
     return
   end
-  if settings.lens and not refreshes then
-    lenses(buf, here.client)
-  end
   if role == "canvas" then
     hunks.refresh(buf)
   end
   if not here.shown then
     here.shown = true
-    if settings.lens and refreshes then
+    if settings.lens and modern then
       vim.lsp.codelens.enable(true, { bufnr = buf })
     end
     if settings.hints then
       vim.lsp.inlay_hint.enable(true, { bufnr = buf })
     end
+  end
+  if settings.lens then
+    lenses(buf, here.client)
   end
 end
 

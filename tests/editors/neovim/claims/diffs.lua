@@ -29,6 +29,7 @@ end
 t.claim("diff shows the accepted text beside the canvas; q leaves the canvas as it was", function()
   diff()
   vim.cmd("AutoResearch diff") -- again: nothing more is opened
+  t.run("AutoResearch status", "best") -- answered after it
   vim.cmd("wincmd h")
   t.equal(vim.api.nvim_buf_get_name(0), "autoresearch://accepted/train.py")
   t.equal(vim.bo.modifiable, false)

@@ -137,8 +137,8 @@ t.claim("gitsigns, mini.diff and the open diff are given the base, and again whe
   local beside = vim.fn.bufnr("autoresearch://accepted/train.py")
   t.equal(t.text(beside), original)
   local first, many = commit, #t.pending()
-  vim.api.nvim_win_set_cursor(0, { t.pending()[1].start + 1, 0 })
-  t.run("AutoResearch accept", "accepted 1 hunk of #%d+")
+  local one = t.pending()[1].experiments[1]
+  t.run("AutoResearch accept " .. one, "accepted 1 hunk of #" .. one)
   t.left(many - 1)
   t.wait("all anew", function()
     return commit ~= first and reference[2] ~= original and t.text(beside) == reference[2]

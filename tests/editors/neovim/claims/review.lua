@@ -16,7 +16,6 @@ t.claim("the quickfix list has every hunk and follows the review", function()
   t.equal({ vim.api.nvim_get_current_buf(), vim.api.nvim_win_get_cursor(0)[1] }, { canvas, t.pending()[1].start + 1 })
 end)
 
-local price
 t.claim("revert puts the old line back as one edit, files its price, and is undone", function()
   local before, many, hunk = t.text(canvas), #t.pending(), t.pending()[1]
   go_to(hunk)
@@ -26,7 +25,6 @@ t.claim("revert puts the old line back as one edit, files its price, and is undo
   t.left(many - 1)
   t.equal(#vim.fn.getqflist(), many - 1)
   vim.cmd.cclose()
-  price = hunk.experiments[#hunk.experiments]
   t.run("AutoResearch undo", "is back in your buffer")
   t.equal(t.text(canvas), before)
   t.left(many)
@@ -50,35 +48,18 @@ t.claim("an operator takes a motion, and dot repeats it at the next hunk", funct
   t.left(many)
 end)
 
-t.claim("accept of an experiment and of a selection empty the list", function()
-  local first = t.pending()[1]
-  t.run("AutoResearch accept " .. first.experiments[1], "accepted 1 hunk of #" .. first.experiments[1])
-  t.keys("ggVGga")
-  t.left(0)
-  t.wait("no sign", function()
-    return next(t.signs(canvas)) == nil
-  end)
-  t.run("AutoResearch accept all", "nothing waits for review")
-end)
-
-t.claim("accept without a hunk, and of an experiment without one, refuse in a sentence", function()
-  vim.api.nvim_win_set_cursor(0, { 1, 0 })
-  t.run("AutoResearch accept", "no hunk here waits for review")
-  t.run("AutoResearch accept 0", "no hunk of #0 waits for review")
-  t.run("AutoResearch revert nonsense", "'nonsense' is no experiment; give nothing")
-  vim.cmd.buffer(t.buf["program.md"])
-  t.run("AutoResearch accept", "go to the hunk in the canvas first")
-  vim.cmd.buffer(canvas)
-end)
-
-t.claim("resume measures the revert", function()
+t.claim("a revert is measured: its price stands in the results", function()
+  local hunk = t.pending()[1]
+  local price = hunk.experiments[#hunk.experiments]
+  go_to(hunk)
+  t.run("AutoResearch revert", "reverted #%d+; its price")
   t.run("AutoResearch resume", "")
   t.state("running")
   local measured
   local function look()
     require("autoresearch.client").request(canvas, "autoresearch/history", { folder = t.folder }, function(answer)
       measured = vim.iter(answer.experiments):find(function(e)
-        return e.removes == price and e.verdict
+        return e.removes == price and e.score
       end)
     end)
   end
@@ -91,9 +72,25 @@ t.claim("resume measures the revert", function()
     return measured
   end)
   t.equal(measured.reason, "human")
-  assert(measured.score)
   t.run("AutoResearch pause", "")
   t.state("paused")
+end)
+
+t.claim("accept of a selection empties the list", function()
+  t.keys("ggVGga")
+  t.left(0)
+  t.equal(next(t.signs(canvas)), nil)
+  t.run("AutoResearch accept all", "nothing waits for review")
+end)
+
+t.claim("accept without a hunk, and of an experiment without one, refuse in a sentence", function()
+  vim.api.nvim_win_set_cursor(0, { 1, 0 })
+  t.run("AutoResearch accept", "no hunk here waits for review")
+  t.run("AutoResearch accept 0", "no hunk of #0 waits for review")
+  t.run("AutoResearch revert nonsense", "'nonsense' is no experiment; give nothing")
+  vim.cmd.buffer(t.buf["program.md"])
+  t.run("AutoResearch accept", "go to the hunk in the canvas first")
+  vim.cmd.buffer(canvas)
 end)
 
 t.claim("an edit by hand is measured on request", function()
