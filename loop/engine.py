@@ -41,6 +41,7 @@ from loop.types import (
 )
 from loop.writing import Writing
 
+PATIENCE_S = 600.0  # a database browser that somebody left open must not end the night
 TAIL_S = 0.25  # a look at the journal four times a second costs a thousandth of a core
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Engine:
         self.folder, self.campaign = folder, campaign
         self.repo = Repo(folder)
         self.home = self.repo.home
-        self.journal = Journal(self.home.journal)
+        self.journal = Journal(self.home.journal, patience_s=PATIENCE_S)
         self.ledger = Ledger(campaign)
         self.backlog = Backlog(self)
         self.writing = Writing(self, choose)

@@ -32,14 +32,17 @@ KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Body)}
 class Journal:
     """One connection to one journal. Not shared between threads."""
 
-    def __init__(self, path: Path, create: bool = True) -> None:
-        """Open `path`, creating it where asked; raises JournalError with the sentence to show."""
+    def __init__(self, path: Path, create: bool = True, patience_s: float = BUSY_S) -> None:
+        """Open `path`, creating it where asked; raises JournalError with the sentence to show.
+
+        Whoever finds it locked by another waits `patience_s`.
+        """
         if not create and not path.exists():
             raise JournalError(f"{path.name}: no campaign has been started in this repository")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._name = path.name
-            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=patience_s, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=DELETE")
             self._db.execute("PRAGMA synchronous=FULL")
             self._migrate()

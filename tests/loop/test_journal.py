@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -109,6 +110,24 @@ def test_a_writer_killed_in_mid_transaction_locks_nobody_out(tmp_path: Path, jou
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "journal.db")], check=False)
     assert len(Journal(tmp_path / "journal.db").read()) == 1
+
+
+def test_a_writer_waits_as_long_as_its_patience_for_a_reader_that_holds_the_journal(
+    tmp_path: Path, journal: Journal
+) -> None:
+    journal.append("night", PauseRequested())
+    reader = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM entry").fetchone()
+    with Journal(tmp_path / "journal.db", patience_s=0.0) as hasty, pytest.raises(JournalError, match="locked"):
+        hasty.append("night", PauseRequested())
+    with ThreadPoolExecutor(1) as pool:
+        patient = pool.submit(
+            lambda: Journal(tmp_path / "journal.db", patience_s=60.0).append("night", StopRequested())
+        )
+        reader.execute("COMMIT")
+        assert patient.result()[0].body == StopRequested()
+    assert [e.body for e in journal.read()] == [PauseRequested(), StopRequested()]
 
 
 @pytest.mark.parametrize(
