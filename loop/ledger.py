@@ -98,6 +98,7 @@ class Experiment:
     uncertainty: float | None = None
     explanation: str = ""
     judged_at: float | None = None
+    judged_seq: int = 0  # place of its verdict in the journal, by which verdicts are ordered; 0 without one
 
     @property
     def scores(self) -> dict[int, float]:
@@ -217,6 +218,16 @@ class Ledger:
     def waiting(self) -> list[Experiment]:
         """Experiments without a verdict, in their order: what to resume with."""
         return [e for _, e in sorted(self.experiments.items()) if e.verdict is None]
+
+    @property
+    def verdicts(self) -> list[Experiment]:
+        """The experiments with a verdict, in the order of their verdicts."""
+        return sorted((e for e in self.experiments.values() if e.judged_seq), key=lambda e: e.judged_seq)
+
+    @property
+    def last_judged(self) -> Experiment | None:
+        last = max(self.experiments.values(), key=lambda e: e.judged_seq, default=None)
+        return last if last is not None and last.judged_seq else None
 
     @property
     def asked(self) -> dict[str, str]:
@@ -343,6 +354,7 @@ class Ledger:
                     uncertainty=body.uncertainty,
                     explanation=body.explanation,
                     judged_at=entry.at,
+                    judged_seq=entry.seq,
                 )
                 if body.verdict is Verdict.KEEP:
                     self.incumbent = body.experiment

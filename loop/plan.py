@@ -95,9 +95,8 @@ def limit_reached(ledger: Ledger, stop: Stop, now: float) -> str:
 
 def crashes_in_a_row(ledger: Ledger) -> int:
     """Return how many of the latest verdicts are crashes."""
-    judged = sorted((e for e in ledger.experiments.values() if e.judged_at), key=lambda e: e.judged_at or 0.0)
     count = 0
-    for experiment in reversed(judged):
+    for experiment in reversed(ledger.verdicts):
         if experiment.verdict is not Verdict.CRASH:
             break
         count += 1

@@ -109,8 +109,7 @@ def current_experiment(ledger: Ledger) -> Experiment | None:
     """Return the experiment that trains, else the one judged last."""
     if ledger.running is not None:
         return ledger.running[0]
-    judged = [e for e in ledger.experiments.values() if e.judged_at is not None]
-    return max(judged, key=lambda e: (e.judged_at or 0.0, e.number), default=None)
+    return ledger.last_judged
 
 
 def per_hour(ledger: Ledger) -> float | None:

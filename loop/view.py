@@ -41,12 +41,6 @@ COLOURS = {
 }
 
 
-def judged(ledger: Ledger) -> list[Experiment]:
-    """Return the experiments with a verdict in the order of their verdicts."""
-    done = [e for e in ledger.experiments.values() if e.judged_at is not None]
-    return sorted(done, key=lambda e: (e.judged_at or 0.0, e.number))
-
-
 def verdict_line(experiment: Experiment) -> str:
     """Return one plain line: number, verdict, score and hypothesis."""
     score = score_text(experiment) or trouble(experiment)
@@ -125,7 +119,7 @@ def _table(ledger: Ledger, width: int, rows: int) -> Table:
     table.add_column("score", no_wrap=True, min_width=6)
     table.add_column("what was tried", ratio=1, no_wrap=True, overflow="ellipsis")
     running = ledger.running[0].number if ledger.running is not None else None
-    for experiment in [*judged(ledger)[-rows:], *(e for e in ledger.waiting if e.number != running)]:
+    for experiment in [*ledger.verdicts[-rows:], *(e for e in ledger.waiting if e.number != running)]:
         style = COLOURS[experiment.reason] if experiment.reason else "dim"
         mark = "✓ " if experiment.verdict is Verdict.KEEP else "  "
         why = trouble(experiment)

@@ -19,7 +19,7 @@ from loop.ledger import Ledger
 from loop.progress import Progress, present_progress
 from loop.status import message_text, plain, status_line
 from loop.types import Refused, State
-from loop.view import ROWS, judged, render, verdict_line
+from loop.view import ROWS, render, verdict_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,7 +115,7 @@ def _lines(follower: _Follower) -> None:
     shown: set[int] = set()
     while True:
         more = follower.follow()
-        for experiment in judged(follower.ledger):
+        for experiment in follower.ledger.verdicts:
             if experiment.number not in shown:
                 shown.add(experiment.number)
                 print(verdict_line(experiment), flush=True)

@@ -220,8 +220,7 @@ class Facts:
         return True
 
     def _read_crash(self, ledger: Ledger) -> None:
-        judged = [e for e in ledger.experiments.values() if e.judged_at is not None]
-        last = max(judged, key=lambda e: (e.judged_at or 0.0, e.number), default=None)
+        last = ledger.last_judged
         if last is None or last.verdict is not Verdict.CRASH or not last.failure or last.failure.line < 1:
             self._crash = None
         elif self._crash is None or self._crash.experiment.number != last.number:

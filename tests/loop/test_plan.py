@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loop.ledger import Ledger
@@ -174,6 +176,19 @@ def test_the_first_limit_reached_is_named(stop: Stop, sentence: str) -> None:
 def test_crashes_are_counted_back_to_the_last_other_verdict() -> None:
     failed = [b for n in (4, 5) for b in (proposed(n), Judged(n, Verdict.CRASH, Reason.FAILED))]
     assert crashes_in_a_row(Ledger("night").feed(entries(*BASELINE, *DISCARDS, *failed))) == 2
+
+
+def test_verdicts_are_ordered_by_the_journal_and_not_by_the_clock() -> None:
+    judged = [proposed(0), *run(0, 2.0), Judged(0, Verdict.KEEP, Reason.HUMAN, 2.0)]
+    crashes = [b for n in (1, 2) for b in (proposed(n), *crash(n, FailureKind.OTHER), crashed(n))]
+    backwards = [replace(e, at=1000.0 - e.seq) for e in entries(*judged, *crashes)]
+    ledger = Ledger("night").feed(backwards)
+    assert [e.number for e in ledger.verdicts] == [0, 1, 2]
+    assert ledger.last_judged is ledger.experiments[2] and crashes_in_a_row(ledger) == 2
+
+
+def crashed(number: int) -> Judged:
+    return Judged(number, Verdict.CRASH, Reason.FAILED)
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs")])
