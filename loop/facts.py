@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loop.campaigns import of_folder, read
-from loop.canvas import unusable
 from loop.disk import free_mb
 from loop.home import Home, find_home, find_top
 from loop.interpreter import NEEDED, Interpreter, answer, ask, imports, prepare
@@ -24,7 +23,7 @@ from loop.journal import Journal
 from loop.lock import served
 from loop.program import Program, check, parse
 from loop.providers import OLLAMA
-from loop.types import AutoResearchError, Problem, State
+from loop.types import AutoResearchError, Problem, Refused, State
 
 
 @dataclass(frozen=True)
@@ -107,13 +106,14 @@ def _program(folder: Path) -> dict[str, Any]:
 
 
 def _canvas(folder: Path, canvas: str) -> str:
-    """Return what is wrong with the canvas on disk, "" where nothing is. It is compiled and never run."""
+    """Return why a start would refuse the canvas on disk, "" where it would not."""
+    from loop.opening import check_canvas
+
     try:
-        return unusable((folder / canvas).read_bytes(), canvas)
-    except FileNotFoundError:
-        return f"{canvas} is not there"
-    except OSError as error:
-        return f"{canvas} cannot be read ({error.strerror})"
+        check_canvas(folder, canvas)
+    except Refused as refusal:
+        return str(refusal)
+    return ""
 
 
 def _repository(folder: Path, canvas: str) -> dict[str, Any]:

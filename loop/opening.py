@@ -19,6 +19,7 @@ from loop.types import (
     CampaignCreated,
     Proposed,
     Refused,
+    RepoError,
     Resumed,
     ScoreSource,
     StartRequested,
@@ -36,6 +37,8 @@ DEFAULT_BUDGET = "5m"  # of a script that measures itself and knows no other
 def check_canvas(folder: Path, canvas: str) -> str:
     """Return the text of the canvas on disk; raises Refused with the sentence for whatever is wrong with it."""
     path = folder / canvas
+    if path.is_symlink():
+        raise Refused(f"{canvas}: a symbolic link, whose text git does not hold; copy the file here and start again")
     if not path.is_file():
         raise Refused(f"{canvas}: not found beside program.md; create it, or name another file with 'canvas:'")
     try:
@@ -65,6 +68,8 @@ async def open_campaign(engine: Engine) -> Runner:
         )
     text = "" if created else check_canvas(engine.folder, canvas)
     commit = created.baseline if created else engine.repo.snapshot(f"Baseline of {engine.campaign}", time.time())
+    if created is None:
+        _check_snapshot(engine, commit, canvas)
     sealed = created.source is ScoreSource.SEALED if created else is_ruler(engine.folder / "prepare.py")
     if created is not None:
         engine.record(Resumed())
@@ -98,6 +103,17 @@ async def open_campaign(engine: Engine) -> Runner:
         if isinstance(entry.body, StartRequested):
             engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}")
     return Runner(engine.repo, engine.home, engine.campaign, conditions, sandbox)
+
+
+def _check_snapshot(engine: Engine, commit: str, canvas: str) -> None:
+    """Refuse a canvas that git ignores: it is not in the snapshot, and no run would ever find it."""
+    try:
+        engine.repo.text_at(commit, engine.repo.inside(canvas))
+    except RepoError as error:
+        raise Refused(
+            f"{canvas}: git ignores it, and a campaign runs on a copy of what git does not ignore; "
+            "take it out of .gitignore and start again"
+        ) from error
 
 
 async def _prepare(engine: Engine, commit: str, budget: str | None) -> Ruler:

@@ -168,7 +168,7 @@ def test_a_real_folder_ends_in_facts(repository, quick):
         ("program.md", b"\xff\xfe", "program_error", "cannot be read"),
         ("program.md", None, "program_error", "no program.md here"),
         ("program.md", b"---\nmodle: x\n---\n", "problems", "did you mean model?"),
-        ("train.py", None, "canvas_error", "train.py is not there"),
+        ("train.py", None, "canvas_error", "train.py: not found beside program.md"),
         ("train.py", b"x = 1\ndef f(:\n", "canvas_error", "train.py, line 2: "),
         ("train.py", b"x = '\xff'\n", "canvas_error", "not UTF-8 (byte 5)"),
         ("train.py", b"\0", "canvas_error", "null bytes"),

@@ -344,6 +344,16 @@ def test_a_canvas_with_a_byte_order_mark_and_crlf_runs_and_keeps_both(tmp_path: 
     assert kept.startswith("\ufeff") and kept.count("\r\n") == kept.count("\n") > 5
 
 
+def make_link(campaign: Path) -> None:
+    (campaign / "train.py").rename(campaign / "real.py")
+    (campaign / "train.py").symlink_to("real.py")
+
+
+def make_ignored(campaign: Path) -> None:
+    (campaign / ".gitignore").write_text("train.py\n")
+    git(campaign, "rm", "-q", "--cached", "train.py")
+
+
 @pytest.mark.parametrize(
     ("prepare_disk", "sentence"),
     [
@@ -353,6 +363,8 @@ def test_a_canvas_with_a_byte_order_mark_and_crlf_runs_and_keeps_both(tmp_path: 
             lambda c: (c / "train.py").write_text("version https://git-lfs.github.com/spec/v1\n"), "LFS", id="LFS"
         ),
         pytest.param(lambda c: (c / "train.py").write_text("def f(:\n"), "train.py, line 1", id="a syntax error"),
+        pytest.param(make_link, "train.py: a symbolic link", id="a link"),
+        pytest.param(make_ignored, "train.py: git ignores it", id="ignored by git"),
     ],
 )
 def test_a_canvas_that_cannot_be_used_is_refused_before_anything_runs(
@@ -363,3 +375,4 @@ def test_a_canvas_that_cannot_be_used_is_refused_before_anything_runs(
         control.start(campaign)
     assert sentence in str(refusal.value)
     gone(campaign)
+    assert control.load(campaign).created is None, "mended, the next start begins it"
