@@ -64,8 +64,12 @@ def choose(journal: Journal, folder: Path, campaign: str | None = None) -> str:
     ours = of_folder(journal, folder)
     if not ours:
         others = ", ".join(journal.campaigns())
-        elsewhere = f"; in other folders there are: {others} ('--campaign NAME' means one of them)" if others else ""
-        raise Refused(NONE_YET.format(f"the folder '{where(folder)}'" if others else "this repository") + elsewhere)
+        if not others:
+            raise Refused(NONE_YET.format("this repository"))
+        told = f"in other folders there are: {others} ('--campaign NAME' means one of them)"
+        running = runs_instead(find_home(folder), journal, "")
+        place = f"the folder '{where(folder)}'" if where(folder) else "the top of the repository"
+        raise Refused(f"{NONE_YET.format(place)}; {running or told}")
     return ours[0].name
 
 

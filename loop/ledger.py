@@ -220,6 +220,12 @@ class Ledger:
         return [e for _, e in sorted(self.experiments.items()) if e.verdict is None]
 
     @property
+    def begun(self) -> bool:
+        """Whether a start was asked for: until then there is nothing but imported history."""
+        asked = any(isinstance(entry.body, StartRequested) for entry in self.unanswered.values())
+        return asked or self.last_tick is not None
+
+    @property
     def verdicts(self) -> list[Experiment]:
         """The experiments with a verdict, in the order of their verdicts."""
         return sorted((e for e in self.experiments.values() if e.judged_seq), key=lambda e: e.judged_seq)

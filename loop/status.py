@@ -50,11 +50,13 @@ def status_line(ledger: Ledger, progress: Progress | None, alive: bool | None = 
 
 def is_lost(ledger: Ledger, alive: bool | None) -> bool:
     """Return whether the campaign's daemon is gone without a word."""
-    return alive is False and ledger.state not in (State.STOPPED, State.FINISHED)
+    return alive is False and ledger.begun and ledger.state not in (State.STOPPED, State.FINISHED)
 
 
 def state_text(ledger: Ledger, alive: bool | None = None) -> str:
-    """Return the state in one word, `interrupted` where its daemon is gone without one."""
+    """Return the state in a word or two: `interrupted` where its daemon is gone without one, `not begun` before it."""
+    if alive is False and not ledger.begun:
+        return "not begun"
     return "interrupted" if is_lost(ledger, alive) else str(ledger.state)
 
 

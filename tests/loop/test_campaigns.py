@@ -17,6 +17,7 @@ from loop.cli import main
 from loop.home import find_home
 from loop.journal import Journal
 from loop.lock import holding, is_alive, served
+from loop.status import status_line
 from loop.types import (
     Author,
     Body,
@@ -95,7 +96,11 @@ def test_an_import_hides_no_night_and_is_what_the_next_start_begins(top: Path, j
 
 def test_where_there_is_only_an_import_it_is_shown(top: Path, journal: Journal) -> None:
     name = control.take_in(top, [PAST]).campaign
-    assert control.load(top).campaign == name and len(control.load(top).history) == 1
+    ledger = control.load(top)
+    assert ledger.campaign == name and len(ledger.history) == 1
+    assert status_line(ledger, None, alive=False) == "◌ not begun"
+    journal.append(name, StartRequested({}, ""))
+    assert status_line(control.load(top), None, alive=False) == "✗ interrupted"
 
 
 def test_a_folder_without_a_campaign_says_so_and_names_those_of_others(top: Path, journal: Journal) -> None:
@@ -159,6 +164,8 @@ def test_what_runs_in_another_folder_is_named(top: Path, journal: Journal) -> No
             with pytest.raises(Refused, match="campaign a1 of the folder 'a' runs in this repository"):
                 ask(top / "b")
         assert "next 'autoresearch start'" in control.note(top / "b", "later").message
+        with pytest.raises(Refused, match=r"started in the top of the repository; .*a1 of the folder 'a' runs"):
+            control.stop(top)
 
 
 def _asks(home: Path, ready: object, answers: object) -> None:
