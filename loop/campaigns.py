@@ -10,17 +10,16 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import get_args
 
 from loop.home import Home, find_home, find_top
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.lock import served
-from loop.types import Body, CampaignCreated, Imported, Refused, StartRequested, State, Verdict
+from loop.types import CampaignCreated, Imported, Refused, StartRequested, State, StateChanged, Verdict
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,40}")
 NONE_YET = "no campaign has been started in {}; 'autoresearch start' starts one"
-WORK = tuple(kind for kind in get_args(Body) if kind is not Imported)
+BEGUN = (StartRequested, CampaignCreated, StateChanged)
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def known(journal: Journal) -> list[Known]:
     for name in journal.campaigns():
         entry = journal.first(name, CampaignCreated) or journal.first(name, StartRequested, Imported)
         folder = getattr(entry.body, "folder", None) if entry else None
-        found.append(Known(name, folder, journal.first(name, *WORK) is not None))
+        found.append(Known(name, folder, journal.first(name, *BEGUN) is not None))
     return found
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from loop.home import Home
 
+NAMED_S = 1.0  # between taking the lock and writing the name into it, on a machine that hardly gets on
+
 
 @contextmanager
 def holding(path: Path, patience_s: float = 0.0, shared: bool = False) -> Iterator[bool]:
@@ -45,6 +47,12 @@ def is_alive(home: Home) -> bool:
 def served(home: Home) -> str | None:
     """Return the campaign that the living daemon serves, None where none lives.
 
-    The daemon writes the name into its lock as its first act; until then, for microseconds, it is that of the last one.
+    The daemon writes the name into its lock as its first act: where none is there yet, that moment is waited for.
     """
-    return home.lock.read_text(encoding="utf-8") if is_alive(home) else None
+    deadline = time.monotonic() + NAMED_S
+    while is_alive(home):
+        name = home.lock.read_text(encoding="utf-8")
+        if name or time.monotonic() > deadline:
+            return name
+        time.sleep(0.01)
+    return None

@@ -90,6 +90,8 @@ def test_an_import_hides_no_night_and_is_what_the_next_start_begins(top: Path, j
     assert campaigns.to_start(journal, top / "a") == campaigns.to_start(journal, top / "a", new=True) == name != "night"
     assert campaigns.to_start(journal, top / "b") not in (name, "night"), "it is history of its own folder"
     assert control.take_in(top / "a", [PAST]).campaign == name
+    control.note(top / "a", "for the next night", campaign=name)
+    assert campaigns.choose(journal, top / "a") == "night"
     journal.append(name, StartRequested({}, "a"))
     assert campaigns.choose(journal, top / "a") == name
 

@@ -76,6 +76,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger, FakeL
         from loop import writing
 
         patched.setattr(writing, "LONGEST_WAIT_S", 0.01)
+        patched.setattr(writing, "WRITERS", 1)  # two dialogues at once may begin alike, and both be stubborn
         stop = f"{{experiments: {EXPERIMENTS}, plateau: none, dollars: 100}}"
         folder = tmp_path_factory.mktemp("long") / "c"
         campaign(folder, front(server, stop=stop, prompt_tokens=str(BOUND)))
