@@ -61,7 +61,9 @@ def state_text(ledger: Ledger, alive: bool | None = None) -> str:
 
 
 def message_text(ledger: Ledger, alive: bool | None = None) -> str:
-    """Return the sentence below the line: where a campaign was interrupted how it goes on, else its last message."""
+    """Return the sentence below the line: how it goes on where nothing runs it, else its last message."""
+    if alive is False and not ledger.begun:
+        return "not begun; 'autoresearch start' begins it"
     return "interrupted; 'autoresearch start' goes on" if is_lost(ledger, alive) else plain(ledger.message)
 
 

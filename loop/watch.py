@@ -89,7 +89,7 @@ class _Follower:
         """Return why nothing more comes."""
         if self.ledger.state in ENDS:
             return plain(self.ledger.message)
-        return f"campaign {self.ledger.campaign} was {message_text(self.ledger, alive=False)}"
+        return f"campaign {self.ledger.campaign}: {message_text(self.ledger, alive=False)}"
 
 
 def _live(follower: _Follower, console: Console | None) -> None:

@@ -17,7 +17,7 @@ from loop.cli import main
 from loop.home import find_home
 from loop.journal import Journal
 from loop.lock import holding, is_alive, served
-from loop.status import status_line
+from loop.status import message_text, status_line
 from loop.types import (
     Author,
     Body,
@@ -101,6 +101,7 @@ def test_where_there_is_only_an_import_it_is_shown(top: Path, journal: Journal) 
     ledger = control.load(top)
     assert ledger.campaign == name and len(ledger.history) == 1
     assert status_line(ledger, None, alive=False) == "◌ not begun"
+    assert message_text(ledger, alive=False) == "not begun; 'autoresearch start' begins it"
     journal.append(name, StartRequested({}, ""))
     assert status_line(control.load(top), None, alive=False) == "✗ interrupted"
 

@@ -271,7 +271,7 @@ def test_a_finished_campaign_is_shown_once_and_left(repository, home, capsys):
 
 def test_a_dead_daemon_ends_the_view_with_the_next_step(repository, home, capsys):
     watch(repository, means=World(home, alive=False).means())
-    assert "campaign jun14 was interrupted; 'autoresearch start' goes on" in capsys.readouterr().out
+    assert "campaign jun14: interrupted; 'autoresearch start' goes on" in capsys.readouterr().out
 
 
 def test_in_a_terminal_the_picture_follows_the_journal(repository, home):
