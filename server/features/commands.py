@@ -16,7 +16,7 @@ from lsprotocol import types as t
 
 from loop.hunks import BOM
 from loop.types import AutoResearchError, Refused
-from server.documents import Document
+from server.documents import Document, Role
 from server.publish import describe
 from server.snapshot import Snapshot
 
@@ -102,7 +102,7 @@ def unsaved(session: Session, snapshot: Snapshot) -> list[str]:
     """Return the open files of a campaign whose text is not what is on disk."""
     names = []
     for document in session.documents.values():
-        if snapshot.role(document) is not None:
+        if snapshot.role(document) in (Role.PROGRAM, Role.CANVAS):
             try:
                 disk = document.path.read_bytes().removeprefix(BOM_UTF8)
                 if disk != document.text.removeprefix(BOM).encode("utf-8", "surrogatepass"):
