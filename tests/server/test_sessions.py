@@ -335,6 +335,24 @@ async def test_a_daemon_that_dies_is_told_and_one_that_ends_its_campaign_is_not(
         assert len(editor.client.messages) == 1
 
 
+@pytest.mark.parametrize("given", ["nothing", "a file"])
+async def test_the_server_reads_what_is_no_pipe_to_its_end(tmp_path: Path, given: str) -> None:
+    ask = b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"processId": null, "capabilities": {}}}'
+    path = tmp_path / "session"
+    path.write_bytes(b"Content-Length: %d\r\n\r\n%s" % (len(ask), ask))
+    with Path(os.devnull if given == "nothing" else path).open("rb") as stdin:
+        process = await asyncio.create_subprocess_exec(
+            *SERVER,
+            stdin=stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+        said, log = await asyncio.wait_for(process.communicate(), DEADLINE_S)
+    assert process.returncode == 0 and log == b""
+    assert (b'"capabilities"' in said) is (given == "a file")
+
+
 async def test_the_server_ends_with_its_editor(campaign: Campaign) -> None:
     process = await asyncio.create_subprocess_exec(
         *SERVER,
