@@ -140,10 +140,11 @@ async def start(session: Session, arguments: Arguments) -> Result:
 def _shown(session: Session, arguments: Arguments) -> tuple[Path, str | None]:
     """Return the folder that a command is about and the campaign that the editor shows of it."""
     snapshot = snapshot_asked(session, arguments)
-    return snapshot.folder, _name(snapshot)
+    return snapshot.folder, name_of(snapshot)
 
 
-def _name(snapshot: Snapshot) -> str | None:
+def name_of(snapshot: Snapshot) -> str | None:
+    """Return the campaign that a snapshot shows."""
     return snapshot.ledger.campaign if snapshot.ledger else None
 
 
@@ -197,7 +198,7 @@ async def note(session: Session, arguments: Arguments) -> Result:
     about = arguments.get("experiment")
     snapshot = await campaign_asked(session, arguments)
     about = experiment_asked(snapshot, arguments).number if about is not None else None
-    answer = await work(control.note, snapshot.folder, text, about, _name(snapshot))
+    answer = await work(control.note, snapshot.folder, text, about, name_of(snapshot))
     return {"message": answer.message, "campaign": answer.campaign}
 
 
@@ -206,7 +207,7 @@ async def report(session: Session, arguments: Arguments) -> Result:
     from loop import control
 
     snapshot = await campaign_asked(session, arguments)
-    message = await work(control.report, snapshot.folder, _name(snapshot))
+    message = await work(control.report, snapshot.folder, name_of(snapshot))
     page = message.partition("\n")[0].rpartition(", ")[2]  # "wrote results.tsv, progress.png, report.html"
     return {"message": message, "path": str(snapshot.folder / page)}
 
