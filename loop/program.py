@@ -120,7 +120,7 @@ def _read(text: str) -> tuple[Program, list[Problem], Texts]:
     front = Front("\n".join(lines[first:last]), first).read()
     program, problems = _apply(Program(), front.texts)
     body = last + 1 if first else 0
-    program = replace(program, prose="\n".join(lines[body:]).strip(), headings=_headings(lines, body))
+    program = replace(program, prose="\n".join(lines[body:]).strip(), headings=headings_of(lines, body))
     return program, sorted(front.problems + problems, key=lambda p: p.line), front.texts
 
 
@@ -136,7 +136,7 @@ def _front(lines: list[str]) -> tuple[int, int]:
     return first, next((n for n in range(first, len(lines)) if lines[n].rstrip() == "---"), len(lines))
 
 
-def _headings(lines: list[str], start: int) -> tuple[Heading, ...]:
+def headings_of(lines: list[str], start: int) -> tuple[Heading, ...]:
     """Return the `#` headings from line `start` (0-based) on, those in fenced code left out."""
     headings: list[Heading] = []
     fence = ""

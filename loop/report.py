@@ -22,7 +22,7 @@ from loop.ledger import Experiment, Ledger
 from loop.status import plain, score_text, signed_number, trouble, verdict_text, visible
 from loop.types import AutoResearchError, ScoreSource, Verdict
 
-__all__ = ["exports", "plot", "results_rows", "summary", "write_html", "write_tsv"]
+__all__ = ["exports", "plot", "results_rows", "summary", "tsv", "write_html", "write_tsv"]
 
 COLOURS = {
     "keep": "#1a7f37",
@@ -98,8 +98,8 @@ def _is_ours(table: Path, commits: Collection[str]) -> bool:
     return not lines or (lines[0] == HEADER and all(line.partition("\t")[0] in known for line in lines[1:]))
 
 
-def write_tsv(ledger: Ledger, path: Path) -> None:
-    """Write results.tsv with the five columns and the habits of the original project: a crash has 0.000000 and 0.0."""
+def tsv(ledger: Ledger) -> str:
+    """Return results.tsv with the five columns and the habits of the original project: a crash has 0.000000 and 0.0."""
     lines = [HEADER]
     for _, e in sorted(ledger.experiments.items()):
         if e.verdict is None or not e.runs:
@@ -109,7 +109,12 @@ def write_tsv(ledger: Ledger, path: Path) -> None:
         status = "crash" if crashed else "keep" if e.verdict is Verdict.KEEP else "discard"
         memory = 0.0 if crashed else (_finite(e.peak_memory_mb) or 0.0) / 1024
         lines.append(f"{e.commit[:7]}\t{0.0 if crashed else score:.6f}\t{memory:.1f}\t{status}\t{plain(e.hypothesis)}")
-    _replace(path, ("\n".join(lines) + "\n").encode("utf-8", "replace"))
+    return "\n".join(lines) + "\n"
+
+
+def write_tsv(ledger: Ledger, path: Path) -> None:
+    """Write results.tsv."""
+    _replace(path, tsv(ledger).encode("utf-8", "replace"))
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -169,8 +169,9 @@ def propose_text(
     return control.propose(folder, "".join(text), hypothesis, base, campaign=ledger.campaign)
 
 
-def last_revert(folder: Path, ledger: Ledger) -> tuple[int, list[Hunk]]:
+def last_revert(folder: Path, campaign: str | None = None) -> tuple[int, list[Hunk]]:
     """Return the newest reverted experiment and the hunks that bring it back, as far as journal and git remember it."""
+    ledger = control.load(folder, campaign)
     stand = reverts(ledger)
     if not stand:
         raise Refused("nothing was reverted in this campaign")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,6 +18,7 @@ from loop.status import number, signed_number, uncertainty
 from loop.types import State
 from server.documents import Document, Role
 
+RESULTS = re.compile(r"results(-.+)?\.tsv")  # an export beside a file of the user's own is named after its campaign
 LABEL = 30  # characters of a hint; VS Code cuts all hints of a line at 43 together
 
 
@@ -70,7 +72,7 @@ class Snapshot:
 
     def role(self, document: Document) -> Role | None:
         """Return what a document is to this folder's campaign."""
-        if document.name == "results.tsv":
+        if RESULTS.fullmatch(document.name):
             return Role.RESULTS
         if document.path == self.folder / "program.md":
             return Role.PROGRAM

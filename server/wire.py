@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import stat
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, BinaryIO, Protocol
@@ -225,21 +227,19 @@ async def _line(reader: AsyncReader) -> bytes:
 
 
 async def connect(stdin: BinaryIO) -> AsyncReader:
-    """Return a reader of a pipe or terminal; of a plain file through a thread."""
-    reader = asyncio.StreamReader(limit=1 << 20)
-    try:
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), stdin)
-    except (ValueError, OSError):
+    """Return a reader of a pipe, socket or terminal; by thread of what nobody can wait for, as a file or /dev/null."""
+    mode = os.fstat(stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stdin.isatty()):
         from pygls.io_ import StdinAsyncReader
 
         return StdinAsyncReader(stdin)
+    reader = asyncio.StreamReader(limit=1 << 20)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), stdin)
     return reader
 
 
 def claim_stdout() -> BinaryIO:
     """Return standard output for us alone: whatever else prints there goes to standard error from now on."""
-    import os
-
     sys.stdout.flush()
     ours = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -16,7 +16,7 @@ from lsprotocol import types as t
 
 from loop.hunks import BOM
 from loop.types import AutoResearchError, Refused
-from server.documents import Document
+from server.documents import Document, Role
 from server.publish import describe
 from server.snapshot import Snapshot
 
@@ -102,7 +102,7 @@ def unsaved(session: Session, snapshot: Snapshot) -> list[str]:
     """Return the open files of a campaign whose text is not what is on disk."""
     names = []
     for document in session.documents.values():
-        if snapshot.role(document) is not None:
+        if snapshot.role(document) in (Role.PROGRAM, Role.CANVAS):
             try:
                 disk = document.path.read_bytes().removeprefix(BOM_UTF8)
                 if disk != document.text.removeprefix(BOM).encode("utf-8", "surrogatepass"):
@@ -140,10 +140,11 @@ async def start(session: Session, arguments: Arguments) -> Result:
 def _shown(session: Session, arguments: Arguments) -> tuple[Path, str | None]:
     """Return the folder that a command is about and the campaign that the editor shows of it."""
     snapshot = snapshot_asked(session, arguments)
-    return snapshot.folder, _name(snapshot)
+    return snapshot.folder, name_of(snapshot)
 
 
-def _name(snapshot: Snapshot) -> str | None:
+def name_of(snapshot: Snapshot) -> str | None:
+    """Return the campaign that a snapshot shows."""
     return snapshot.ledger.campaign if snapshot.ledger else None
 
 
@@ -197,7 +198,7 @@ async def note(session: Session, arguments: Arguments) -> Result:
     about = arguments.get("experiment")
     snapshot = await campaign_asked(session, arguments)
     about = experiment_asked(snapshot, arguments).number if about is not None else None
-    answer = await work(control.note, snapshot.folder, text, about, _name(snapshot))
+    answer = await work(control.note, snapshot.folder, text, about, name_of(snapshot))
     return {"message": answer.message, "campaign": answer.campaign}
 
 
@@ -206,7 +207,7 @@ async def report(session: Session, arguments: Arguments) -> Result:
     from loop import control
 
     snapshot = await campaign_asked(session, arguments)
-    message = await work(control.report, snapshot.folder, _name(snapshot))
+    message = await work(control.report, snapshot.folder, name_of(snapshot))
     page = message.partition("\n")[0].rpartition(", ")[2]  # "wrote results.tsv, progress.png, report.html"
     return {"message": message, "path": str(snapshot.folder / page)}
 

@@ -70,12 +70,15 @@ def complete(
     text = document.line(line)
     column = encoding.characters(text, params.position.character)
     group = group_at(document, line, column)
-    last = re.split(r"[{,]", text[:column])[-1] if group and "{" in text[:column] else text[:column]
-    name, colon, _ = last.partition(":")
+    begun = re.split(r"[{,]", text[:column])[-1] if group and "{" in text[:column] else text[:column]
+    name, colon, value = begun.partition(":")
+    written = (value if colon else name).lstrip()  # what the client's own idea of a word would cut at "/" or "."
+    start, end = encoding.width(text[: column - len(written)]), encoding.width(text[:column])
+    place = t.Range(t.Position(line, start), t.Position(line, end))
     if colon:
         full = f"{group}.{name.strip()}" if group and f"{group}.{name.strip()}" in KEYS else name.strip()
-        return [_value(KEYS[full], value) for value in _values(full)] if full in KEYS else []
-    return [_key(key, group) for key in KEYS.values() if not group or key.name.startswith(f"{group}.")]
+        return [_value(KEYS[full], value, place) for value in _values(full)] if full in KEYS else []
+    return [_key(key, group, place) for key in KEYS.values() if not group or key.name.startswith(f"{group}.")]
 
 
 def _values(name: str) -> tuple[str, ...]:
@@ -84,23 +87,22 @@ def _values(name: str) -> tuple[str, ...]:
     return VALUES.get(name) or tuple(dict.fromkeys(plain))
 
 
-def _key(key: Key, group: str) -> t.CompletionItem:
+def _key(key: Key, group: str, place: t.Range) -> t.CompletionItem:
     home, _, last = key.name.rpartition(".")
-    label = last if group else key.name
-    text = f"{last}: " if group or not home else f"{home}: {{{last}: {key.default}}}"
     return t.CompletionItem(
-        label=label,
+        label=last if group else key.name,
         kind=t.CompletionItemKind.Property,
         detail=f"default: {key.default}",
         documentation=markdown(f"{key.doc}\n\nExample: `{key.example}`"),
-        insert_text=text,
+        text_edit=t.TextEdit(place, f"{last}: " if group or not home else f"{home}: {{{last}: {key.default}}}"),
     )
 
 
-def _value(key: Key, value: str) -> t.CompletionItem:
+def _value(key: Key, value: str, place: t.Range) -> t.CompletionItem:
     return t.CompletionItem(
         label=value,
         kind=t.CompletionItemKind.Value,
         detail="default" if value == key.default else None,
         documentation=markdown(key.doc),
+        text_edit=t.TextEdit(place, value),
     )

@@ -15,13 +15,11 @@ from server.features.doubts import doubts
 from server.snapshot import Crash, Pending, Snapshot, label, read_canvas
 
 REFUSED = "; the engine will not measure a text with this"
-LARGEST = 400_000  # characters; larger files are not canvases
+LARGEST = 400_000  # characters; a larger text is not parsed as it is typed
 
 
 def diagnose(snapshot: Snapshot, document: Document, encoding: Encoding) -> list[t.Diagnostic]:
     """Return every finding in a document."""
-    if len(document.text) > LARGEST:
-        return []
     match snapshot.role(document):
         case Role.PROGRAM:
             return _program(snapshot, document, encoding)
@@ -101,6 +99,8 @@ def _crash(crash: Crash, document: Document, encoding: Encoding) -> list[t.Diagn
 def _tampering(snapshot: Snapshot, document: Document, encoding: Encoding) -> list[t.Diagnostic]:
     """Return what the engine would refuse to measure, or a person may want to look at, while it is being typed."""
     if snapshot.review is None or snapshot.ledger is None or snapshot.ledger.created is None:
+        return []
+    if len(document.text) > LARGEST:
         return []
     incumbent = "".join(snapshot.review.kept.line.lines)
     metric = snapshot.ledger.created.metric.name

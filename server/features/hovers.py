@@ -49,7 +49,7 @@ def details(snapshot: Snapshot, experiment: Experiment, diff: str = "") -> str:
     parts.append(f"{score}{verdict_text(experiment)}")
     if experiment.explanation:
         parts.append(literal(experiment.explanation))
-    if experiment.failure is not None:
+    if experiment.failure is not None and experiment.failure.message != experiment.explanation:
         parts.append(f"crashed: {literal(experiment.failure.message)}")
     when = datetime.fromtimestamp(experiment.judged_at or experiment.proposed_at).strftime("%Y-%m-%d %H:%M")
     cost = experiment.cost

@@ -6,11 +6,11 @@ them, so text does not jump while a campaign runs. Given as plain JSON, as hints
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from loop.ledger import Experiment
+from loop.program import headings_of
 from loop.status import plain
 from loop.types import State
 from loop.values import counted
@@ -45,8 +45,8 @@ def _lens(line: int, title: str, name: str, **arguments: Any) -> Lens:
 
 def first_heading(document: Document) -> int:
     """Return the line of the first heading below the front matter, 0 where there is none."""
-    lines = document.lines
-    return next((n for n in range(front_matter(document).stop, len(lines)) if re.match(r" {0,3}#{1,6}\s", lines[n])), 0)
+    lines = [line.rstrip("\r\n") for line in document.lines]
+    return next((heading.line - 1 for heading in headings_of(lines, front_matter(document).stop)), 0)
 
 
 def buttons(snapshot: Snapshot) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from lsprotocol import types as t
 from loop.hunks import Hunk, apply, converted, shows
 from loop.types import AutoResearchError, Refused
 from server.documents import Document, Role
-from server.features.commands import Arguments, Command, Result, work
+from server.features.commands import Arguments, Command, Result, name_of, work
 from server.features.editing import apply_edit, canvas_asked, experiment_pending, hunk_pending
 from server.snapshot import Pending, Reading, Review, Snapshot, read_canvas
 
@@ -92,7 +92,7 @@ async def undo_revert(session: Session, arguments: Arguments) -> Result:
     last = stack.pop() if stack else None  # before the text shows it, or it would be found there
     try:
         removes, hunks = (
-            (last.removes, last.hunks) if last else await work(review.last_revert, snapshot.folder, snapshot.ledger)
+            (last.removes, last.hunks) if last else await work(review.last_revert, snapshot.folder, name_of(snapshot))
         )
         lines = _with(reading.lines, hunks, removes)
         await apply_edit(session, document, converted(lines, document.lines), f"Undo revert of #{removes}")
@@ -123,9 +123,8 @@ async def _withdraw(snapshot: Snapshot, removes: int, revert: Reverted | None) -
 
     if revert is not None and not (await revert.price)[0]:
         return True, "it was not to be measured"
-    campaign = snapshot.ledger.campaign if snapshot.ledger else None
     try:
-        withdrawn, sentence = await work(review.withdraw, snapshot.folder, removes, campaign)
+        withdrawn, sentence = await work(review.withdraw, snapshot.folder, removes, name_of(snapshot))
         return bool(withdrawn), str(sentence)
     except AutoResearchError as refusal:
         return False, str(refusal)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as t
 
 from loop.status import number as score_number
-from loop.status import plain
 from server.convert import uri_of
 from server.features.commands import (
     Arguments,
@@ -89,19 +88,10 @@ async def _diff(snapshot: Snapshot, experiment: Any) -> str:
 
 async def show_results(session: Session, arguments: Arguments) -> Result:
     """Show the table of experiments, in the five columns that users know."""
+    from loop.report import tsv
+
     snapshot = await campaign_asked(session, arguments)
-    return await show(session, snapshot, "results.tsv", table(snapshot))
-
-
-def table(snapshot: Snapshot) -> str:
-    """Return results.tsv as the snapshot knows it."""
-    rows = ["commit\tval_bpb\tmemory_gb\tstatus\tdescription"]
-    for _, e in sorted(snapshot.ledger.experiments.items() if snapshot.ledger else ()):
-        if e.verdict is not None:
-            score = f"{e.score:.6f}" if e.score is not None else "0.000000"
-            memory = f"{(e.peak_memory_mb or 0.0) / 1024:.1f}"
-            rows.append(f"{e.commit[:7]}\t{score}\t{memory}\t{e.verdict}\t{plain(e.hypothesis)}")
-    return "\n".join(rows) + "\n"
+    return await show(session, snapshot, "results.tsv", await work(tsv, snapshot.ledger))
 
 
 def history(session: Session, params: Any) -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lsprotocol import types as t
 
-from loop.program import Heading
+from loop.program import headings_of
 from loop.status import plain, score_text, verdict_text
 from server.convert import Encoding
 from server.documents import Document, Role
@@ -34,26 +34,21 @@ def symbols(snapshot: Snapshot, document: Document, encoding: Encoding) -> list[
 
 
 def _sections(document: Document, encoding: Encoding) -> list[t.DocumentSymbol]:
-    from loop.program import _headings  # the headings of a text that need not be a valid program
-
     start = front_matter(document).stop
     top: list[t.DocumentSymbol] = []
-    open_: list[tuple[int, t.DocumentSymbol]] = []
-    headings: tuple[Heading, ...] = _headings([line.rstrip("\r\n") for line in document.lines], start)
+    open_: list[tuple[int, list[t.DocumentSymbol]]] = []
+    headings = headings_of([line.rstrip("\r\n") for line in document.lines], start)
     for place, heading in enumerate(headings):
         end = next((h.line - 1 for h in headings[place + 1 :] if h.level <= heading.level), len(document.lines))
         own = encoding.visible(document, heading.line - 1)
-        symbol = t.DocumentSymbol(
-            name=heading.text or "(untitled)",
-            kind=t.SymbolKind.String,
-            range=t.Range(own.start, encoding.line_start(document, end)),
-            selection_range=own,
-            children=[],
-        )
+        inside: list[t.DocumentSymbol] = []
+        whole = t.Range(own.start, encoding.line_start(document, end))
+        kind = t.SymbolKind.String
+        symbol = t.DocumentSymbol(heading.text or "(untitled)", kind, whole, own, children=inside)
         while open_ and open_[-1][0] >= heading.level:
             open_.pop()
-        (open_[-1][1].children if open_ and open_[-1][1].children is not None else top).append(symbol)  # type: ignore[attr-defined]
-        open_.append((heading.level, symbol))
+        (open_[-1][1] if open_ else top).append(symbol)
+        open_.append((heading.level, inside))
     return top
 
 

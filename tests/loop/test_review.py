@@ -138,7 +138,7 @@ def test_reverts_stand_until_they_are_taken_back_queued_or_still_to_be_answered(
     queued = campaign.propose(BASE, "Without #1", Author.HUMAN, removes=1)
     campaign.record(ProposeRequested("x\n", "Without #1", campaign.baseline, 1))
     assert standing() == [(2, False), (1, True), (1, True)]
-    assert review.last_revert(campaign.folder, campaign.ledger)[1][0].new == tuple(split_lines(BASE))
+    assert review.last_revert(campaign.folder)[1][0].new == tuple(split_lines(BASE))
     assert review.withdraw(campaign.folder, 1) == (True, "it will not be measured")
     assert standing() == [(2, False), (1, True)], "the newest is taken back first"
     assert len(review.read_removals(campaign.repo, campaign.ledger)) == 1

@@ -19,7 +19,7 @@ FORBIDDEN = {"sqlite3", "subprocess", "torch", "litellm", "matplotlib", "git", "
 # The rooms of the engine that are light, or that facts and commands need in a thread of their own.
 ROOMS = {
     *("types", "journal", "control", "hunks", "program", "keys", "lineage", "review", "checkout", "ledger", "status"),
-    *("home", "providers", "daemon", "lock", "preflight", "progress", "campaigns", "values"),
+    *("home", "providers", "report", "daemon", "lock", "preflight", "progress", "campaigns", "values"),
 }
 SOURCES = sorted((ROOT / "server").rglob("*.py"))
 

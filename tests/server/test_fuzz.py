@@ -134,8 +134,12 @@ class Client:
                 "text": pick.choice([BASE, KEPT, PROGRAM, "", "\ud800"]),
             }
             self.tell("textDocument/didOpen", {"textDocument": item})
-        elif kind < 0.64:
+        elif kind < 0.638:
             self.tell("textDocument/didClose", {"textDocument": document})
+        elif kind < 0.64:
+            here = [{"uri": pick.choice([self.uris[0].rpartition("/")[0], uri]), "name": "x"}]
+            came, left = pick.choice([(here, []), ([], here), (here, here)])
+            self.tell("workspace/didChangeWorkspaceFolders", {"event": {"added": came, "removed": left}})
         elif kind < 0.66:
             name = pick.choice([*app.COMMANDS, "nothing", ""])
             given: dict[str, Any] = {
@@ -149,8 +153,8 @@ class Client:
             self.ask("workspace/executeCommand", {"command": f"autoresearch.{name}", "arguments": arguments})
         elif kind < 0.72:
             self.ask(
-                f"autoresearch/{pick.choice(['history', 'hunks', 'experiment', 'nothing'])}",
-                pick.choice([document, {**document, "experiment": 1}, *JUNK]),
+                f"autoresearch/{pick.choice(['history', 'hunks', 'experiment', 'text', 'plan', 'nothing'])}",
+                pick.choice([document, {**document, "experiment": 1, "at": "accepted"}, {**document, "at": 7}, *JUNK]),
             )
         elif kind < 0.8:
             self.ask(
@@ -173,6 +177,7 @@ class Client:
                         "textDocument/didChange",
                         "textDocument/didOpen",
                         "window/workDoneProgress/cancel",
+                        "workspace/didChangeWorkspaceFolders",
                         "$/setTrace",
                         "x/y",
                         "initialized",

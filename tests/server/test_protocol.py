@@ -40,9 +40,9 @@ def test_every_command_is_documented_and_served() -> None:
     assert first_column("Commands") == [f"autoresearch.{name}" for name in app.COMMANDS]
 
 
-@pytest.mark.parametrize("name", ["status", "history", "hunks", "experiment"])
-def test_every_custom_message_is_documented(name: str) -> None:
-    assert f"`autoresearch/{name}`" in section("The custom layer")
+def test_every_custom_message_is_documented() -> None:
+    named = re.findall(r"^- (?:Notification|Request) `([^`]+)`", section("The custom layer"), re.M)
+    assert named == ["autoresearch/status", *(m for m in app.SESSION if m.startswith("autoresearch/"))]
 
 
 def test_the_fields_of_the_custom_layer_are_documented(tmp_path: Path) -> None:
@@ -67,6 +67,10 @@ async def test_the_hunks_have_the_documented_fields(tmp_path: Path) -> None:
         assert [name for name in fields if f"`{name}`" not in section("The custom layer")] == []
         one = await editor.client.protocol.send_request_async("autoresearch/experiment", {"uri": uri, "experiment": 1})
         assert one.diff.startswith("diff --git") and "more" in one.markdown
+        for name, extra in (("text", {"at": "accepted"}), ("plan", {})):
+            told = await editor.client.protocol.send_request_async(f"autoresearch/{name}", {"uri": uri, **extra})
+            bullet = PAGE.partition(f"Request `autoresearch/{name}`")[2].partition("\n- ")[0]
+            assert [field for field in told._fields if f"`{field}`" not in bullet] == []
         history = await editor.client.protocol.send_request_async("autoresearch/history", {"uri": uri})
         assert [e.number for e in history.experiments] == [0, 1]
 

@@ -135,6 +135,42 @@ async def test_the_users_own_edit_is_kept_by_a_pull_and_is_not_the_agents(campai
         assert len(hunks.own) == 1 and not hunks.hunks
 
 
+@pytest.mark.parametrize(("client", "opens"), [("neovim", True), ("zed", False)])
+async def test_a_canvas_that_is_not_open_is_opened_or_asked_for(campaign: Campaign, client: str, opens: bool) -> None:
+    async with editing(client, campaign.folder) as editor:
+        program, canvas = editor.open(campaign.folder / "program.md"), (campaign.folder / "train.py").as_uri()
+        result = await editor.run("pull", uri=program, quiet=True)
+        assert result["ok"] is opens and (canvas in editor.buffers) is opens, result
+        if not opens:
+            assert result["message"] == "train.py: open it first"
+        else:
+            assert editor.buffers[canvas].text == FOURTH and (campaign.folder / "train.py").read_text() == BASE
+            editor.client.text_document_did_close(t.DidCloseTextDocumentParams(t.TextDocumentIdentifier(canvas)))
+            assert await editor.lenses(canvas) == [] and await editor.hover(canvas, 1) == ""
+
+
+async def test_the_canvas_is_whatever_file_the_program_names_in_whatever_folder(tmp_path: Path) -> None:
+    top = make_repository(tmp_path / "r", BASE.encode())
+    (top / "night" / "src").mkdir(parents=True)
+    (top / "night" / "program.md").write_text("---\ncanvas: src/kernel.py\n---\n# T\n")
+    (top / "night" / "src" / "kernel.py").write_text(BASE)
+    git(top, "add", "-A")
+    git(top, "commit", "-qm", "night")
+    campaign = Campaign(top, folder="night", canvas="src/kernel.py")
+    campaign.keep(FOURTH, "both at once", 0.9)
+    async with editing("vscode", top) as editor:
+        kernel, other = editor.open(top / "night" / "src" / "kernel.py"), editor.open(top / "train.py")
+        await editor.until(lambda: editor.button(kernel, "1 kept patch not in this file"))
+        assert (await editor.run("pull", uri=kernel))["ok"] and editor.buffers[kernel].text == FOURTH
+        await editor.until(lambda: waiting(editor, kernel, 2))
+        assert (await editor.run("revertHunk", uri=kernel, line=1))["measured"]
+        assert (await editor.run("undoRevert", uri=kernel))["withdrawn"]
+        assert (await editor.run("acceptAll", uri=kernel))["accepted"] == 2
+        assert await editor.hints(other) == {} and editor.diagnostics(other) == []
+        assert (await editor.run("status", uri=kernel))["folder"] == str(top / "night")
+        assert "no campaign" in (await editor.run("status", uri=other))["message"]
+
+
 async def test_restore_brings_one_experiment_into_the_buffer(campaign: Campaign) -> None:
     async with editing("vscode", campaign.folder) as editor:
         uri = await opened(editor, FOURTH, 2)
@@ -297,6 +333,24 @@ async def test_a_daemon_that_dies_is_told_and_one_that_ends_its_campaign_is_not(
             campaign.record(StateChanged(State.STOPPED, "stopped after the experiment"))
         await editor.until(lambda: editor.button(program, "▶ Continue campaign"))
         assert len(editor.client.messages) == 1
+
+
+@pytest.mark.parametrize("given", ["nothing", "a file"])
+async def test_the_server_reads_what_is_no_pipe_to_its_end(tmp_path: Path, given: str) -> None:
+    ask = b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"processId": null, "capabilities": {}}}'
+    path = tmp_path / "session"
+    path.write_bytes(b"Content-Length: %d\r\n\r\n%s" % (len(ask), ask))
+    with Path(os.devnull if given == "nothing" else path).open("rb") as stdin:
+        process = await asyncio.create_subprocess_exec(
+            *SERVER,
+            stdin=stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+        said, log = await asyncio.wait_for(process.communicate(), DEADLINE_S)
+    assert process.returncode == 0 and log == b""
+    assert (b'"capabilities"' in said) is (given == "a file")
 
 
 async def test_the_server_ends_with_its_editor(campaign: Campaign) -> None:

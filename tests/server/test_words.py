@@ -14,10 +14,10 @@ from loop.ledger import Experiment
 from loop.types import Author, StartRequested, State, StateChanged, Verdict
 from loop.values import counted
 from server.convert import Encoding, unmarked
-from server.documents import Document
+from server.documents import Document, Role
 from server.facts import Facts
 from server.features.hints import _caused
-from server.features.hovers import hover
+from server.features.hovers import details, hover
 from server.features.lenses import code_lenses
 from server.snapshot import LABEL, Snapshot, label
 from tests.campaigns import Campaign, make_repository
@@ -94,6 +94,34 @@ def test_what_a_section_has_caused_fits(campaign: Campaign, count: int) -> None:
 )
 def test_a_client_that_shows_no_markdown_gets_words(marked: str, plain: str) -> None:
     assert unmarked(marked) == plain
+
+
+def test_a_heading_in_a_code_fence_is_none(tmp_path: Path) -> None:
+    text = "---\nmodel: knobs\n---\n```sh\n# a comment\n```\n# Title\n"
+    folder = make_repository(tmp_path / "r", BASE.encode(), text)
+    assert titles(seen(folder), "program.md", text, 6) == ["▶ Start campaign"]
+
+
+def test_the_story_of_a_crash_is_told_once(campaign: Campaign) -> None:
+    campaign.crash(campaign.propose(BASE, "back"), 2, "NameError: LR")
+    snapshot = seen(campaign.folder)
+    crashed = snapshot.experiment(3)
+    assert crashed is not None and details(snapshot, crashed).count("NameError: LR") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("results.tsv", Role.RESULTS),
+        ("results-nov23.tsv", Role.RESULTS),
+        ("myresults.tsv", None),
+        ("train.py", Role.CANVAS),
+        ("program.md", Role.PROGRAM),
+        ("sub/train.py", None),
+    ],
+)
+def test_what_a_file_is_to_a_campaign(name: str, role: Role | None) -> None:
+    assert Snapshot(Path("/c")).role(shown(Snapshot(Path("/c")), name, "")) is role
 
 
 def test_one_is_one_and_two_are_several(campaign: Campaign) -> None:
