@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.stubs import scratch
 from bench.table import Row, Table, percentile
-from loop.types import (
-    Author,
-    Body,
-    Judged,
-    Outcome,
-    Proposed,
-    Purpose,
-    Reason,
-    RunEnded,
-    RunStarted,
-    Scored,
-    ScoreSource,
-    State,
-    StateChanged,
-    Verdict,
-)
-from tests.campaigns import Campaign, make_repository
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS, PLUGIN = ROOT / "tests/editors/neovim", ROOT / "editors/neovim"
-EXPERIMENTS, FEW, KEEP_EVERY, APART = 200, 20, 5, 8  # a keep changes a line of its own, so many lines from the next
+EXPERIMENTS, FEW, ROUNDS, STARTS = 200, 20, 9, 21  # 200 experiments leave 20 hunks: enough to accept 9 and revert 9
 SEEN_MS, START_MS = 100.0, 10.0
 RUN = "tests/editors/run-terminal.sh"
 
@@ -47,31 +30,10 @@ def editors() -> Iterator[tuple[str, Path]]:
             yield f"Neovim {version}", program
 
 
-def night(folder: Path, experiments: int) -> Path:
-    """Return a campaign's folder that nobody works on: every fifth experiment was kept, each in a line of its own."""
-    lines = [f"KNOB_{n} = 0" for n in range(experiments // KEEP_EVERY * APART)]
-    made = Campaign(make_repository(folder, ("\n".join(lines) + "\n").encode(), "---\nmodel: knobs\n---\n# Title\n"))
-    parent, score = made.baseline, 1.0
-    bodies: list[Body] = []
-    for n in range(1, experiments + 1):
-        commit, kept = parent, n % KEEP_EVERY == 0
-        if kept:
-            lines[(n // KEEP_EVERY - 1) * APART] += f"  # {n}"
-            commit = made.repo.commit_text(parent, "train.py", "\n".join(lines) + "\n", f"idea {n}", time.time())
-            score -= 0.0001
-        verdict, reason = (Verdict.KEEP, Reason.BETTER) if kept else (Verdict.DISCARD, Reason.WORSE)
-        bodies += [
-            Proposed(n, commit, parent, f"idea {n}", Author.KNOBS, "knobs", 1, 1),
-            RunStarted(n, 1, Purpose.MEASURE, 0, commit),
-            RunEnded(n, 1, Outcome.FINISHED, 300.0, 320.0, 4000.0),
-            Scored(n, 1, score + (0.0 if kept else 0.01), ScoreSource.SELF_REPORTED),
-            Judged(n, verdict, reason, score + (0.0 if kept else 0.01), -0.0001 if kept else 0.01, 0.0003),
-        ]
-        parent = commit
-    made.record(*bodies, StateChanged(State.STOPPED, "stopped"))
-    made.repo.move_ref(made.repo.branch(made.name), parent, None)
-    made.journal.close()
-    return folder
+def night(folder: Path, experiments: int) -> None:
+    """Make a campaign's folder that nobody works on, as for the other editors."""
+    command = [sys.executable, "-P", str(ROOT / "tests/editors/ledger.py"), str(folder), str(experiments)]
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
 
 
 def surroundings(home: Path, **more: str) -> dict[str, str]:
@@ -118,28 +80,32 @@ def added(nvim: Path, home: Path, file: Path | None, starts: int) -> tuple[float
     return without, statistics.median(times[True]) - without
 
 
-def measured(name: str, nvim: Path, quick: bool) -> list[Row]:
+def measured(name: str, nvim: Path, home: Path, quick: bool) -> list[Row]:
     """Return the rows of one Neovim."""
-    rounds, starts = (1, 1) if quick else (12, 21)
     rows = []
-    with scratch() as home:
-        folder = night(home / "night", FEW if quick else EXPERIMENTS)
-        for what, times in sorted(seen(nvim, folder, rounds).items()):
-            p50 = percentile(times, 0.5)
-            text = f"p50 {p50:.0f} ms, worst {max(times):.0f} ms of {len(times)}"
-            rows.append(Row(f"{name}: {what}", text, f"p50 <= {SEEN_MS:.0f} ms", None if quick else p50 <= SEEN_MS))
-        for what, file in (("start", None), ("start with program.md", folder / "program.md")):
-            without, more = added(nvim, home, file, starts)
-            text = f"{more:+.1f} ms, {(without + more) / without:.2f} x {without:.0f} ms"
-            rows.append(Row(f"{name}: {what}", text, f"<= {START_MS:.0f} ms", None if quick else more <= START_MS))
+    for what, times in sorted(seen(nvim, home / "night", 1 if quick else ROUNDS).items()):
+        p50 = percentile(times, 0.5)
+        text = f"p50 {p50:.0f} ms, worst {max(times):.0f} ms of {len(times)}"
+        rows.append(Row(f"{name}: {what}", text, f"p50 <= {SEEN_MS:.0f} ms", None if quick else p50 <= SEEN_MS))
+    for what, file in (("start", None), ("start with program.md", home / "night" / "program.md")):
+        without, more = added(nvim, home, file, 1 if quick else STARTS)
+        text = f"{more:+.1f} ms, {(without + more) / without:.2f} x {without:.0f} ms"
+        rows.append(Row(f"{name}: {what}", text, f"<= {START_MS:.0f} ms", None if quick else more <= START_MS))
     return rows
 
 
 def run(quick: bool) -> Table:
-    found = list(editors())[: 1 if quick else None]
-    rows = [row for name, nvim in found for row in measured(name, nvim, quick)]
+    rows: list[Row] = []
+    count = FEW if quick else EXPERIMENTS
+    with scratch() as folder:
+        for name, nvim in list(editors())[: 1 if quick else None]:
+            if not rows:
+                night(folder / "made", count)
+            home = folder / name
+            shutil.copytree(folder / "made", home / "night")
+            rows += measured(name, nvim, home, quick)
     return Table(
-        f"neovim: what a person waits for, {FEW if quick else EXPERIMENTS} experiments in the ledger",
+        f"neovim: what a person waits for, {count} experiments in the ledger",
         "Keys are fed to a headless Neovim with the real server; counted until buffer, sign or lens has changed. A "
         "start, until the first screen, is the median by Neovim's own clock, in turn with and without the plugin.",
         rows or [Row("Neovim", f"not measured: none is installed; '{RUN} nvim-0.12' installs one")],

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -133,6 +135,7 @@ def journey(seconds: str, columns: int = 110, rows: int = 34) -> Iterator[tuple[
     environment = {f"XDG_{name}_HOME": str(home / name.lower()) for name in places}
     environment |= {"AUTORESEARCH_ROOT": str(ROOT), "AUTORESEARCH_CMD": COMMAND, "HOME": str(home), "LANG": "C.UTF-8"}
     terminal, campaign = Terminal(columns, rows), Campaign(folder)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what follows runs when a night of tests is cut off
     try:
         yield campaign, terminal, environment
     finally:

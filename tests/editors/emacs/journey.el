@@ -22,12 +22,23 @@
 ;; The page's own configuration, with the command of this checkout.
 (with-temp-buffer
   (insert-file-contents (concat root "editors/emacs/README.md"))
-  (goto-char (point-min))
   (re-search-forward "^```elisp\n\\(\\(?:.\\|\n\\)*?\\)```")
-  (let ((page (replace-regexp-in-string "\"autoresearch\" \"lsp\"" (format "%S \"lsp\"" (getenv "AUTORESEARCH_CMD"))
-                                        (match-string 1) t t)))
+  (let ((page (match-string 1)))
     (with-temp-buffer (insert page) (eval-buffer))))
-(setq eglot-sync-connect t eglot-autoshutdown t)
+(setq autoresearch-command (list (getenv "AUTORESEARCH_CMD") "lsp") eglot-sync-connect t eglot-autoshutdown t)
+
+;; Not a warning from the compiler, and the file keeps to the conventions of packages.
+(defvar warnings nil)
+(let ((byte-compile-log-warning-function (lambda (text &rest _) (push text warnings)))
+      (byte-compile-dest-file-function (lambda (_) (make-temp-file "autoresearch" nil ".elc"))))
+  (byte-compile-file (concat root "editors/emacs/autoresearch.el")))
+(when warnings (said "FAIL the compiler says %S" warnings) (kill-emacs 1))
+
+;; Elsewhere everything stays as it is.
+(let ((before (default-value 'eglot-server-programs)) (file (make-temp-file "other" nil ".py")))
+  (with-current-buffer (find-file-noselect file)
+    (unless (and (derived-mode-p 'python-base-mode) (equal eglot-server-programs before))
+      (said "FAIL a file outside a campaign is touched") (kill-emacs 1))))
 
 (defun last-message (regexp)
   (with-current-buffer (messages-buffer)
@@ -81,6 +92,10 @@
       (lambda () (seq-some (lambda (o) (let ((text (or (overlay-get o 'before-string) (overlay-get o 'after-string))))
                                          (and text (string-match-p "#[0-9]+ " text))))
                            (overlays-in (point-min) (point-max)))))
+(goto-char (point-min))
+(autoresearch-next)
+(wait "next goes to the first hunk" (lambda () (= (line-beginning-position)
+                                                  (save-excursion (at (car (waiting))) (line-beginning-position)))))
 (defvar pulled (buffer-string))
 (defvar many (length (waiting)))
 (at (car (waiting)))

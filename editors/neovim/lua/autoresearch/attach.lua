@@ -54,6 +54,17 @@ local function lenses(buf, lsp)
   end)
 end
 
+---At the end of a line there is room for a hunk's lens or for the diagnostic that says the same, not for both.
+---@param lsp vim.lsp.Client
+local function make_room(lsp)
+  local text = vim.diagnostic.config().virtual_text
+  if text then
+    local quiet = { severity = { min = vim.diagnostic.severity.WARN } }
+    text = vim.tbl_extend("force", type(text) == "table" and text or {}, quiet)
+    vim.diagnostic.config({ virtual_text = text }, vim.lsp.diagnostic.get_namespace(lsp.id))
+  end
+end
+
 ---@param buf integer
 local function show(buf)
   local here, settings, role = attached[buf], config.get(), M.role(buf)
@@ -67,6 +78,8 @@ local function show(buf)
     here.shown = true
     if settings.lens and modern then
       vim.lsp.codelens.enable(true, { bufnr = buf })
+    elseif settings.lens then
+      make_room(here.client)
     end
     if settings.hints then
       vim.lsp.inlay_hint.enable(true, { bufnr = buf })

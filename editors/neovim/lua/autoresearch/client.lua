@@ -60,10 +60,12 @@ function M.config()
     flags = { debounce_text_changes = 20 },
     on_init = function(client)
       folders[client.id] = client.config.root_dir
-      for _, act in ipairs(waiting[client.id] or {}) do
-        act(client)
-      end
-      waiting[client.id] = nil
+      vim.schedule(function() -- after the buffers that were attached meanwhile have been opened
+        for _, act in ipairs(waiting[client.id] or {}) do
+          act(client)
+        end
+        waiting[client.id] = nil
+      end)
     end,
     on_exit = function(_, _, id)
       vim.schedule(function()
@@ -80,7 +82,8 @@ end
 ---@param folder string
 ---@return vim.lsp.Client?
 local function running(folder)
-  return vim.iter(vim.lsp.get_clients({ name = "autoresearch" })):find(function(client)
+  -- Also one that is only starting: without this field it is not among them, and there would be two.
+  return vim.iter(vim.lsp.get_clients({ name = "autoresearch", _uninitialized = true })):find(function(client)
     local stopped = methods and client:is_stopped() or (not methods and client.is_stopped())
     return client.config.root_dir == folder and not stopped
   end)
@@ -170,7 +173,7 @@ function M.request(buf, method, params, on_answer, on_refusal)
       end
     end)
   end
-  if client.initialized then
+  if client.initialized and not waiting[client.id] then
     send(client)
   else
     waiting[client.id] = waiting[client.id] or {}
