@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from loop.types import Judged, Reason, State, StateChanged, Verdict
 from tests.campaigns import Campaign, make_repository
 
-KNOBS = 100
+KNOBS = 97  # a prime: every experiment turns another one
 HOSTILE = "<img src=x onerror=\"document.title='hurt'\"> | `code` $(beaker) try"
 
 
@@ -24,7 +24,7 @@ class Night:
     """A campaign of this file's canvas, one experiment after another."""
 
     def __init__(self, folder: Path) -> None:
-        self.lines = [line for n in range(KNOBS) for line in (f"KNOB_{n} = 0", "", "")]
+        self.lines = [line for n in range(KNOBS) for line in (f"KNOB_{n} = 0", "")]
         program = "---\nmodel: knobs\n---\n# Lower val_bpb\n"
         self.campaign = Campaign(make_repository(folder, self.text(self.lines), program))
         self.number, self.best = 0, 1.0
@@ -38,14 +38,14 @@ class Night:
         n = self.number = self.number + 1
         knob = n * 7 % KNOBS
         changed = list(self.lines)
-        changed[3 * knob] = f"KNOB_{knob} = {n}"
+        changed[2 * knob] = f"KNOB_{knob} = {n}"
         name = f"{HOSTILE if n == 3 else 'Set'} KNOB_{knob} to {n}: because nobody has tried it"
         made = self.campaign.propose(self.text(changed).decode(), name)
         if keep:
             self.lines, self.best = changed, self.best - 0.004
             self.campaign.judge(made, self.best)
         elif n % 11 == 0:
-            self.campaign.crash(made, 3 * knob + 1, f"RuntimeError: KNOB_{knob} is too large")
+            self.campaign.crash(made, 2 * knob + 1, f"RuntimeError: KNOB_{knob} is too large")
         elif n % 7 == 0:
             self.campaign.measure(made, self.best + 0.0003)
             self.campaign.record(Judged(made, Verdict.DISCARD, Reason.WITHIN_NOISE, self.best + 0.0003, 0.0003, 0.001))

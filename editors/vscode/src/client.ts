@@ -1,22 +1,10 @@
-// The one language client. It leaves commands and progress to us: commands exist before the server does, and the
-// campaign's progress is our status bar item. Keeps the last status of each folder, to draw it; nothing else.
+// The one server of the window: started, asked, listened to. Keeps the last status of each folder, to draw it; nothing else.
 
 import * as vscode from "vscode";
-import { LanguageClient, ResponseError, State } from "vscode-languageclient/node";
-import type { DynamicFeature, InitializeParams, StaticFeature } from "vscode-languageclient/node";
+import type { LanguageClient } from "vscode-languageclient/node";
 import { findServer, offerInstall, setting, type Found } from "./server";
 import type { Answer, Status, Target } from "./wire";
 import { refused } from "./wire";
-
-const LENS_ICONS: Record<string, string> = { "▶": "play", "⏸": "debug-pause", "■": "debug-stop" };
-
-class Client extends LanguageClient {
-  override registerFeature(feature: StaticFeature | DynamicFeature<unknown>): void {
-    if (!("registrationType" in feature) || feature.registrationType.method !== "workspace/executeCommand") {
-      super.registerFeature(feature);
-    }
-  }
-}
 
 export class Server implements vscode.Disposable {
   readonly log = vscode.window.createOutputChannel("AutoResearch", { log: true });
@@ -24,7 +12,7 @@ export class Server implements vscode.Disposable {
   found: Found | undefined;
   /** What a hover begins with: the hunk that waits here. */
   hoverFirst: ((document: vscode.TextDocument, position: vscode.Position) => vscode.MarkdownString | undefined) | undefined;
-  private client: Client | undefined;
+  private client: LanguageClient | undefined;
   private turn = Promise.resolve(); // starts and stops happen one after another
   private saying = false;
   private unsaid: { type: number; message: string } | undefined;
@@ -36,7 +24,7 @@ export class Server implements vscode.Disposable {
   readonly onLook = this.looked.event;
 
   get running(): boolean {
-    return this.client?.state === State.Running;
+    return this.client?.isRunning() ?? false;
   }
 
   get version(): string {
@@ -82,7 +70,11 @@ export class Server implements vscode.Disposable {
       return;
     }
     this.log.info(`${this.found.path} lsp (from ${this.found.from})`);
-    const client = this.make(this.found.path);
+    const { languageClient } = await import("./language.js");
+    const client = languageClient(this.found.path, this.log, {
+      look: (uri) => this.looked.fire(uri),
+      hover: (document, position) => this.hoverFirst?.(document, position),
+    });
     this.client = client;
     client.onNotification("autoresearch/status", (status: Status) => {
       this.statuses.set(status.folder, status);
@@ -93,54 +85,6 @@ export class Server implements vscode.Disposable {
     for (const program of await vscode.workspace.findFiles("**/program.md", "**/{node_modules,.venv}/**", 20)) {
       await this.request("autoresearch/history", { uri: program.toString() });
     }
-  }
-
-  private make(path: string): Client {
-    const options = { command: path, args: ["lsp"] };
-    const shows = (name: string) => setting<boolean>(`${name}.enabled`, true);
-    const client = new Client("autoresearch", "AutoResearch", { run: options, debug: options }, {
-      documentSelector: [
-        { scheme: "file", language: "python" },
-        { scheme: "file", pattern: "**/program.md" },
-        { scheme: "file", pattern: "**/results.tsv" },
-      ],
-      outputChannel: this.log,
-      middleware: {
-        provideCodeLenses: async (document, token, next) => {
-          this.looked.fire(document.uri);
-          const lenses = shows("codeLens") ? await next(document, token) : [];
-          for (const { command } of lenses ?? []) {
-            if (command) {
-              command.title = command.title.replace(/^([▶⏸■]) /u, (_, mark: string) => `$(${LENS_ICONS[mark]})\u00a0`);
-            }
-          }
-          return lenses;
-        },
-        provideHover: async (document, position, token, next) => {
-          const first = this.hoverFirst?.(document, position);
-          const rest = await next(document, position, token);
-          return first ? new vscode.Hover([first, ...(rest?.contents ?? [])], rest?.range) : rest;
-        },
-        provideInlayHints: (document, range, token, next) =>
-          shows("inlayHints") ? next(document, range, token) : [],
-        handleDiagnostics: (uri, found, next) => {
-          const pending = setting<boolean>("diagnostics.pendingHunks", false);
-          const kept = found.filter((d) => pending || d.severity !== vscode.DiagnosticSeverity.Information);
-          next(uri, shows("diagnostics") ? kept : []);
-        },
-      },
-    });
-    client.registerFeature({
-      fillInitializeParams: () => undefined,
-      fillClientCapabilities: (all: InitializeParams["capabilities"]) => {
-        all.experimental = { ...(all.experimental as object | undefined), autoresearch: true };
-        all.window = { ...all.window, workDoneProgress: false };
-      },
-      initialize: () => undefined,
-      getState: () => ({ kind: "static" }),
-      clear: () => undefined,
-    });
-    return client;
   }
 
   /** Ask a custom request; undefined where there is no server, or where it refuses. */
@@ -156,7 +100,7 @@ export class Server implements vscode.Disposable {
       }
       return answer;
     } catch (error) {
-      this.log.warn(`${method}: ${error instanceof ResponseError ? error.message : String(error)}`);
+      this.log.warn(`${method}: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
     }
   }

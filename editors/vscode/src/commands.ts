@@ -34,7 +34,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
       vscode.window.setStatusBarMessage(`$(beaker) ${answer.message}`, 5000);
     }
     if (status && (canvasEditor(server) ?? status.state !== "none")) {
-      review.soon(status);
+      void review.ask(status);
     }
     return answer;
   };

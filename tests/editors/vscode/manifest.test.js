@@ -144,7 +144,7 @@ test("the README's tables of settings and keys are package.json's", () => {
 test("the .vsix holds what runs and what is read, and nothing else", () => {
   const listed = execFileSync("python3", ["-m", "zipfile", "-l", process.env.VSIX], { encoding: "utf8" });
   const files = [...listed.matchAll(/^extension\/(\S+)/gm)].map((m) => m[1]);
-  const wanted = ["package.json", "readme.md", "changelog.md", "LICENSE.txt", "dist/extension.js", "dist/results.js", "dist/results.css"];
+  const wanted = ["package.json", "readme.md", "changelog.md", "LICENSE.txt", "dist/extension.js", "dist/language.js", "dist/results.js", "dist/results.css"];
   assert.deepEqual(files.filter((f) => !f.startsWith("media/")).sort(), wanted.sort());
   assert.deepEqual(files.filter((f) => f.startsWith("media/") && !/\.(svg|png)$/.test(f)), []);
   assert.ok(fs.statSync(process.env.VSIX).size < 1024 * 1024);
