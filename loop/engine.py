@@ -76,7 +76,6 @@ class Engine:
 
     async def run(self) -> None:
         """Run to the end of the campaign. Expected endings are recorded; only a broken journal raises."""
-        self._void_what_is_stale()
         self.sync()
         work = asyncio.create_task(self._work())
         others = [asyncio.create_task(self._tail()), asyncio.create_task(self._stop_now.wait())]
@@ -160,7 +159,7 @@ class Engine:
 
     def sync(self) -> None:
         """Take in what is new in the journal and act on every intent among it."""
-        new = [e for e in self.journal.read(self.ledger.last_seq) if e.campaign == self.campaign]
+        new = self.journal.read(self.ledger.last_seq, self.campaign)
         self.ledger.feed(new)
         for entry in new:
             if entry.seq in self.ledger.unanswered:
@@ -174,6 +173,9 @@ class Engine:
             case StartRequested() if self._runner is not None:
                 self._resume()
                 self.answer_start(intent, "already running")
+            case PauseRequested() | ResumeRequested() | StopRequested() if intent.seq < self._asked_to_begin:
+                late = "the daemon had ended before it read this; a start came after it"
+                self.record(Answered(intent.seq, False, late))
             case PauseRequested():
                 self.paused = "paused; 'autoresearch resume' goes on"
                 self._answer(intent, "pausing after this experiment")
@@ -201,14 +203,11 @@ class Engine:
         taken = f"campaign {self.campaign} runs in another folder of this repository; stop it first"
         self.record(Answered(intent.seq, ours, message if ours else taken))
 
-    def _void_what_is_stale(self) -> None:
-        """Answer a pause or a stop that met no living daemon: the start that came after it means to go on."""
-        past = Ledger(self.campaign).feed(self.journal.read(campaign=self.campaign)).unanswered.values()
-        begin = max((entry.seq for entry in past if isinstance(entry.body, StartRequested)), default=0)
-        late = "the daemon had ended before it read this; a start came after it"
-        for entry in past:
-            if entry.seq < begin and isinstance(entry.body, PauseRequested | ResumeRequested | StopRequested):
-                self.journal.append(self.campaign, Answered(entry.seq, False, late))
+    @property
+    def _asked_to_begin(self) -> int:
+        """The place of the start that waits for its answer. A pause or a stop before it met no living daemon."""
+        starts = (seq for seq, e in self.ledger.unanswered.items() if isinstance(e.body, StartRequested))
+        return max(starts, default=0)
 
     def _answer(self, intent: Entry, message: str) -> None:
         self.record(Answered(intent.seq, True, message))
