@@ -313,8 +313,8 @@ async def test_new_best_and_the_end_interrupt_the_human_and_nothing_else_does(ca
     async with editing("vscode", campaign.folder) as editor:
         await opened(editor, FOURTH, 2)
         campaign.judge(campaign.propose(FOURTH + "# worse\n", "worse"), 1.2, Verdict.DISCARD)
-        campaign.keep(FOURTH.replace("0.2", "0.4"), "decay", 0.95)
-        await editor.until(lambda: told(editor, "new best 0.9500 (#4)"))
+        campaign.keep(FOURTH.replace("0.2", "0.4"), "[decay](command:x)\x1b[2J", 0.95)
+        await editor.until(lambda: told(editor, "new best 0.9500 self-reported (#4): [decay] (command:x) [2J"))
         campaign.record(StateChanged(State.FINISHED, "100 experiments done"))
         await editor.until(lambda: told(editor, "has ended"))
         assert len(editor.client.messages) == 2
