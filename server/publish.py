@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
+from loop.status import plain
 from loop.types import State, Verdict
 from server.documents import Role
 from server.features import diagnostics
@@ -139,26 +140,23 @@ class Publisher:
     def _tell_events(self, old: Snapshot, new: Snapshot) -> None:
         """Interrupt the human for three things only, and only where they happen while we look."""
         if new.trouble and new.trouble != old.trouble:
-            self._say(t.MessageType.Error, f"AutoResearch: {new.trouble}")
+            self.session.say(t.MessageType.Error, f"{new.trouble}")
         if old.ledger is None or new.ledger is None or old.ledger.campaign != new.ledger.campaign:
             return
         if new.best is not None and old.best is not None and new.best.number != old.best.number:
-            self._say(t.MessageType.Info, f"AutoResearch: new {best_words(new)}: {new.best.hypothesis[:120]}")
+            self.session.say(t.MessageType.Info, f"new {best_words(new)}: {plain(new.best.hypothesis, 120)}")
         if old.alive and not new.alive and new.ledger.state not in (State.STOPPED, State.FINISHED):
-            self._say(
+            self.session.say(
                 t.MessageType.Error,
-                f"AutoResearch: {new.ledger.campaign} was interrupted: its daemon is gone; a start goes on",
+                f"{new.ledger.campaign} was interrupted: its daemon is gone; a start goes on",
             )
         if new.ledger.state is not old.ledger.state:
             if new.ledger.state is State.FINISHED:
-                self._say(t.MessageType.Info, f"AutoResearch: {new.ledger.campaign} has ended: {new.ledger.message}")
+                self.session.say(t.MessageType.Info, f"{new.ledger.campaign} has ended: {new.ledger.message}")
             elif new.ledger.state is State.STOPPED and _broke(new):
-                self._say(t.MessageType.Error, f"AutoResearch: {new.ledger.campaign} stopped: {new.ledger.message}")
+                self.session.say(t.MessageType.Error, f"{new.ledger.campaign} stopped: {new.ledger.message}")
             elif new.ledger.state is State.PAUSED and "crash" in new.ledger.message:
-                self._say(t.MessageType.Warning, f"AutoResearch: {new.ledger.campaign} waits: {new.ledger.message}")
-
-    def _say(self, kind: t.MessageType, sentence: str) -> None:
-        self.session.server.window_show_message(t.ShowMessageParams(kind, sentence))
+                self.session.say(t.MessageType.Warning, f"{new.ledger.campaign} waits: {new.ledger.message}")
 
 
 def _seq(snapshot: Snapshot) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as t
 
 from loop.home import find_home, find_top
+from loop.status import plain
 from loop.types import Refused
 from server.convert import Encoding, path_of, unmarked
 from server.documents import Document
@@ -237,6 +238,11 @@ class Session:
         if method == t.TEXT_DOCUMENT_HOVER and result is not None and not self.client.markdown_hover:
             result.contents = t.MarkupContent(t.MarkupKind.PlainText, unmarked(result.contents.value))
         return result
+
+    def say(self, kind: t.MessageType, sentence: str) -> None:
+        """Show a message. A model's words may be in it: no control characters, and no link that an editor would run."""
+        words = plain(sentence).replace("](", "] (")
+        self.server.window_show_message(t.ShowMessageParams(kind, f"AutoResearch: {words}"))
 
     def close(self) -> None:
         self.watcher.stop()

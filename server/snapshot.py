@@ -15,7 +15,7 @@ from loop.ledger import Experiment, Ledger
 from loop.lineage import Kept, Removal, Reviewed, grown_from
 from loop.progress import Progress
 from loop.status import number, signed_number, uncertainty
-from loop.types import State
+from loop.types import ScoreSource, State
 from server.documents import Document, Role
 
 RESULTS = re.compile(r"results(-.+)?\.tsv")  # an export beside a file of the user's own is named after its campaign
@@ -139,6 +139,13 @@ def label(experiments: Sequence[Experiment], spread: bool = False) -> str:
 
 
 def best_words(snapshot: Snapshot) -> str:
-    """Return `best 0.9697 (#118)`."""
+    """Return `best 0.9697 (#118)`, and who says so where it is the script itself."""
     best = snapshot.best
-    return "no score yet" if best is None or best.score is None else f"best {number(best.score)} (#{best.number})"
+    if best is None or best.score is None:
+        return "no score yet"
+    return f"best {number(best.score)}{claimed(best)} (#{best.number})"
+
+
+def claimed(experiment: Experiment) -> str:
+    """Return ` self-reported` behind a score that the script printed about itself, "" behind a sealed one."""
+    return f" {experiment.source}" if experiment.source is ScoreSource.SELF_REPORTED else ""

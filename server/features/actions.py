@@ -91,7 +91,10 @@ def _canvas(snapshot: Snapshot, document: Document, first: int, last: int) -> It
     kept = snapshot.review.kept.line
     same = "this text is the incumbent; there is nothing to measure" if tuple(reading.lines) == kept.lines else ""
     yield _action("Measure my edit", "measureEdit", f"{SOURCE_KIND}.measureEdit", same, uri=uri)
-    yield _action("Commit what was accepted", "commitAccepted", f"{SOURCE_KIND}.commitAccepted", uri=uri)
+    created = snapshot.ledger.created if snapshot.ledger else None
+    fresh = created is not None and snapshot.review.reviewed.commit == created.baseline
+    none = "nothing was accepted yet" if fresh else ""
+    yield _action("Commit what was accepted", "commitAccepted", f"{SOURCE_KIND}.commitAccepted", none, uri=uri)
 
 
 def _hunks(snapshot: Snapshot, document: Document, reading: Reading, first: int, last: int) -> Iterator[t.CodeAction]:

@@ -58,9 +58,7 @@ def _tell(session: Session, name: str, result: Result, quiet: bool) -> None:
     sentence = f"{name}: {result['message']}"
     session.server.window_log_message(t.LogMessageParams(t.MessageType.Info, sentence))
     if not result["ok"] and not quiet:
-        session.server.window_show_message(
-            t.ShowMessageParams(t.MessageType.Warning, f"AutoResearch: {result['message']}")
-        )
+        session.say(t.MessageType.Warning, result["message"])
 
 
 def snapshot_asked(session: Session, arguments: Arguments) -> Snapshot:

@@ -14,7 +14,7 @@ from loop.status import plain, score_text, signed_number, verdict_text
 from server.convert import Encoding
 from server.documents import Document, Role
 from server.features.citations import cited_lines
-from server.snapshot import LABEL, Snapshot, label, read_canvas
+from server.snapshot import LABEL, Snapshot, claimed, label, read_canvas
 
 
 def inlay_hints(
@@ -53,7 +53,8 @@ def _blame(snapshot: Snapshot, number: int) -> tuple[str, str] | None:
 
 def tooltip(experiment: Experiment) -> str:
     """Return score and verdict in one line."""
-    return " · ".join(part for part in (score_text(experiment), verdict_text(experiment)) if part)
+    score = score_text(experiment)
+    return " · ".join(part for part in (score and score + claimed(experiment), verdict_text(experiment)) if part)
 
 
 def _caused(snapshot: Snapshot, numbers: tuple[int, ...]) -> tuple[str, str] | None:

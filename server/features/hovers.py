@@ -15,7 +15,7 @@ from server.convert import Encoding, markdown
 from server.documents import Document, Role
 from server.features.citations import cited_lines
 from server.features.lenses import behind_words, first_heading, rows
-from server.snapshot import Pending, Reading, Snapshot, best_words, label, read_canvas
+from server.snapshot import Pending, Reading, Snapshot, best_words, claimed, label, read_canvas
 
 KNOB = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s*(?::[^=]+)?=[^=]")
 BARS = "▁▂▃▄▅▆▇█"
@@ -124,7 +124,7 @@ def _knob(snapshot: Snapshot, name: str) -> str:
     table = ["| value | score | verdict | |", "|---|---|---|---|"]
     for experiment in ranked[:ROWS]:
         value = literal(experiment.knobs[name][1])
-        score = score_text(experiment) or "no score"
+        score = score_text(experiment) + claimed(experiment) if experiment.score is not None else "no score"
         table.append(f"| {value} | {score} | {verdict_text(experiment, short=True)} | #{experiment.number} |")
     if len(ranked) > ROWS:
         table.append(f"| … {len(ranked) - ROWS} more | | | |")
@@ -153,7 +153,10 @@ def _program(snapshot: Snapshot, document: Document, line: int) -> str:
         return f"**{key.name}**: {key.doc}\n\nDefault: {key.default}. Example: `{key.example}`"
     numbers = cited_lines(snapshot, document).get(line, ())
     known = [e for e in map(snapshot.experiment, numbers) if e is not None]
-    parts = [f"#{e.number} {score_text(e) or verdict_text(e)}: {literal(e.hypothesis)}" for e in known[-20:]]
+    parts = [
+        f"#{e.number} {score_text(e) + claimed(e) if e.score is not None else verdict_text(e)}: {literal(e.hypothesis)}"
+        for e in known[-20:]
+    ]
     if line == first_heading(document) and snapshot.ledger is not None:
         spent = spent_text(snapshot.ledger)
         parts.insert(

@@ -148,7 +148,7 @@ async def _tell_undone(session: Session, snapshot: Snapshot, revert: Reverted) -
     message = f"the revert of #{revert.removes} was undone; {sentence}"
     session.server.window_log_message(t.LogMessageParams(t.MessageType.Info, message))
     if not withdrawn:
-        session.server.window_show_message(t.ShowMessageParams(t.MessageType.Info, f"AutoResearch: {message}"))
+        session.say(t.MessageType.Info, message)
     session.watcher.poke()
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from lsprotocol import types as t
 
 from loop.program import headings_of
-from loop.status import plain, score_text, verdict_text
+from loop.status import plain
 from server.convert import Encoding
 from server.documents import Document, Role
 from server.features.completion import front_matter
+from server.features.hints import tooltip
 from server.features.lenses import rows
 from server.snapshot import Snapshot
 
@@ -22,7 +23,7 @@ def symbols(snapshot: Snapshot, document: Document, encoding: Encoding) -> list[
             return [
                 t.DocumentSymbol(
                     name=f"#{e.number} {plain(e.hypothesis, 60)}".strip(),
-                    detail=f"{score_text(e)} {verdict_text(e)}".strip(),
+                    detail=tooltip(e),
                     kind=t.SymbolKind.Event,
                     range=encoding.visible(document, line),
                     selection_range=encoding.visible(document, line),

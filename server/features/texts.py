@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from loop.hunks import BOM
 from loop.types import Refused
 from server.features.commands import Result, campaign_asked, snapshot_asked, work
 
@@ -23,11 +24,16 @@ async def text(session: Session, params: Any) -> Result:
         if snapshot.review is None:
             raise Refused(snapshot.trouble or "the campaign's baseline is not recorded yet; try again in a moment")
         review = snapshot.review
-        return {"text": "".join(review.reviewed.lines if at == "accepted" else review.kept.line.lines)}
+        return _shown("".join(review.reviewed.lines if at == "accepted" else review.kept.line.lines))
     known = {commit for e in snapshot.ledger.experiments.values() for commit in (e.commit, e.parent) if commit}
-    if at not in known:
+    if not isinstance(at, str) or at not in known:
         raise Refused("which text? give {at: commit of an experiment, or its parent, 'accepted' or 'incumbent'}")
-    return {"text": await work(control.text, snapshot.folder, snapshot.ledger, at)}
+    return _shown(await work(control.text, snapshot.folder, snapshot.ledger, at))
+
+
+def _shown(text: str) -> Result:
+    """Return a text as editors show it: without its byte order mark, which would be a difference in every diff."""
+    return {"text": text.removeprefix(BOM)}
 
 
 async def plan(session: Session, params: Any) -> Result:

@@ -154,7 +154,14 @@ class Client:
         elif kind < 0.72:
             self.ask(
                 f"autoresearch/{pick.choice(['history', 'hunks', 'experiment', 'text', 'plan', 'nothing'])}",
-                pick.choice([document, {**document, "experiment": 1, "at": "accepted"}, {**document, "at": 7}, *JUNK]),
+                pick.choice(
+                    [
+                        document,
+                        {**document, "experiment": 1, "at": "accepted"},
+                        {**document, "at": pick.choice(JUNK)},
+                        *JUNK,
+                    ]
+                ),
             )
         elif kind < 0.8:
             self.ask(

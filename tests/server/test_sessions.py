@@ -86,6 +86,9 @@ async def test_a_byte_order_mark_that_the_editor_hides_is_no_edit_and_is_measure
         uri, program = await opened(editor, BASE, 0), editor.open(campaign.folder / "program.md", PROGRAM)
         hunks = await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})
         assert not hunks.own
+        for at in ("accepted", "incumbent", hunks.base):
+            base = await editor.client.protocol.send_request_async("autoresearch/text", {"uri": uri, "at": at})
+            assert base.text == (THIRD if at == "incumbent" else BASE)
         assert (await editor.run("pull", uri=uri))["ok"]
         assert editor.buffers[uri].text == THIRD
         assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
@@ -188,11 +191,18 @@ async def test_restore_brings_one_experiment_into_the_buffer(campaign: Campaign)
         assert editor.buffers[uri].text == THIRD
 
 
+async def possible(editor: Editor, uri: str) -> set[str]:
+    """Return the titles of what can be done, as far as it is not disabled."""
+    return {action.title for action in await editor.actions(uri) if action.disabled is None}
+
+
 async def test_one_commit_for_each_accepted_experiment(campaign: Campaign) -> None:
     (campaign.top / "train.py").write_text(FOURTH)
     async with editing("helix", campaign.folder) as editor:
         uri = await opened(editor, FOURTH, 2)
+        assert "Commit what was accepted" not in await possible(editor, uri)
         assert (await editor.run("acceptAll", uri=uri))["ok"]
+        assert "Commit what was accepted" in await possible(editor, uri)
         assert [c["experiment"] for c in (await editor.run("commitAccepted", uri=uri))["commits"]] == [1, 2]
     assert git(campaign.top, "log", "-1", "--format=%s") == "clip the gradient\n"
     assert git(campaign.top, "status", "--porcelain") == ""
@@ -313,8 +323,8 @@ async def test_new_best_and_the_end_interrupt_the_human_and_nothing_else_does(ca
     async with editing("vscode", campaign.folder) as editor:
         await opened(editor, FOURTH, 2)
         campaign.judge(campaign.propose(FOURTH + "# worse\n", "worse"), 1.2, Verdict.DISCARD)
-        campaign.keep(FOURTH.replace("0.2", "0.4"), "decay", 0.95)
-        await editor.until(lambda: told(editor, "new best 0.9500 (#4)"))
+        campaign.keep(FOURTH.replace("0.2", "0.4"), "[decay](command:x)\x1b[2J", 0.95)
+        await editor.until(lambda: told(editor, "new best 0.9500 self-reported (#4): [decay] (command:x) [2J"))
         campaign.record(StateChanged(State.FINISHED, "100 experiments done"))
         await editor.until(lambda: told(editor, "has ended"))
         assert len(editor.client.messages) == 2

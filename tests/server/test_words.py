@@ -53,9 +53,13 @@ def test_one_line_of_lenses_stands_above_program_and_canvas_from_the_first_look_
         journal.append("nov23", StartRequested(), StateChanged(State.PREPARING, "getting ready"))
     assert titles(seen(folder), "train.py", BASE, 0) == titles(seen(folder), "program.md", PROGRAM, heading)
     campaign = Campaign(folder)
-    assert titles(seen(folder), "train.py", BASE, 0) == ["best 1.0000 (#0) · every kept patch is in this file"]
+    assert titles(seen(folder), "train.py", BASE, 0) == [
+        "best 1.0000 self-reported (#0) · every kept patch is in this file"
+    ]
     campaign.keep(THIRD, "a larger rate", 0.99)
-    assert titles(seen(folder), "train.py", BASE, 0) == ["best 0.9900 (#1) · 1 kept patch not in this file · Pull"]
+    assert titles(seen(folder), "train.py", BASE, 0) == [
+        "best 0.9900 self-reported (#1) · 1 kept patch not in this file · Pull"
+    ]
     campaign.record(StateChanged(State.FINISHED, "done"))
     assert titles(seen(folder), "program.md", PROGRAM, heading)[1:] == ["▶ Start campaign", "Results"]
     broken = replace(seen(folder), review=None, trouble="journal.db: is\ndamaged")
