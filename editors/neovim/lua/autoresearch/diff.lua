@@ -106,7 +106,7 @@ end
 function M.base(buf)
   review.with_canvas(buf, function(canvas)
     text_at(canvas, "accepted", function(lines)
-      local name = "accepted/" .. vim.fs.basename(vim.api.nvim_buf_get_name(canvas))
+      local name = vim.fs.basename(vim.api.nvim_buf_get_name(canvas)) .. "@accepted"
       local options = { folder = client.folder(canvas), filetype = vim.bo[canvas].filetype }
       local base = view.buffer(name, lines, options)
       local window = vim.fn.bufwinid(canvas)
@@ -120,8 +120,7 @@ function M.base(buf)
       end
       vim.cmd.diffthis()
       vim.cmd("leftabove vertical sbuffer " .. base)
-      vim.cmd.diffthis()
-      bar("accepted")
+      vim.cmd.diffthis() -- no title: a bar on this side only would move the two apart
       without_lenses(canvas, base)
       until_closed(base, window)
       until_closed(canvas, vim.api.nvim_get_current_win())
