@@ -65,14 +65,15 @@ print("peak_vram_mb:     12.5")
 def git(folder: Path, *arguments: str) -> None:
     """Run git without the machine's own configuration."""
     alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    command = ["git", "-c", "user.name=User", "-c", "user.email=user@example.org", *arguments]
-    subprocess.run(command, cwd=folder, check=True, env={**os.environ, **alone})
+    subprocess.run(["git", *arguments], cwd=folder, check=True, env={**os.environ, **alone})
 
 
 def make(folder: Path, seconds: str = "0.05") -> None:
     """Make the repository with one commit."""
     folder.mkdir(parents=True)
     git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.name", "User")
+    git(folder, "config", "user.email", "user@example.org")
     (folder / "program.md").write_text(PROGRAM, encoding="utf-8")
     (folder / "train.py").write_text(CANVAS.replace("SECONDS", seconds), encoding="utf-8")
     git(folder, "add", "-A")

@@ -25,7 +25,7 @@ with_campaign() {
   (
     export CAMPAIGN=$home/night HOME=$home LANG=C.UTF-8 XDG_CONFIG_HOME=$home/config XDG_DATA_HOME=$home/data
     export XDG_STATE_HOME=$home/state XDG_CACHE_HOME=$home/cache
-    cd "$home" && timeout 300 "$@"
+    cd "$home" && timeout 600 "$@"
   ) || rc=$?
   "$AUTORESEARCH_CMD" -C "$home/night" stop --now > /dev/null 2>&1 || true
   rm -rf "$home" 2> /dev/null || true

@@ -107,13 +107,17 @@ def _results(campaign: Campaign, terminal: Terminal) -> None:
     terminal.shows("<CR> diff")
     terminal.type("q")
     terminal.type(":AutoResearch diff", "Enter")
-    terminal.shows("accepted ")
-    terminal.until("two windows", lambda s: s.count("│") > 10)
+    terminal.until("the two sides in step", _in_step)
     terminal.capture("the accepted text beside the buffer")
     terminal.type(":only", "Enter")
     terminal.until("one window", lambda s: s.count("│") < 10)
     terminal.type(":AutoResearch hunks", "Enter")
     terminal.shows("[Quickfix List]")
+
+
+def _in_step(screen: str) -> bool:
+    """Return whether the knob that differs stands on one line of the screen, left and right."""
+    return any(line.count("BATCH = ") == 2 for line in screen.splitlines())
 
 
 def _leave(campaign: Campaign, terminal: Terminal) -> None:

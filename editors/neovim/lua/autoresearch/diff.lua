@@ -43,6 +43,26 @@ local function until_closed(buf, window)
   })
 end
 
+---Take away lenses that stand in lines of their own, which move the two sides apart, while a buffer is shown.
+---@param buf integer
+---@param shown integer
+local function without_lenses(buf, shown)
+  local modern = vim.lsp.codelens.is_enabled
+  if not modern or not modern({ bufnr = buf }) then
+    return
+  end
+  vim.lsp.codelens.enable(false, { bufnr = buf })
+  vim.api.nvim_create_autocmd("BufWinLeave", {
+    buffer = shown,
+    once = true,
+    callback = vim.schedule_wrap(function()
+      if vim.api.nvim_buf_is_loaded(buf) then
+        vim.lsp.codelens.enable(true, { bufnr = buf })
+      end
+    end),
+  })
+end
+
 ---@param title string
 local function bar(title)
   vim.wo[0][0].winbar = vim.fn.strcharpart(title, 0, vim.fn.winwidth(0) - 2):gsub("%%", "%%%%")
@@ -86,7 +106,7 @@ end
 function M.base(buf)
   review.with_canvas(buf, function(canvas)
     text_at(canvas, "accepted", function(lines)
-      local name = "accepted/" .. vim.fs.basename(vim.api.nvim_buf_get_name(canvas))
+      local name = vim.fs.basename(vim.api.nvim_buf_get_name(canvas)) .. "@accepted"
       local options = { folder = client.folder(canvas), filetype = vim.bo[canvas].filetype }
       local base = view.buffer(name, lines, options)
       local window = vim.fn.bufwinid(canvas)
@@ -100,8 +120,8 @@ function M.base(buf)
       end
       vim.cmd.diffthis()
       vim.cmd("leftabove vertical sbuffer " .. base)
-      vim.cmd.diffthis()
-      bar("accepted")
+      vim.cmd.diffthis() -- no title: a bar on this side only would move the two apart
+      without_lenses(canvas, base)
       until_closed(base, window)
       until_closed(canvas, vim.api.nvim_get_current_win())
       vim.api.nvim_set_current_win(window)

@@ -134,7 +134,7 @@ t.claim("gitsigns, mini.diff and the open diff are given the base, and again whe
   t.wait("the diff", function()
     return t.windows() == 2
   end)
-  local beside = vim.fn.bufnr("autoresearch://accepted/train.py")
+  local beside = vim.fn.bufnr("autoresearch://train.py@accepted")
   t.equal(t.text(beside), original)
   local first, many = commit, #t.pending()
   local one = t.pending()[1].experiments[1]

@@ -48,3 +48,10 @@ t.claim("stop now ends the daemon", function()
   t.run("AutoResearch stop now", "")
   t.state("stopped")
 end)
+
+t.claim("nothing deprecated was called", function()
+  if vim.fn.has("nvim-0.11") == 1 then
+    vim.cmd("checkhealth vim.deprecated")
+    assert(t.text(0):find("No deprecated functions detected", 1, true), t.text(0))
+  end
+end)

@@ -99,7 +99,17 @@ t.claim("an edit by hand is measured on request", function()
   vim.cmd("silent undo")
 end)
 
-t.claim("commit refuses in a sentence while the canvas is not saved", function()
-  local _, level = t.run("AutoResearch commit", "train.py")
-  t.equal(level, vim.log.levels.WARN)
-end)
+t.claim(
+  "commit refuses while the canvas is not saved, then puts a commit for each accepted experiment on the branch",
+  function()
+    local function commits()
+      local done = vim.system({ "git", "-C", t.folder, "log", "--format=%s" }, { text = true }):wait()
+      return vim.split(vim.trim(done.stdout), "\n")
+    end
+    local _, level = t.run("AutoResearch commit", "train.py")
+    t.equal({ level, #commits() }, { vim.log.levels.WARN, 1 })
+    vim.cmd("silent write")
+    t.run("AutoResearch commit", "committed #%d+, #%d+")
+    t.equal(#commits(), 3)
+  end
+)
