@@ -18,8 +18,8 @@ LENS_WAIT_MS = 250.0  # VS Code's own pause before it asks for lenses anew ("Cod
 def run(quick: bool) -> Table:
     return Table(
         "vscode: the extension in the real editor, 200 experiments in the ledger",
-        "From the press of the mouse button to the frame that shows the change, in code-server with Chromium: median and "
-        "worst. VS Code itself waits 250 ms before it asks for lenses anew; the goal is for the rest. "
+        "From the press of the mouse button to the frame that shows the change, in code-server with Chromium: median "
+        "and worst. VS Code itself waits 250 ms before it asks for lenses anew; the goal is for the rest. "
         "Activation is what VS Code reports of loading and activating the extension.",
         [Row("real VS Code", why)] if (why := _why_not(quick)) else _measure(),
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +31,7 @@ class Watcher:
         self._facts: dict[Path, Facts] = {}
         self._orders: list[Callable[[], object]] = []  # what the thread is to do before its next look
         self._wake = threading.Event()
+        self._poked = threading.Event()
         self._stopped = False
         self._observer: Any = None
         self._observed: set[Path] = set()
@@ -58,7 +58,8 @@ class Watcher:
         self._order(lambda: self._reader(folder).pick(campaign))
 
     def poke(self) -> None:
-        """Look now."""
+        """Look now: what we did ourselves is one fact, and has happened."""
+        self._poked.set()
         self._wake.set()
 
     def _order(self, order: Callable[[], object]) -> None:
@@ -85,7 +86,8 @@ class Watcher:
             self._wake.wait(POLL_S)
             if self._wake.is_set():
                 self._wake.clear()
-                time.sleep(SETTLE_S)
+                self._poked.wait(SETTLE_S)
+                self._poked.clear()
         if self._observer is not None:
             self._observer.unschedule_all()
             self._observer.stop()

@@ -19,6 +19,8 @@ export interface Parts {
   results: Results;
   context: vscode.ExtensionContext;
 }
+/** What changes the canvas' text is done where one sees it. */
+const CHANGES_TEXT = new Set(["pull", "revertHunk", "revertExperiment", "undoRevert"]);
 type Act = (target: Target, ...rest: unknown[]) => unknown;
 
 export function commands(parts: Parts): vscode.Disposable[] {
@@ -28,6 +30,9 @@ export function commands(parts: Parts): vscode.Disposable[] {
     const { folder, experiment, hunk, version, line } = target;
     const status = statusOf(server, target);
     const uri = target.uri ?? (status && canvasUri(status).toString());
+    if (CHANGES_TEXT.has(name) && status && !vscode.window.visibleTextEditors.some((e) => e.document.uri.fsPath === canvasUri(status).fsPath)) {
+      await vscode.window.showTextDocument(canvasUri(status), { preview: false }).then(undefined, () => undefined); // the server says what is wrong
+    }
     const given = Object.entries({ folder: folder ?? status?.folder, uri, experiment, hunk, version, line, ...extra });
     const answer = await server.run(name, Object.fromEntries(given.filter(([, value]) => value !== undefined)));
     if (answer?.ok) {

@@ -23,7 +23,7 @@ case $said in *[Ww][Aa][Rr][Nn]*) echo "vsce warns: $said" >&2; exit 1 ;; esac
 export VSIX=$PWD/dist/autoresearch.vsix
 mkdir -p "$AUTORESEARCH_SHOTS"
 tests=("$@")
-[ ${#tests[@]} -gt 0 ] || tests=(manifest server journey results real)
+[ ${#tests[@]} -gt 0 ] || tests=(manifest server tree results journey real)
 for test in "${tests[@]}"; do
   echo "== $test"
   script=$here/$test.test.js

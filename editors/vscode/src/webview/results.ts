@@ -13,7 +13,7 @@ interface Kept {
 declare function acquireVsCodeApi(): { postMessage(asked: Asked): void; setState(kept: Kept): void; getState(): Kept | undefined };
 
 const WORDS: Record<string, string> = {
-  keep: "kept", noise: "within noise", worse: "worse", crash: "crashed", baseline: "baseline", waiting: "waiting",
+  keep: "kept", noise: "within noise", worse: "worse", crash: "crashed", baseline: "baseline", waiting: "waiting", running: "running",
 };
 const minus = (text: string) => text.replace("-", "−");
 const COLUMNS: [name: string, numeric: boolean, value: (e: Experiment) => number | string | null, text: (e: Experiment) => string][] = [
@@ -32,6 +32,9 @@ let shown: Shown | undefined;
 function word(e: Experiment): string {
   if (e.verdict === "invalid") {
     return "invalid";
+  }
+  if (kind(e) === "waiting" && shown?.status.experiment === e.number && !shown.status.quiescent) {
+    return "running";
   }
   return kind(e) === "keep" && e.reason === "simpler" ? "kept, simpler" : (WORDS[kind(e)] ?? kind(e));
 }

@@ -1,0 +1,82 @@
+// The Experiments view, the switches and the quick diff in real VS Code, on a ledger of forty experiments.
+const assert = require("node:assert");
+const { AUTORESEARCH, WAIT, drive, ledger, plain, say, until } = require("./editor.js");
+
+const COUNT = 40;
+
+async function tree(editor) {
+  const { page } = editor;
+  await editor.run("AutoResearch: Show Experiments");
+  const labels = async () => (await editor.rows().allInnerTexts()).map((t) => plain(t).replace(/\s+/g, " "));
+  await until("the experiments, the newest first", async () => /^#40 ?0\.9680 ?−0\.0040/.test((await labels())[0] ?? ""));
+  await page.locator(".activitybar .badge-content", { hasText: "8" }).waitFor({ timeout: WAIT }); // eight patches to pull
+
+  await editor.run("AutoResearch: Filter Experiments by Verdict");
+  await page.locator(".quick-input-list .monaco-list-row", { hasText: "crash" }).first().click();
+  await page.keyboard.press("Enter");
+  await until("only crashes", async () => (await labels()).map((t) => /#\d+/.exec(t)[0]).join() === "#33,#22,#11");
+  await editor.shot("filtered");
+  await page.locator('.pane-header .actions-container [aria-label^="Clear the Filter"], .title-actions [aria-label^="Clear the Filter"]').first().click();
+  await until("all of them", async () => (await editor.rows().count()) > 20);
+  say("tree: newest first, filtered, all again");
+
+  const act = async (number, icon) => {
+    const row = editor.rows().filter({ hasText: new RegExp(`#${number}\\b`) }).first();
+    await row.hover();
+    await row.locator(`.action-label.codicon-${icon}`).click();
+  };
+  await act(38, "copy");
+  await page.locator(".quick-input-list .monaco-list-row", { hasText: "Markdown row" }).click();
+  await until("a row in the clipboard", async () => /^\| #38 \| [0-9a-f]{7} \| 0\.9780/.test(await page.evaluate(() => navigator.clipboard.readText())));
+  await act(30, "history");
+  await page.locator(".tab.active", { hasText: "train.py" }).waitFor({ timeout: WAIT });
+  await until("the text of #30 in the buffer", async () => (await editor.text()).includes("KNOB_16 = 30"));
+  say("tree: copied a row, restored #30");
+  const waits = async (number) => (await editor.lenses()).some((t) => t.startsWith(`#${number} `));
+  await until("its hunk", () => waits(30));
+  await act(30, "check");
+  await until("its hunk accepted", async () => editor.logs().includes("acceptExperiment: accepted 1 hunk of #30") && !(await waits(30)));
+  await act(25, "discard");
+  await until("its line put back", () => editor.logs().includes("revertExperiment: reverted #25"));
+  say("tree: accepted #30, reverted #25");
+}
+
+async function switches(editor) {
+  const { page } = editor;
+  const set = (all) => editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH, ...all });
+  const lenses = () => page.locator(".codelens-decoration a").count();
+  const hints = async () => /#\d+ −0\.0040/.test(await editor.text());
+  assert.ok((await lenses()) > 0 && (await hints()));
+  set({ "autoresearch.codeLens.enabled": false });
+  await until("no lens, but hints", async () => (await lenses()) === 0 && (await hints()));
+  set({ "autoresearch.inlayHints.enabled": false });
+  await until("no hint, but lenses", async () => (await lenses()) > 0 && !(await hints()));
+  set({ "autoresearch.diagnostics.pendingHunks": true });
+  const problems = () => page.locator(".monaco-editor .squiggly-info").count();
+  await until("a problem for each hunk", async () => (await problems()) > 0);
+  set({ "autoresearch.diagnostics.enabled": false, "autoresearch.diagnostics.pendingHunks": true });
+  await until("no problem", async () => (await problems()) === 0);
+  say("switches: lenses, hints, diagnostics");
+}
+
+/** Peek at a change against what was accepted: the editor's own widget, with our accept and revert in its title. */
+async function quickDiff(editor) {
+  const { page } = editor;
+  await page.locator(".view-line", { hasText: "KNOB_0" }).first().click();
+  await editor.run("Show Next Change");
+  const peek = page.locator(".peekview-widget");
+  await peek.waitFor({ timeout: WAIT });
+  await editor.shot("quick-diff");
+  await peek.locator(".action-label.codicon-check").first().click();
+  await until("the hunk accepted", () => editor.logs().includes("acceptHunk: accepted 1 hunk"));
+  say("quick diff: peeked and accepted");
+}
+
+drive("tree", async (editor) => {
+  const { folder } = await ledger(editor, COUNT);
+  await editor.open(folder, "program.md");
+  await editor.lens("Results").waitFor({ timeout: WAIT });
+  await tree(editor);
+  await switches(editor);
+  await quickDiff(editor);
+});
