@@ -260,6 +260,10 @@ class Ledger:
         experiment = self.experiments[self._current[0]]
         return next(((experiment, r) for r in experiment.runs if r.attempt == self._current[1]), None)
 
+    def wrote(self, commit: str) -> bool:
+        """Return whether a commit is an experiment's of this campaign."""
+        return any(e.commit == commit for e in self.experiments.values())
+
     def gain(self, score: float, over: float) -> float:
         """Return score - over with the sign turned so that negative is better, whatever the metric's goal."""
         return score - over if self.minimize else over - score

@@ -129,12 +129,16 @@ class Measuring:
             )
 
     def _move_branch(self, commit: str) -> None:
-        """Let the branch follow the incumbent, unless the user stands on it: then the next start moves it."""
-        branch = self.engine.repo.branch(self.engine.campaign)
-        if self.engine.repo.is_checked_out(branch):
+        """Let the branch follow the incumbent, unless the user stands on it or has put commits of their own there."""
+        repo = self.engine.repo
+        branch = repo.branch(self.engine.campaign)
+        at = repo.ref(branch)
+        if repo.is_checked_out(branch):
             log.warning("%s is checked out and stays where it is", branch)
+        elif at is not None and not self.engine.ledger.wrote(at):
+            log.warning("%s is at %s, which is not of the campaign, and stays there", branch, at)
         else:
-            self.engine.repo.move_ref(branch, commit, self.engine.repo.ref(branch))
+            repo.move_ref(branch, commit, at)
 
     def _conclude_baseline(self, judged: Judged) -> None:
         if judged.verdict is not Verdict.KEEP:

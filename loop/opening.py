@@ -61,6 +61,12 @@ async def open_campaign(engine: Engine) -> Runner:
             f"the branch autoresearch/{engine.campaign} is checked out, and the campaign moves it; "
             "switch to a branch of your own first: git switch -c mine"
         )
+    at = engine.repo.ref(engine.repo.branch(engine.campaign))
+    if created is not None and at is not None and not ledger.wrote(at):
+        raise Refused(
+            f"the branch autoresearch/{engine.campaign} is at {at[:10]}, which is not of the campaign; keep it under "
+            f"another name and start again: git branch -m autoresearch/{engine.campaign} mine"
+        )
     if created is not None and parse_budget(ledger.asked.get("budget", created.budget)) != parse_budget(created.budget):
         raise Refused(
             f"{engine.campaign} measures with a budget of {created.budget}, and scores of another do not compare; "

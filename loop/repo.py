@@ -291,6 +291,8 @@ class Repo:
             return f"{said}; make {self.home.root.parent} writable for you and start again"
         if "refs/heads/autoresearch' exists" in error:
             return f"{said}; rename your branch 'autoresearch', our branches are named autoresearch/..."
+        if "exists; cannot create" in error:
+            return f"{said}; choose another name: 'autoresearch start --new --campaign NAME'"
         if "does not have a commit checked out" in error:
             return f"{said}; commit in that nested repository, or ignore it in .gitignore"
         return f"git: {said}"

@@ -278,6 +278,29 @@ def test_a_branch_that_the_user_stands_on_is_never_moved(campaign: Path) -> None
     gone(campaign)
 
 
+def test_commits_of_the_user_on_the_campaigns_branch_stay_there(campaign: Path) -> None:
+    ledger = run_to_end(campaign, experiments="1")
+    branch = f"autoresearch/{ledger.campaign}"
+    git(campaign, "checkout", "-q", branch)
+    git(campaign, "commit", "-q", "--allow-empty", "-m", "mine")
+    mine = git(campaign, "rev-parse", "HEAD")
+    git(campaign, "checkout", "-q", "main")
+    with pytest.raises(Refused, match=rf"is not of the campaign; .*git branch -m {branch} mine"):
+        control.start(campaign, {"experiments": "3"}, ledger.campaign)
+    gone(campaign)
+    assert git(campaign, "rev-parse", branch) == mine
+    git(campaign, "branch", "-m", branch, "mine")
+    control.start(campaign, {"experiments": "30"}, ledger.campaign)
+    control.pause(campaign)
+    paused = until(campaign, lambda later: later.state is State.PAUSED)
+    git(campaign, "update-ref", f"refs/heads/{branch}", "mine")  # again, while it runs
+    control.resume(campaign)
+    until(campaign, lambda later: later.keeps > paused.keeps)
+    control.stop(campaign, now=True)
+    gone(campaign)
+    assert git(campaign, "rev-parse", branch) == git(campaign, "rev-parse", "mine") == mine
+
+
 def test_a_broken_baseline_is_mended_on_disk_and_the_next_start_begins_anew(tmp_path: Path) -> None:
     campaign = make_campaign(tmp_path / "c", canvas="print('no number here')\n")
     control.start(campaign)

@@ -386,6 +386,7 @@ def test_a_folder_with_a_line_break_in_its_name_is_refused(repository: Path):
     ("error: insufficient permission for adding an object to repository database .git/objects", r"make .*/\.git writ"),
     ("error: open(\"x\"): Permission denied\nerror: unable to index file x", r"make it readable, or ignore it"),
     ("fatal: Unable to create 'x.lock': Read-only file system", r"make .*/\.git writable for you"),
+    ("fatal: 'refs/heads/autoresearch/x/y' exists; cannot create 'refs/heads/autoresearch/x'", "choose another name"),
     ("fatal: cannot lock ref 'x': unable to create directory for .git/x", r"make .*/\.git writable for you"),
     ("warning: x\nfatal: something new", "^git: something new$"),
 ])  # fmt: skip
