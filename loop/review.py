@@ -81,12 +81,12 @@ class Revert:
 
 def reverts(ledger: Ledger) -> list[Revert]:
     """Return the reverts that nobody has taken back, the oldest first: measured, queued, or still to be answered."""
-    stand = [
+    stand = [  # both are in order: numbers and sequence numbers only grow
         Revert(e.removes, e.parent, "", e)
-        for _, e in sorted(ledger.experiments.items())
+        for e in ledger.experiments.values()
         if e.removes is not None and not e.withdrawn
     ]
-    for _, entry in sorted(ledger.unanswered.items()):
+    for entry in ledger.unanswered.values():
         match entry.body:
             case ProposeRequested(text=text, base=base, removes=int() as removes):
                 stand.append(Revert(removes, base, text))

@@ -62,6 +62,11 @@ class Snapshot:
     files: tuple[Any, ...] = ()  # of program.md and canvas on disk: changes are facts too
 
     @property
+    def looked(self) -> bool:
+        """Whether the folder has been looked at; until then nothing is known of it."""
+        return bool(self.files or self.trouble)
+
+    @property
     def state(self) -> str:
         """The state to show: a campaign whose daemon is gone is stopped, whatever it was doing."""
         if self.ledger is None:

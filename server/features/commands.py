@@ -70,10 +70,7 @@ async def campaign_asked(session: Session, arguments: Arguments) -> Snapshot:
     """Return a snapshot with a campaign; raises Refused where there is none, or where it cannot be read."""
     folder = session.folder_asked(arguments)
 
-    def read() -> bool:
-        return session.snapshot(folder).ledger is not None or bool(session.snapshot(folder).trouble)
-
-    await session.until(read, FACT_S)
+    await session.until(lambda: session.snapshot(folder).looked, FACT_S)
     snapshot = session.snapshot(folder)
     if snapshot.ledger is None:
         raise Refused(snapshot.trouble or f"{folder.name}: no campaign has been started here")
@@ -131,6 +128,8 @@ async def start(session: Session, arguments: Arguments) -> Result:
         campaign if isinstance(campaign, str) else None,
         bool(arguments.get("new")),
     )
+    session.watcher.poke()
+    await session.until(lambda: name_of(session.snapshot(snapshot.folder)) == answer.campaign, FACT_S)
     message = answer.message + (f"; not saved, so not measured: {', '.join(dirty)}" if dirty else "")
     return {"message": message, "campaign": answer.campaign, "unsaved": dirty}
 

@@ -66,6 +66,8 @@ def buttons(snapshot: Snapshot) -> list[tuple[str, str]]:
 def _campaign(snapshot: Snapshot, document: Document, line: int) -> list[Lens]:
     """Return the state of the campaign and its buttons, all above one line."""
     uri, state = document.uri, plain(snapshot.trouble, 100) or snapshot.line
+    if not snapshot.looked:  # a long night takes seconds to read: who knows what runs
+        return [_lens(line, "◌ looking for a campaign", "status", uri=uri)]
     lenses = [_lens(line, state, "status", uri=uri)] if state else []
     return lenses + [_lens(line, title, name, uri=uri) for title, name in buttons(snapshot)]
 

@@ -47,6 +47,8 @@ def titles(snapshot: Snapshot, name: str, text: str, line: int) -> list[str]:
 def test_one_line_of_lenses_stands_above_program_and_canvas_from_the_first_look_to_the_end(tmp_path: Path) -> None:
     folder = make_repository(tmp_path / "r", BASE.encode(), PROGRAM)
     heading = PROGRAM.splitlines().index("# Title")
+    for name, text, line in (("program.md", PROGRAM, heading), ("train.py", BASE, 0)):
+        assert titles(Snapshot(folder), name, text, line) == ["◌ looking for a campaign"]
     assert titles(seen(folder), "program.md", PROGRAM, heading) == ["▶ Start campaign"]
     assert titles(seen(folder), "train.py", BASE, 0) == ["▶ Start campaign"]
     with Journal(find_home(folder).journal) as journal:
