@@ -17,9 +17,12 @@ export class Server implements vscode.Disposable {
   private saying = false;
   private unsaid: { type: number; message: string } | undefined;
   private readonly moved = new vscode.EventEmitter<Status>();
+  private readonly lost = new vscode.EventEmitter<void>();
   private readonly looked = new vscode.EventEmitter<vscode.Uri>();
   /** The server told a status. */
   readonly onStatus = this.moved.event;
+  /** There is no server any more, and nothing to show. */
+  readonly onLost = this.lost.event;
   /** The editor asks for the lenses of a document: what is drawn of it may be old. */
   readonly onLook = this.looked.event;
 
@@ -56,7 +59,6 @@ export class Server implements vscode.Disposable {
   private async end(): Promise<void> {
     const client = this.client;
     this.client = undefined;
-    this.statuses.clear();
     await client?.dispose().catch((error: unknown) => this.log.warn(String(error)));
   }
 
@@ -66,6 +68,8 @@ export class Server implements vscode.Disposable {
     void vscode.commands.executeCommand("setContext", "autoresearch.missing", !this.found);
     if (!this.found) {
       this.log.warn("the autoresearch command was not found");
+      this.statuses.clear();
+      this.lost.fire();
       void offerInstall();
       return;
     }
@@ -151,6 +155,7 @@ export class Server implements vscode.Disposable {
   dispose(): void {
     void this.stop();
     this.moved.dispose();
+    this.lost.dispose();
     this.looked.dispose();
     this.log.dispose();
   }

@@ -20,7 +20,7 @@ export class StatusItem implements vscode.Disposable {
 
   constructor(private readonly server: Server) {
     this.item.name = "AutoResearch";
-    this.hooks = [server.onStatus(() => this.draw()), vscode.window.onDidChangeActiveTextEditor(() => this.draw())];
+    this.hooks = [server.onStatus(() => this.draw()), server.onLost(() => this.draw()), vscode.window.onDidChangeActiveTextEditor(() => this.draw())];
     this.draw();
     this.item.show();
   }

@@ -34,6 +34,10 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     this.view = vscode.window.createTreeView("autoresearch.experiments", { treeDataProvider: this, showCollapseAll: false });
     this.hooks = [
       server.onStatus((status) => void this.follow(status)),
+      server.onLost(() => {
+        this.seen.clear();
+        this.draw();
+      }),
       review.onChange(() => this.draw()),
     ];
     this.draw();

@@ -176,7 +176,10 @@ class Editor {
   /** Take a picture, in the size for pictures where there is one. */
   async shot(name) {
     const full = this.page.viewportSize();
-    if (this.picture) await this.page.setViewportSize(this.picture);
+    if (this.picture) {
+      await this.page.setViewportSize(this.picture);
+      await this.page.waitForTimeout(500); // for what it draws anew
+    }
     await this.page.screenshot({ path: path.join(SHOTS, `${this.name}-${name}.png`), animations: "disabled" });
     if (this.picture) await this.page.setViewportSize(full);
   }

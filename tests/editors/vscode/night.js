@@ -30,6 +30,7 @@ async function begin(editor, folder) {
   await until("the status bar to move", async () => (await editor.barText()) !== first);
   await until("the lens to move", async () => /·/.test((await editor.lenses())[0] ?? ""));
   await until("the tree to grow", async () => (await editor.rows().count()) >= 3, LONG);
+  await editor.shot("running");
   say("status bar:", first, "→", await editor.barText());
 }
 
@@ -45,6 +46,7 @@ async function review(editor, folder) {
   await until("a hint", async () => /#\d+ −\d\.\d+/.test(await editor.text()));
   await page.locator(".monaco-editor .cgmr").first().waitFor({ timeout: WAIT });
   await until("the badge", () => page.locator(".activitybar .badge-content", { hasText: /\d/ }).count());
+  await editor.run("Notifications: Clear All Notifications");
   await editor.shot("pulled");
 
   const before = await accepts(editor);

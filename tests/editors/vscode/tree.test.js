@@ -56,6 +56,7 @@ async function switches(editor) {
   await until("a problem for each hunk", async () => (await problems()) > 0);
   set({ "autoresearch.diagnostics.enabled": false, "autoresearch.diagnostics.pendingHunks": true });
   await until("no problem", async () => (await problems()) === 0);
+  assert.ok((await editor.rows().count()) > 20, "the tree stays while the server starts again");
   say("switches: lenses, hints, diagnostics");
 }
 
