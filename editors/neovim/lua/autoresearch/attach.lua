@@ -6,7 +6,7 @@ local config = require("autoresearch.config")
 local hunks = require("autoresearch.hunks")
 local modern = vim.lsp.codelens.enable ~= nil -- 0.12 asks for lenses by itself
 
-local REFRESH_MS = 80
+local REFRESH_MS = 40
 
 ---@class autoresearch.Attached
 ---@field client vim.lsp.Client
