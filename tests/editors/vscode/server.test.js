@@ -44,6 +44,8 @@ async function order(editor, folder) {
 
 async function talk(editor) {
   const { page } = editor;
+  await editor.run("AutoResearch: Show Log");
+  await page.locator(".output-view .view-line", { hasText: "lsp (from " }).first().waitFor({ timeout: WAIT });
   editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH, "autoresearch.trace.server": "verbose" });
   await editor.run("Developer: Set Log Level...");
   for (const choice of ["AutoResearch", "Trace"]) {
@@ -52,8 +54,6 @@ async function talk(editor) {
   }
   await editor.run("AutoResearch: Restart the Server");
   await until("a trace", () => /Received notification 'autoresearch\/status/.test(editor.logs()));
-  await editor.run("AutoResearch: Show Log");
-  await page.locator(".output-view .view-line", { hasText: "autoresearch" }).first().waitFor({ timeout: WAIT });
   await editor.run("AutoResearch: Copy Debug Information");
   await page.locator(".notification-list-item-message", { hasText: "debug information is in the clipboard" }).waitFor({ timeout: WAIT });
   const copied = await page.evaluate(() => navigator.clipboard.readText());
