@@ -35,7 +35,7 @@ SIZES = (100, 1_000, 10_000)
 KEEP_EVERY = 33  # about as many keeps as a night has
 ROOT = Path(__file__).resolve().parents[1]
 START_FACTOR, ANSWER_MS, FACT_MS, MEMORY_MB = 1.2, 10.0, 500.0, 80.0
-OURS = [sys.executable, "-P", "-m", "server.app"]
+OURS = [sys.executable, "-P", "-m", "loop", "lsp"]
 BARE = """
 from pygls.lsp.server import LanguageServer
 server = LanguageServer("bare", "1")

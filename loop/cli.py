@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -264,10 +263,6 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _lsp(_: argparse.Namespace) -> int:
-    # The one place where the engine's side names the server: it starts that program and has no other use for it.
-    code: int = importlib.import_module("server.app").main()
-    return code
+    from loop.__main__ import serve
 
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return serve()

@@ -213,7 +213,7 @@ def take_in(folder: Path, past: Sequence[Imported]) -> Answer:
 
 def report(folder: Path, campaign: str | None = None) -> str:
     """Write the exports in a process of its own, whose matplotlib no caller has to load; return what it says."""
-    command = [sys.executable, "-P", "-m", "loop.cli", "-C", str(folder), "report"]
+    command = [sys.executable, "-P", "-m", "loop", "-C", str(folder), "report"]
     command += ["--campaign", campaign] if campaign else []
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:

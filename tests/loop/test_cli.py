@@ -36,7 +36,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-m", "loop.cli", *arguments]
+    command = [sys.executable, "-P", "-m", "loop", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
 
 
@@ -128,7 +128,7 @@ def test_exit_codes_and_where_the_sentence_goes(night: Path, arguments: list[str
 def test_what_permissions_forbid_is_a_sentence(tmp_path: Path, name: str, sentence: str) -> None:
     folder = make_campaign(tmp_path / "c")
     (folder / name).chmod(0o555 if name == ".git" else 0)
-    command = [sys.executable, "-P", "-m", "loop.cli", "start"]
+    command = [sys.executable, "-P", "-m", "loop", "start"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, preexec_fn=obey_permissions)
     (folder / name).chmod(0o755)
     gone(folder)
@@ -136,7 +136,7 @@ def test_what_permissions_forbid_is_a_sentence(tmp_path: Path, name: str, senten
 
 
 def test_a_closed_pipe_is_no_error_worth_a_traceback(night: Path) -> None:
-    command = f"{sys.executable} -P -m loop.cli results --json | head -c 10"
+    command = f"{sys.executable} -P -m loop results --json | head -c 10"
     done = subprocess.run(command, shell=True, cwd=night, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in done.stderr
 

@@ -82,14 +82,14 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
             with daemon(folder, CAMPAIGN) as process:
                 until(folder, paused)
                 shown = subprocess.run(
-                    [sys.executable, "-m", "loop.cli", "-C", str(folder), "status"], capture_output=True, text=True
+                    [sys.executable, "-m", "loop", "-C", str(folder), "status"], capture_output=True, text=True
                 ).stdout
                 journal.append(CAMPAIGN, ResumeRequested())
                 until(folder, lambda ledger: ledger.state is State.FINISHED)
                 process.wait(30)
         for verb in (["results", "--json"], ["report"], ["show", "1"], ["diff", "1"], ["status", "--json"]):
             done = subprocess.run(
-                [sys.executable, "-m", "loop.cli", "-C", str(folder), *verb], capture_output=True, text=True
+                [sys.executable, "-m", "loop", "-C", str(folder), *verb], capture_output=True, text=True
             )
             assert done.returncode == 0, done.stderr
             shown += done.stdout + done.stderr

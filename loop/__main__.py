@@ -1,0 +1,25 @@
+"""The door of the `autoresearch` command. An editor waits for `lsp`, so that verb imports nothing of the others."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+
+def main() -> int:
+    """Run the language server, or the command line; return the exit code."""
+    if sys.argv[1:] == ["lsp"]:
+        return serve()
+    from loop.cli import main as command
+
+    return command()
+
+
+def serve() -> int:
+    """Run the language server, which the engine's side names only here: it starts that program and no more."""
+    code: int = import_module("server.app").main()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
