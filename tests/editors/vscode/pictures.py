@@ -1,4 +1,4 @@
-"""Copy the pictures that the tests made to the extension, small, in 256 colours: pictures.py [SHOTS]."""
+"""Copy the pictures that the tests made to the extension, small, in 32 shades of a channel: pictures.py [SHOTS]."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ PICTURES = {"real-running": "start", "real-results": "results", "journey-hover":
 
 def main(shots: Path) -> None:
     for shot, name in PICTURES.items():
-        picture = (
-            Image.open(shots / f"{shot}.png")
-            .convert("RGB")
-            .quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        )
+        picture = Image.open(shots / f"{shot}.png").convert("RGB").point(lambda v: min(255, (v + 4) // 8 * 8))
         picture.save(ROOT / "editors" / "vscode" / "media" / f"{name}.png", optimize=True)
 
 
