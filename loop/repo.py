@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from loop import slots
@@ -74,7 +75,7 @@ class Repo:
         if not folder.is_dir():
             raise Refused(f"{folder}: no such folder")
         self.home = find_home(folder)
-        self._version = _git_version()
+        self._version = _git_version(Git.GIT_PYTHON_GIT_EXECUTABLE)
         self.top, self._git_dir, common = _discover(folder)
         if common != self.home.root.parent.resolve():
             raise Refused(f"{self.home.root.parent}: not a sound git folder; git uses {common} instead")
@@ -316,7 +317,9 @@ def _said(error: str) -> str:
     return complaint[1] if complaint else error.strip() or "git failed"
 
 
-def _git_version() -> tuple[int, ...]:
+@cache
+def _git_version(git: str | None) -> tuple[int, ...]:
+    """Return the version of this program, asked once: a process costs as much as a commit's blob."""
     try:
         version = Git().version_info
     except GitCommandNotFound as error:
