@@ -3,7 +3,7 @@
 import * as vscode from "vscode";
 import { statusOf } from "./campaigns";
 import type { Server } from "./client";
-import type { Status } from "./wire";
+import { spread, type Status } from "./wire";
 
 const ICONS: Record<Status["state"], string> = {
   none: "beaker",
@@ -66,7 +66,7 @@ function tooltip(s: Status): vscode.MarkdownString {
     ["left", s.remaining_s == null ? undefined : `${Math.round(s.remaining_s)} s of this run`],
     ["best", s.best == null ? undefined : `${s.best.toFixed(4)} (#${s.best_experiment}), ${s.keeps} kept of ${s.experiments}`],
     ["score", s.source ? `${s.metric}, ${s.source === "sealed" ? "sealed" : "self-reported"}` : undefined],
-    ["noise", s.noise_floor ? `± ${s.noise_floor.toFixed(4)}` : undefined],
+    ["noise", s.noise_floor ? spread(s.noise_floor) : undefined],
     ["spent", s.dollars ? `$${s.dollars.toFixed(2)}` : undefined],
   ];
   const shown = rows.filter(([, value]) => value);

@@ -113,3 +113,8 @@ export type Asked =
 export function refused(answer: object): answer is Refusal {
   return (answer as { ok?: boolean }).ok === false;
 }
+
+/** Return a standard deviation with its sign, never rounded to nothing. */
+export function spread(value: number): string {
+  return `± ${value < 0.00005 ? value.toPrecision(1) : value.toFixed(4)}`;
+}

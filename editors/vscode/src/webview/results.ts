@@ -1,6 +1,6 @@
 // The page of the Results view: plot, tooltip, sortable table. Told by messages; remembers how it was looked at.
 
-import type { Asked, Experiment, Shown } from "../wire";
+import { spread, type Asked, type Experiment, type Shown } from "../wire";
 import { kind, plot } from "./plot";
 
 interface Kept {
@@ -18,7 +18,7 @@ const WORDS: Record<string, string> = {
 const minus = (text: string) => text.replace("-", "−");
 const COLUMNS: [name: string, numeric: boolean, value: (e: Experiment) => number | string | null, text: (e: Experiment) => string][] = [
   ["#", true, (e) => e.number, (e) => `#${e.number}`],
-  ["score", true, (e) => e.score, (e) => e.text + (e.uncertainty ? ` ± ${e.uncertainty.toFixed(4)}` : "")],
+  ["score", true, (e) => e.score, (e) => e.text + (e.uncertainty ? ` ${spread(e.uncertainty)}` : "")],
   ["delta", true, (e) => e.delta, (e) => (e.delta === null ? "" : minus((e.delta > 0 ? "+" : "") + e.delta.toFixed(4)))],
   ["verdict", false, (e) => word(e), (e) => word(e)],
   ["hypothesis", false, (e) => e.hypothesis, (e) => e.hypothesis],
