@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[3]
-PICTURES = {"real-running": "start", "real-results": "results", "journey-hover": "review"}
+PICTURES = {"real-running": "start", "real-results": "results", "journey-pulled": "review"}
 
 
 def main(shots: Path) -> None:
