@@ -189,12 +189,12 @@ class Ledger:
     @property
     def keeps(self) -> int:
         """Kept experiments, the baseline not counted."""
-        return sum(e.verdict is Verdict.KEEP for n, e in self.experiments.items() if n > 0)
+        return sum(1 for e in self.experiments.values() if e.verdict is Verdict.KEEP and e.number)
 
     @property
     def judged(self) -> int:
         """Experiments that were run and have a verdict, the baseline not counted: what `stop: {experiments}` counts."""
-        return sum(e.verdict is not None and bool(e.runs) for n, e in self.experiments.items() if n > 0)
+        return sum(1 for e in self.experiments.values() if e.verdict is not None and e.runs and e.number)
 
     @property
     def since_keep(self) -> int:
