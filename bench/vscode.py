@@ -43,12 +43,12 @@ def _measure() -> list[Row]:
     return [
         _row("accept: click to the gutter mark gone", times["accept"], VISIBLE_MS),
         _row("revert: click to the old line back", times["revert"], VISIBLE_MS),
-        _row("accept, revert: click to the lens gone", times["lens"], VISIBLE_MS + LENS_WAIT_MS),
+        _row("accept, revert: click to the lens gone", times["lens"], VISIBLE_MS, LENS_WAIT_MS),
         _row("activation", times["activation"], ACTIVATION_MS),
     ]
 
 
-def _row(what: str, times: list[float], goal: float) -> Row:
+def _row(what: str, times: list[float], goal: float, pause: float = 0.0) -> Row:
     median = statistics.median(times)
     measured = f"{median:.0f} ms, worst {max(times):.0f} ms, of {len(times)}"
-    return Row(what, measured, f"<= {goal:.0f} ms", median <= goal)
+    return Row(what, measured, f"<= {goal:.0f}{f' + {pause:.0f}' if pause else ''} ms", median <= goal + pause)
