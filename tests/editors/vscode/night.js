@@ -17,9 +17,8 @@ async function begin(editor, folder) {
   await editor.shot("before");
   assert.ok(!fs.existsSync(path.join(folder, ".git", "autoresearch", "journal.db")), "opening a folder runs nothing");
 
-  await editor.lens("Start campaign").click();
   const dialog = page.locator(".monaco-dialog-box");
-  await dialog.waitFor({ timeout: WAIT });
+  await editor.press("the question before the first start", editor.lens("Start campaign"), () => dialog.isVisible());
   assert.match(plain(await dialog.innerText()), /\n {4}python train\.py\n/, "the first start shows the exact command");
   await editor.shot("start");
   await dialog.getByRole("button", { name: "Start", exact: true }).click();
@@ -41,8 +40,7 @@ async function review(editor, folder) {
   await editor.lens("kept patch").first().waitFor({ timeout: WAIT });
   say("canvas lens:", (await editor.lenses())[0]);
   await editor.shot("behind");
-  await editor.lens("Pull").first().click();
-  await editor.lens("Accept").nth(1).waitFor({ timeout: WAIT });
+  await editor.press("hunks to review", editor.lens("Pull").first(), async () => (await accepts(editor)) > 1);
   await until("a hint", async () => /#\d+ −\d\.\d+/.test(await editor.text()));
   await page.locator(".monaco-editor .cgmr").first().waitFor({ timeout: WAIT });
   await until("the badge", () => page.locator(".activitybar .badge-content", { hasText: /\d/ }).count());
@@ -51,18 +49,17 @@ async function review(editor, folder) {
 
   const before = await accepts(editor);
   const text = fs.readFileSync(path.join(folder, "train.py"), "utf8");
-  await editor.lens(/^Accept$/).first().click();
-  await until("one hunk fewer", async () => (await accepts(editor)) === before - 1);
+  await editor.press("one hunk fewer", editor.lens(/^Accept$/).first(), async () => (await accepts(editor)) === before - 1);
   assert.equal(fs.readFileSync(path.join(folder, "train.py"), "utf8"), text, "accept touches no text");
   say("accepted with the mouse:", before, "hunks →", await accepts(editor));
 
   let human = await revert(editor, folder);
   if (human.score === null) { // while it waited a newer keep changed the same lines: the loop says so, and it is asked again
     say("not measured:", human.explanation);
-    await until("something to review", async () => {
-      if (/not in this file/.test((await editor.lenses())[0] ?? "")) await editor.lens("Pull").first().click();
-      return accepts(editor);
-    }, LONG);
+    if (!(await accepts(editor))) {
+      await until("a keep to pull", async () => /not in this file/.test((await editor.lenses())[0] ?? ""), LONG);
+      await editor.press("something to review", editor.lens("Pull").first(), () => accepts(editor));
+    }
     human = await revert(editor, folder);
   }
   assert.notEqual(human.score, null, human.explanation);
@@ -75,8 +72,8 @@ async function review(editor, folder) {
 async function revert(editor, folder) {
   const humans = () => history(folder).filter((e) => e.author === "human" && e.experiment > 0);
   const [known, before, shown] = [humans().length, await accepts(editor), await editor.text()];
-  await editor.lens(/^Revert$/).filter({ visible: true }).last().click();
-  await until("the old lines", async () => (await editor.text()) !== shown && (await accepts(editor)) === before - 1);
+  const last = editor.lens(/^Revert$/).filter({ visible: true }).last();
+  await editor.press("the old lines", last, async () => (await editor.text()) !== shown && (await accepts(editor)) === before - 1);
   return until("the price of the revert", () => humans().slice(known).find((e) => e.verdict), LONG);
 }
 
