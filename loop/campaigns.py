@@ -44,7 +44,8 @@ def known(journal: Journal) -> list[Known]:
 def where(folder: Path) -> str:
     """Return a campaign's folder relative to the top of the working tree; "" is the top itself."""
     folder = folder.resolve()
-    return folder.relative_to(find_top(folder) or folder).as_posix().removeprefix(".")
+    relative = folder.relative_to(find_top(folder) or folder)
+    return relative.as_posix() if relative.parts else ""
 
 
 def of_folder(journal: Journal, folder: Path) -> list[Known]:

@@ -65,6 +65,13 @@ def journal(top: Path) -> Iterator[Journal]:
         yield journal
 
 
+def test_a_folder_keeps_the_dot_of_its_name(top: Path, journal: Journal) -> None:
+    (top / ".lab").mkdir()
+    journal.append("lab1", StartRequested({}, ".lab"), created(".lab"))
+    assert (campaigns.where(top), campaigns.where(top / ".lab")) == ("", ".lab")
+    assert campaigns.choose(journal, top / ".lab") == "lab1"
+
+
 @pytest.mark.parametrize(("folder", "meant"), [("", "top"), ("a", "a1"), ("b", "b2")])
 def test_each_folder_means_its_own_last_campaign(top: Path, journal: Journal, folder: str, meant: str) -> None:
     for name, place in (("b1", "b"), ("a1", "a"), ("b2", "b"), ("top", "")):
