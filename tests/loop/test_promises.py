@@ -122,16 +122,18 @@ def test_a_revert_that_is_taken_back_before_it_runs_is_never_run(campaign: Path)
 
 
 def test_a_revert_that_is_taken_back_while_it_runs_is_measured_and_not_adopted(tmp_path: Path) -> None:
-    campaign = make_campaign(tmp_path / "c", canvas=CANVAS.replace("time.sleep(0.02)", "time.sleep(1)"))
-    control.start(campaign)
-    until(campaign, lambda ledger: ledger.incumbent == 0)
-    control.propose(campaign, CANVAS.replace("DEPTH = 4", "DEPTH = 5"), "Without #0", removes=0)
+    held = CANVAS.replace("time.sleep(0.02)", f"DEPTH != 9 or {HOLD}")
+    campaign = make_campaign(tmp_path / "c", canvas=held)
+    control.start(campaign, {"experiments": "60"})
+    until(campaign, lambda ledger: ledger.incumbent is not None)
+    control.propose(campaign, held.replace("DEPTH = 4", "DEPTH = 9"), "Without #0", removes=0)
 
     def runs(ledger: Ledger) -> bool:
         return ledger.running is not None and ledger.running[0].removes == 0
 
     number = _running(until(campaign, runs))
     assert control.withdraw(campaign, 0).message == f"#{number} runs already and will not be adopted"
+    let_go(campaign)
     judged = until(campaign, lambda ledger: bool(ledger.experiments[number].verdict)).experiments[number]
     assert (judged.verdict, judged.reason) == (Verdict.DISCARD, Reason.HUMAN)
     assert judged.score is not None and judged.explanation == "not adopted: its revert was undone"
