@@ -52,7 +52,7 @@ print("training_seconds: 0.0")
 print("peak_vram_mb:     12.5")
 '''
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -20,7 +20,7 @@ from campaign import make
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("AUTORESEARCH_EDITORS_CACHE", Path.home() / ".cache/autoresearch-editors"))
 COMMAND = os.environ.get("AUTORESEARCH_CMD", str(ROOT / ".venv/bin/autoresearch"))
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from pytest_lsp import ClientServerConfig, LanguageClient
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = Path(__file__).parent / "clients"
 SERVER = [sys.executable, "-P", "-m", "server.app"]
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 T = TypeVar("T")
 

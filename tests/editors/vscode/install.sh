@@ -8,12 +8,8 @@ need=()
 for tool in g++ make python3 chromium node npm git; do
   command -v "$tool" >/dev/null || need+=("$( [ "$tool" = node ] && echo nodejs || echo "$tool")")
 done
-if [ ${#need[@]} -gt 0 ]; then
-  sudo=$([ "$(id -u)" = 0 ] || echo sudo)
-  $sudo apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
-fi
-export npm_config_audit=false npm_config_fund=false npm_config_yes=true npm_config_loglevel=error
+[ ${#need[@]} = 0 ] || bash "$(dirname "$0")/../install/apt.sh" "${need[@]}"
+export npm_config_audit=false npm_config_fund=false npm_config_yes=true npm_config_loglevel=error npm_config_fetch_retries=5
 mkdir -p "$cache"
 [ -d "$cache/playwright/node_modules/playwright-core" ] ||
   npm install --prefix "$cache/playwright" --no-save --ignore-scripts "playwright-core@$playwright"
