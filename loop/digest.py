@@ -159,7 +159,8 @@ def _human(ledger: Ledger, chosen: Selection) -> Iterable[str]:
         yield f"- note{about}: {said(note.text, 400)}"
     for e in chosen.human:
         if e.removes is not None:
-            yield f"- rejected what #{e.removes} added (measured as #{e.number}): do not write it again"
+            what = f"#{e.number}, {said(e.hypothesis)}"
+            yield f"- rejected what #{e.removes} added (measured as {what}): do not write it again"
         else:
             yield f"- wrote #{e.number} ({e.verdict}): {said(e.hypothesis)}"
 

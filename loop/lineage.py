@@ -1,4 +1,4 @@
-"""The kept line → who wrote each line, what each keep changed, and which kept text a human's text grew from.
+"""The kept line → who wrote each line in turn, what each keep changed, which kept text a human's text grew from.
 
 One more keep costs one comparison of two texts; nothing is ever compared twice. Pure: no files, no clock, no git.
 """
@@ -23,15 +23,36 @@ class Step:
     removed: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A part of a keep: the lines that came, and those that went for them, each with the part that it came with.
+
+    Compared by identity: a line that was written a thousand times has a thousand parts behind it.
+    """
+
+    experiment: int
+    keep: int  # its place in the kept line; 0 is the baseline
+    came: tuple[str, ...] = ()
+    went: tuple[tuple[str, Part], ...] = field(default=(), repr=False)
+
+
+BASELINE = Part(0, 0)
+
+
 @dataclass(frozen=True)
 class Lineage:
-    """The kept line up to one incumbent. `owners` says for each line which experiment wrote it, 0 the baseline."""
+    """The kept line up to one incumbent. `parts` says for each line with which part of which keep it came."""
 
     lines: tuple[str, ...]
-    owners: tuple[int, ...]
+    parts: tuple[Part, ...] = field(compare=False)
     steps: tuple[Step, ...] = ()
-    wrote: dict[str, int] = field(default_factory=dict)  # line → the last experiment that wrote it, also if it is gone
-    erased: dict[str, int] = field(default_factory=dict)  # line → the last experiment that took it out
+    wrote: dict[str, Part] = field(default_factory=dict, compare=False)  # line → what wrote it last, also if it is gone
+    erased: dict[str, Part] = field(default_factory=dict, compare=False)  # line → what took it out last
+
+    @property
+    def owners(self) -> tuple[int, ...]:
+        """The experiment that wrote each line, 0 the baseline."""
+        return tuple(part.experiment for part in self.parts)
 
     @property
     def tip(self) -> int:
@@ -41,51 +62,121 @@ class Lineage:
 
 def begin(baseline: Sequence[str]) -> Lineage:
     """Return the line that has only the baseline."""
-    return Lineage(tuple(baseline), (0,) * len(baseline))
+    return Lineage(tuple(baseline), (BASELINE,) * len(baseline))
 
 
 def extend(lineage: Lineage, kept: Iterable[tuple[int, Sequence[str]]]) -> Lineage:
     """Return the line with further keeps, each an experiment and its text, in their order."""
-    lines, owners, steps = lineage.lines, list(lineage.owners), list(lineage.steps)
+    lines, parts, steps = lineage.lines, list(lineage.parts), list(lineage.steps)
     wrote, erased = dict(lineage.wrote), dict(lineage.erased)
     for experiment, text in kept:
         added: list[str] = []
         removed: list[str] = []
-        for change in reversed(changes(lines, text)):
-            added.extend(text[change.b : change.b_end])
-            removed.extend(lines[change.a : change.a_end])
-            owners[change.a : change.a_end] = [experiment] * (change.b_end - change.b)
-        wrote.update((line, experiment) for line in added if len(line.strip()) >= TRIVIAL)
-        erased.update((line, experiment) for line in removed if len(line.strip()) >= TRIVIAL)
+        keep = len(steps) + 1
+        for a, a_end, b, b_end in reversed(changes(lines, text)):
+            went = tuple(zip(lines[a:a_end], parts[a:a_end], strict=True))
+            writes, takes = _cut(experiment, keep, tuple(text[b:b_end]), went)
+            wrote.update(pair for pair in zip(text[b:b_end], writes, strict=True) if len(pair[0].strip()) >= TRIVIAL)
+            erased.update(pair for pair in zip(lines[a:a_end], takes, strict=True) if len(pair[0].strip()) >= TRIVIAL)
+            added.extend(text[b:b_end])
+            removed.extend(lines[a:a_end])
+            parts[a:a_end] = writes
         steps.append(Step(experiment, tuple(added), tuple(removed)))
         lines = tuple(text)
-    return Lineage(lines, tuple(owners), tuple(steps), wrote, erased)
+    return Lineage(lines, tuple(parts), tuple(steps), wrote, erased)
 
 
-def authors(lineage: Lineage, text: Sequence[str]) -> list[int | None]:
-    """Return for each line of any text the experiment that wrote it; 0 is the baseline, None the human themselves.
+def _cut(
+    experiment: int, keep: int, came: tuple[str, ...], went: tuple[tuple[str, Part], ...]
+) -> tuple[list[Part], list[Part]]:
+    """Return the part of each line that came, and of each that went: line by line where they pair up, else one."""
+    if len(came) == len(went):
+        pairs = [Part(experiment, keep, (line,), (old,)) for line, old in zip(came, went, strict=True)]
+        return pairs, pairs
+    whole = Part(experiment, keep, came, went)
+    return [whole] * len(came), [whole] * len(went)
 
-    A line of the incumbent keeps its author. Another is looked up among all lines ever kept: the text may lag behind.
+
+def parts_of(lineage: Lineage, text: Sequence[str]) -> list[Part | None]:
+    """Return for each line of any text the part that it came with, None where the human wrote it.
+
+    A line of the incumbent keeps its part. Another is looked up among all lines ever kept: the text may lag behind.
     """
-    found: list[int | None] = []
+    found: list[Part | None] = []
     at = 0
     for change in changes(lineage.lines, text):
-        found.extend(lineage.owners[at : change.a])
+        found.extend(lineage.parts[at : change.a])
         found.extend(lineage.wrote.get(line) for line in text[change.b : change.b_end])
         at = change.a_end
-    found.extend(lineage.owners[at:])
+    found.extend(lineage.parts[at:])
     return found
 
 
+def authors(parts: Iterable[Part | None]) -> list[int | None]:
+    """Return the experiment of each part; 0 is the baseline, None the human themselves."""
+    return [None if part is None else part.experiment for part in parts]
+
+
 def experiments_of(
-    lineage: Lineage, old: Sequence[str], new: Sequence[str], owners: Sequence[int | None]
+    lineage: Lineage, old: Sequence[str], new: Sequence[str], parts: Iterable[Part | None]
 ) -> tuple[int, ...]:
-    """Return the experiments behind a hunk, given who wrote its new lines; () where it is the human's own edit."""
-    wrote = sorted({owner for owner in owners if owner})
-    if wrote or any(line.strip() for line in new):
-        return tuple(wrote)
-    took = {lineage.erased[line] for line in old if line in lineage.erased}
-    return tuple(sorted(took))
+    """Return all experiments behind a hunk, as they were kept, given the parts of its new lines; () behind a human's.
+
+    Those whose lines another wrote over meanwhile count too, and so do those that took an old line out.
+    """
+    wrote = [part for part in parts if part is not None and part.keep]
+    if not wrote and any(line.strip() for line in new):
+        return ()
+    found, reached = _back(wrote, old)
+    found |= _on(lineage, [line for line in old if line not in reached], new)
+    return _in_order(found)
+
+
+def writers(part: Part, old: Sequence[str]) -> tuple[int, ...]:
+    """Return the experiments that wrote one line in turn as they were kept, since the old lines of its hunk."""
+    return _in_order(_back([part], old)[0])
+
+
+def _back(parts: Iterable[Part], old: Sequence[str]) -> tuple[set[Part], set[str]]:
+    """Return these parts with all that they wrote over, back to the old lines; and the old lines that they reach."""
+    todo, ends = list(parts), frozenset(old)
+    found: set[Part] = set()
+    reached: set[str] = set()
+    while todo:
+        part = todo.pop()
+        if part in found:
+            continue
+        found.add(part)
+        for line, before in part.went:
+            if line in ends:
+                reached.add(line)
+            elif before.keep:
+                todo.append(before)
+    return found, reached
+
+
+def _on(lineage: Lineage, gone: Iterable[str], new: Sequence[str]) -> set[Part]:
+    """Return what took lines out, and then what came for them, until nothing is left or it is a new line."""
+    todo, ends = [(line, 0) for line in gone], frozenset(new)
+    found: set[Part] = set()
+    while todo:
+        line, since = todo.pop()
+        part = None if line in ends else lineage.erased.get(line)
+        if part is not None and part.keep > since and part not in found:
+            found.add(part)
+            todo.extend((came, part.keep) for came in part.came)
+    return found
+
+
+def _in_order(parts: Iterable[Part]) -> tuple[int, ...]:
+    keeps = {part.keep: part.experiment for part in parts}
+    return tuple(keeps[keep] for keep in sorted(keeps))
+
+
+def in_order(lineage: Lineage, experiments: Iterable[int]) -> tuple[int, ...]:
+    """Return the experiments as they were kept: a lower number may have been kept later."""
+    wanted = set(experiments)
+    return tuple(step.experiment for step in lineage.steps if step.experiment in wanted)
 
 
 def nearest(lineage: Lineage, text: Iterable[str] | Counter[str]) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from loop.hunks import Hunk, advance_all, converted, hunks, invert, split_lines,
 from loop.ledger import Experiment, Ledger
 from loop.lineage import Kept, Removal, Reviewed, grown_from
 from loop.merge import merge
-from loop.status import plain, score_text, verdict_text
+from loop.status import NAMED, names, plain, score_text, verdict_text
 from loop.types import MergeConflict, ProposeRequested, Refused, RepoError, Verdict, WithdrawRequested
 
 
@@ -107,8 +107,8 @@ def accept(folder: Path, ledger: Ledger, seen: Reviewed, taken: Sequence[Hunk], 
     """Move the accepted base over these hunks, cut from `seen`; raises Refused where another editor was quicker."""
     repo = Checkout(folder)
     text = advance_all(seen.lines, taken)
-    names = " ".join(f"#{n}" for n in experiments) or "an edit by hand"
-    message = f"Accepted {names}\n\nCampaign: {ledger.campaign}\n"
+    whose = " ".join(f"#{n}" for n in experiments) or "an edit by hand"
+    message = f"Accepted {whose}\n\nCampaign: {ledger.campaign}\n"
     path = control.canvas_path(ledger)
     commit = repo.commit_text(seen.commit, path, "".join(text), message, time.time())
     name = repo.accepted_ref(ledger.campaign)
@@ -145,11 +145,13 @@ def propose_without(
     shown: Sequence[str],
     taken: Sequence[Hunk],
     removes: int,
+    experiments: Sequence[int],
 ) -> control.Answer:
     """File "without these hunks" as a human's proposal; raises Refused where no kept text has them any more.
 
     The hunks were cut from the text `shown`. The incumbent is asked first, then the keep that `shown` grew from: the
-    incumbent may have changed the same lines since, and then the daemon merges.
+    incumbent may have changed the same lines since, and then the daemon merges. `experiments` wrote them, as they were
+    kept, and the hypothesis names them: what is measured is the price of all that they wrote there.
     """
     path, place = control.canvas_path(ledger), grown_from(kept, removals, shown)
     try:
@@ -157,8 +159,10 @@ def propose_without(
     except Refused:
         commit = kept.commits[place]
         without = take_out(split_lines(Checkout(folder).text_at(commit, path)), shown, taken)
-    about = plain(find(ledger, removes).hypothesis, 120)
-    return control.propose(folder, "".join(without), f"Without #{removes}: {about}", commit, removes, ledger.campaign)
+    told = [find(ledger, number).hypothesis for number in experiments[-NAMED:]]
+    about = "; ".join(plain(hypothesis, 120 // len(told)) for hypothesis in told)
+    why = f"Without {names(experiments)}: {about}"
+    return control.propose(folder, "".join(without), why, commit, removes, ledger.campaign)
 
 
 def propose_text(
@@ -208,11 +212,12 @@ def find(ledger: Ledger, number: int) -> Experiment:
 
 def commit_accepted(
     folder: Path, ledger: Ledger, kept: Kept, seen: Reviewed, buffer: Sequence[str] | None
-) -> list[tuple[int, str]]:
-    """Put one commit for each accepted experiment on the user's branch; return numbers and commits. Raises Refused.
+) -> list[tuple[tuple[int, ...], str]]:
+    """Put one commit for each accepted experiment on the user's branch. Raises Refused.
 
-    `buffer` is the canvas as an editor shows it, None where it is not open. Lines that no experiment wrote are the
-    user's own to commit, so a difference from HEAD that holds one is refused.
+    A hunk goes with the last experiment that wrote it. Returned are the commits, each with all experiments that wrote
+    what it changes, its own the last. `buffer` is the canvas as an editor shows it, None where it is not open. Lines
+    that no experiment wrote are the user's own to commit, so a difference from HEAD that holds one is refused.
     """
     repo, path = Checkout(folder), control.canvas_path(ledger)
     branch, head = repo.branch_to_commit_on(path)
@@ -220,29 +225,39 @@ def commit_accepted(
     if buffer is not None and converted(buffer, disk) != disk:
         raise Refused(f"{path}: has unsaved changes; save it first")
     was = split_lines(repo.text_at(head, path))
-    owners = lineage.authors(kept.line, seen.lines)
+    parts = lineage.parts_of(kept.line, seen.lines)
     groups: dict[int, list[Hunk]] = {}
-    for hunk in hunks(was, seen.lines, owners):
-        wrote = owners[hunk.start : hunk.start + len(hunk.new)]
-        experiments = lineage.experiments_of(kept.line, hunk.old, hunk.new, wrote)
+    wrote: dict[int, set[int]] = {}
+    for hunk in hunks(was, seen.lines, lineage.authors(parts)):
+        experiments = lineage.experiments_of(
+            kept.line, hunk.old, hunk.new, parts[hunk.start : hunk.start + len(hunk.new)]
+        )
         if not experiments:
             raise Refused(f"{path}, line {hunk.start + 1}: is not in HEAD and no experiment wrote it; commit it first")
-        groups.setdefault(max(experiments), []).append(hunk)
+        groups.setdefault(experiments[-1], []).append(hunk)
+        wrote.setdefault(experiments[-1], set()).update(experiments)
     if not groups:
         raise Refused(f"{path}: everything accepted is committed already")
     versions: list[tuple[str, str]] = []
     taken: list[Hunk] = []
-    for number in sorted(groups):
-        taken.extend(groups[number])
-        versions.append(("".join(advance_all(was, taken)), commit_message(ledger, find(ledger, number))))
-    return list(zip(sorted(groups), repo.commit_on_branch(branch, head, path, versions), strict=True))
+    order = [lineage.in_order(kept.line, wrote[number]) for number in lineage.in_order(kept.line, groups)]
+    for experiments in order:
+        taken.extend(groups[experiments[-1]])
+        message = commit_message(ledger, [find(ledger, number) for number in experiments])
+        versions.append(("".join(advance_all(was, taken)), message))
+    return list(zip(order, repo.commit_on_branch(branch, head, path, versions), strict=True))
 
 
-def commit_message(ledger: Ledger, experiment: Experiment) -> str:
-    """Return the message of a commit on the user's branch: hypothesis, then the evidence. Pure."""
+def commit_message(ledger: Ledger, experiments: Sequence[Experiment]) -> str:
+    """Return the message of a commit on the user's branch: the last one's hypothesis, the evidence of each. Pure."""
     metric = ledger.created.metric.name if ledger.created else "score"
-    evidence = f"{metric} {score_text(experiment)}, {experiment.source or 'unknown source'}: {verdict_text(experiment)}"
-    body = [evidence, plain(experiment.explanation)] if experiment.explanation else [evidence]
+
+    def evidence(one: Experiment) -> str:
+        return f"{metric} {score_text(one)}, {one.source or 'unknown source'}: {verdict_text(one)}"
+
+    *others, experiment = experiments
+    body = [evidence(experiment)] + ([plain(experiment.explanation)] if experiment.explanation else [])
+    body += [f"With #{one.number}, {plain(one.hypothesis, 72)}: {evidence(one)}" for one in others]
     trailers = {
         "Campaign": ledger.campaign,
         "Experiment": experiment.number,

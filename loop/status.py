@@ -6,6 +6,7 @@ Pure: no files, no clock, no colours. Shared by `status`, the live view and the 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MARKS = {State.PREPARING: "◌", State.RUNNING: "●", State.PAUSED: "‖", State.STOPPED: "■", State.FINISHED: "✓"}
 LATELY = 20  # verdicts that the pace is taken from
 PAUSE = 5  # an interval this many times the median was a pause and not an experiment
+NAMED = 3  # experiments that are named where a line has room for some
 
 REASONS = {
     Reason.BETTER: "better",
@@ -183,6 +185,11 @@ def trouble(experiment: Experiment) -> str:
     if experiment.score is not None or experiment.verdict is None:
         return ""
     return experiment.failure.message if experiment.failure else experiment.explanation
+
+
+def names(experiments: Sequence[int], limit: int = NAMED) -> str:
+    """Return `#12 #17`, the newest last; `… #17 #20 #31` where more came before."""
+    return ("… " if len(experiments) > limit else "") + " ".join(f"#{n}" for n in experiments[-limit:])
 
 
 def number(value: float) -> str:

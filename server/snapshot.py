@@ -12,9 +12,9 @@ from typing import Any
 from loop import lineage
 from loop.hunks import Hunk, converted, hunks
 from loop.ledger import Experiment, Ledger
-from loop.lineage import Kept, Removal, Reviewed, grown_from
+from loop.lineage import Kept, Part, Removal, Reviewed, grown_from
 from loop.progress import Progress
-from loop.status import number, signed_number, uncertainty
+from loop.status import NAMED, names, number, signed_number, uncertainty
 from loop.types import ScoreSource, State
 from server.documents import Document, Role
 
@@ -86,13 +86,22 @@ class Snapshot:
     def experiment(self, number: object) -> Experiment | None:
         return self.ledger.experiments.get(number) if self.ledger and isinstance(number, int) else None
 
+    def known(self, numbers: Sequence[int]) -> list[Experiment]:
+        """Return these experiments, in this order."""
+        return [e for e in map(self.experiment, numbers) if e is not None]
+
 
 @dataclass(frozen=True)
 class Pending:
-    """A hunk that waits for the human, and the experiments that wrote it."""
+    """A hunk that waits for the human, and all experiments that wrote it since the accepted base, as they were kept."""
 
     hunk: Hunk
     experiments: tuple[int, ...]
+
+    @property
+    def newest(self) -> int:
+        """The experiment that wrote it last, which the human meets as its author."""
+        return self.experiments[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +109,7 @@ class Reading:
     """A canvas against the kept line: who wrote each line, what waits for review, how far it lags behind."""
 
     lines: list[str]  # the document's, in the repository's line ends
+    parts: list[Part | None]
     authors: list[int | None]
     pending: list[Pending]
     own: list[Hunk]  # the human's edits since the accepted base
@@ -119,28 +129,33 @@ def read_canvas(review: Review, document: Document) -> Reading:
     """Return how a document reads. Cached by identity: neither a review nor a document ever changes."""
     line = review.kept.line
     lines = converted(document.lines, review.reviewed.lines or line.lines)
-    authors = lineage.authors(line, lines)
+    parts = lineage.parts_of(line, lines)
+    authors = lineage.authors(parts)
     pending, own = [], []
     for hunk in hunks(review.reviewed.lines, lines, authors):
-        wrote = authors[hunk.start : hunk.start + len(hunk.new)]
+        wrote = parts[hunk.start : hunk.start + len(hunk.new)]
         experiments = lineage.experiments_of(line, hunk.old, hunk.new, wrote)
         if experiments:
             pending.append(Pending(hunk, experiments))
         else:
             own.append(hunk)
     place = grown_from(review.kept, review.removals, lines)
-    return Reading(lines, authors, pending, own, place, len(line.steps) - place)
+    return Reading(lines, parts, authors, pending, own, place, len(line.steps) - place)
 
 
 def label(experiments: Sequence[Experiment], spread: bool = False) -> str:
-    """Return `#17 −0.0043`, with `± 0.0003` where asked; several are summed, the newest named first."""
-    names = " ".join(f"#{e.number}" for e in sorted(experiments, key=lambda e: -e.number)[:3])
-    names += "…" if len(experiments) > 3 else ""
+    """Return `#17 −0.0043`, with `± 0.0003` where asked; `#12 #17 −0.0081` sums what those that wrote in turn brought.
+
+    Without `spread` it fits a hint: then fewer are named, the newest always. A sum has no known uncertainty, and none
+    is given where a summand is unknown.
+    """
     deltas = [e.delta for e in experiments if e.delta is not None]
-    if not deltas:
-        return names
-    known = f" ± {uncertainty(experiments[0].uncertainty)}" if spread and experiments[0].uncertainty else ""
-    return f"{names} {signed_number(sum(deltas))}{known if len(experiments) == 1 else ''}"
+    gain = f" {signed_number(sum(deltas))}" if deltas and len(deltas) == len(experiments) else ""
+    if spread and len(experiments) == 1 and gain and experiments[0].uncertainty:
+        gain += f" ± {uncertainty(experiments[0].uncertainty)}"
+    numbers = [e.number for e in experiments]
+    fitting = (names(numbers, limit) for limit in range(NAMED, 1, -1))
+    return next((some for some in fitting if spread or len(some + gain) <= LABEL), names(numbers, 1)) + gain
 
 
 def best_words(snapshot: Snapshot) -> str:

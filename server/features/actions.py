@@ -10,6 +10,7 @@ from lsprotocol import types as t
 
 from loop.keys import KEYS
 from loop.program import check
+from loop.status import NAMED, names
 from server.convert import SOURCE, Encoding, command
 from server.documents import Document, Role
 from server.features.completion import front_matter
@@ -104,19 +105,29 @@ def _hunks(snapshot: Snapshot, document: Document, reading: Reading, first: int,
         below = start == len(document.lines) and last >= start - 1  # a deletion at the very end
         if (start > last or end <= first) and not below:
             continue
-        name = label([e for e in map(snapshot.experiment, pending.experiments) if e is not None])
+        name = label(snapshot.known(pending.experiments))
         which: dict[str, Any] = {"uri": document.uri, "hunk": pending.hunk.id, "version": document.version}
         yield _action(f"Accept hunk {name}", "acceptHunk", QUICKFIX, preferred=True, **which)
         yield _action(f"Revert hunk {name}, and measure its price", "revertHunk", QUICKFIX, **which)
-        numbers.extend(n for n in pending.experiments if n not in numbers)
+        numbers.extend(n for n in pending.experiments[-NAMED:] if n not in numbers)
     for number in numbers:
         which = {"uri": document.uri, "experiment": number, "version": document.version}
-        yield _action(f"Accept every hunk of #{number}", "acceptExperiment", QUICKFIX, **which)
-        yield _action(f"Revert every hunk of #{number}, and measure its price", "revertExperiment", QUICKFIX, **which)
+        all_of = f"every hunk of #{number}{_beside(reading, number)}"
+        yield _action(f"Accept {all_of}", "acceptExperiment", QUICKFIX, **which)
+        yield _action(f"Revert {all_of}, and measure its price", "revertExperiment", QUICKFIX, **which)
     authors = {n for n in reading.authors[first : last + 1] if n}
     for number in sorted({*numbers, *authors}):
         yield _action(f"Show #{number}", "showExperiment", QUICKFIX, uri=document.uri, experiment=number)
         yield _action(f"Show the diff of #{number}", "showDiff", QUICKFIX, uri=document.uri, experiment=number)
+
+
+def _beside(reading: Reading, number: int) -> str:
+    """Return ` (with #17)`: who else wrote the hunks of an experiment, and so goes along with it."""
+    hunks = [pending.experiments for pending in reading.pending if number in pending.experiments]
+    others = sorted({n for experiments in hunks for n in experiments} - {number})
+    if not others:
+        return ""
+    return f" (with {names(others)})" if len(others) <= NAMED else f" (with {len(others)} others)"
 
 
 def _results(snapshot: Snapshot, document: Document, first: int, last: int) -> Iterator[t.CodeAction]:

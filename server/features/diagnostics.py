@@ -8,7 +8,7 @@ from loop import preflight
 from loop.hunks import changes, converted
 from loop.preflight import Severity
 from loop.program import check, key_lines
-from loop.status import plain
+from loop.status import NAMED, plain
 from server.convert import SOURCE, Encoding
 from server.documents import Document, Role
 from server.features.doubts import doubts
@@ -55,18 +55,19 @@ def _canvas(snapshot: Snapshot, document: Document, encoding: Encoding) -> list[
 
 
 def _pending(snapshot: Snapshot, document: Document, encoding: Encoding, pending: Pending) -> t.Diagnostic:
-    known = [e for e in map(snapshot.experiment, pending.experiments) if e is not None]
+    known = snapshot.known(pending.experiments)
     start, size = pending.hunk.start, len(pending.hunk.new)
     last = max(0, len(document.lines) - 1)
     first = encoding.visible(document, min(start, last))
     end = encoding.end_of_line(document, min(start + max(size, 1) - 1, last))
-    why = plain(known[-1].hypothesis, 120) if known else "a change"
+    told = [(f"#{e.number} " if len(known) > 1 else "") + plain(e.hypothesis, 120) for e in known[-NAMED:]]
+    why = "; ".join(told) or "a change"
     return t.Diagnostic(
         range=t.Range(first.start, end),
         message=f"{label(known, spread=True)} waits for review: {why}" + ("" if size else " (lines taken out here)"),
         severity=t.DiagnosticSeverity.Information,
         source=SOURCE,
-        code=f"#{max(pending.experiments)}",
+        code=f"#{pending.newest}",
         data={"hunk": pending.hunk.id},
     )
 

@@ -10,11 +10,12 @@ from typing import Any
 from lsprotocol import types as t
 
 from loop.ledger import Experiment
-from loop.status import plain, score_text, signed_number, verdict_text
+from loop.lineage import writers
+from loop.status import NAMED, plain, score_text, signed_number, verdict_text
 from server.convert import Encoding
 from server.documents import Document, Role
 from server.features.citations import cited_lines
-from server.snapshot import LABEL, Snapshot, claimed, label, read_canvas
+from server.snapshot import LABEL, Reading, Snapshot, claimed, label, read_canvas
 
 
 def inlay_hints(
@@ -24,9 +25,8 @@ def inlay_hints(
     first, last = params.range.start.line, min(params.range.end.line, len(document.lines) - 1)
     match snapshot.role(document):
         case Role.CANVAS if snapshot.review is not None:
-            authors = read_canvas(snapshot.review, document).authors
-            found = ((n, authors[n]) for n in range(first, last + 1))
-            hints = {n: _blame(snapshot, number) for n, number in found if number and document.line(n).strip()}
+            wrote = _writers(read_canvas(snapshot.review, document), first, last)
+            hints = {n: _blame(snapshot, numbers) for n, numbers in wrote.items() if document.line(n).strip()}
         case Role.PROGRAM:
             cited = cited_lines(snapshot, document)
             hints = {n: _caused(snapshot, numbers) for n, numbers in cited.items() if first <= n <= last}
@@ -44,11 +44,30 @@ def _hint(encoding: Encoding, document: Document, line: int, text: str, tooltip:
     }
 
 
-def _blame(snapshot: Snapshot, number: int) -> tuple[str, str] | None:
-    experiment = snapshot.experiment(number)
-    if experiment is None:
+def _writers(reading: Reading, first: int, last: int) -> dict[int, tuple[int, ...]]:
+    """Return who wrote each line of these: in a hunk that waits, all that did since the accepted base."""
+    found: dict[int, tuple[int, ...]] = {n: (who,) for n in range(first, last + 1) if (who := reading.authors[n])}
+    for pending in reading.pending:
+        if len(pending.experiments) > 1:
+            start, end = pending.hunk.start, pending.hunk.start + len(pending.hunk.new)
+            for n in range(max(first, start), min(last + 1, end)):
+                part = reading.parts[n]
+                if n in found and part is not None:
+                    found[n] = writers(part, pending.hunk.old)
+    return found
+
+
+def _blame(snapshot: Snapshot, numbers: tuple[int, ...]) -> tuple[str, str] | None:
+    known = snapshot.known(numbers)
+    if not known:
         return None
-    return label([experiment]), f"{plain(experiment.hypothesis, 200)}\n{tooltip(experiment)}"
+    if len(known) > 1:
+        return label(known), _listed(known[-NAMED:])
+    return label(known), f"{plain(known[0].hypothesis, 200)}\n{tooltip(known[0])}"
+
+
+def _listed(experiments: list[Experiment]) -> str:
+    return "\n".join(f"#{e.number} {tooltip(e)}: {plain(e.hypothesis, 100)}" for e in experiments[-10:])
 
 
 def tooltip(experiment: Experiment) -> str:
@@ -58,7 +77,7 @@ def tooltip(experiment: Experiment) -> str:
 
 
 def _caused(snapshot: Snapshot, numbers: tuple[int, ...]) -> tuple[str, str] | None:
-    known = [e for e in map(snapshot.experiment, numbers) if e is not None]
+    known = snapshot.known(numbers)
     if not known:
         return None
     kept = [e for e in known if e.verdict == "keep" and e.delta is not None]
@@ -66,4 +85,4 @@ def _caused(snapshot: Snapshot, numbers: tuple[int, ...]) -> tuple[str, str] | N
     names = f"#{known[0].number}" if len(known) == 1 else f"{len(known)} tried, {len(kept)} kept"
     if len(names) + len(gain) > LABEL - 2:  # a cut number would be another number
         names = f"{len(known)} tried"
-    return f"→ {names}{gain}", "\n".join(f"#{e.number} {tooltip(e)}: {plain(e.hypothesis, 100)}" for e in known[-10:])
+    return f"→ {names}{gain}", _listed(known)

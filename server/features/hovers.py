@@ -8,7 +8,7 @@ from datetime import datetime
 from lsprotocol import types as t
 
 from loop.ledger import Experiment
-from loop.status import number, plain, score_text, spent_text, verdict_text
+from loop.status import NAMED, number, plain, score_text, spent_text, verdict_text
 from loop.types import Verdict
 from loop.values import counted
 from server.convert import Encoding, markdown
@@ -92,18 +92,30 @@ def _canvas(snapshot: Snapshot, document: Document, line: int) -> str:
     if pending is not None:
         parts.append(_pending(snapshot, pending))
     author = reading.authors[line] if line < len(reading.authors) else None
-    numbers = [n for n in (pending.experiments if pending else (author,)) if n]
-    for experiment in filter(None, map(snapshot.experiment, numbers)):
-        parts.append(details(snapshot, experiment, _step_diff(snapshot, experiment.number)))
+    known = snapshot.known(pending.experiments if pending else (author,) if author else ())
+    parts.append(_earlier(known[:-NAMED]))
+    parts.extend(details(snapshot, e, _step_diff(snapshot, e.number)) for e in known[-NAMED:])
     if line == 0:
         parts.append(_top(snapshot, reading))
     return "\n\n---\n\n".join(part for part in parts if part)
 
 
 def _pending(snapshot: Snapshot, pending: Pending) -> str:
-    known = [e for e in map(snapshot.experiment, pending.experiments) if e is not None]
+    known = snapshot.known(pending.experiments)
     what = f"{len(pending.hunk.old)} → {counted(len(pending.hunk.new), 'line')}"
-    return f"**Waits for review** ({label(known, spread=True)}, {what}): accept or revert it with a code action here."
+    whole = ""
+    if len(known) > 1:
+        whole = (
+            f"\n\n{len(known)} experiments wrote it. It is reviewed as a whole: a revert measures what it all is worth."
+        )
+    waits = f"**Waits for review** ({label(known, spread=True)}, {what})"
+    return f"{waits}: accept or revert it with a code action here.{whole}"
+
+
+def _earlier(known: list[Experiment]) -> str:
+    """Return the experiments that are not told in full, one a row."""
+    rows = [f"#{e.number} {score_text(e) + claimed(e)}: {literal(e.hypothesis)}" for e in known[-ROWS:]]
+    return "\n\n".join(([f"… {len(known) - ROWS} earlier"] if len(known) > ROWS else []) + rows)
 
 
 def _top(snapshot: Snapshot, reading: Reading) -> str:
@@ -152,7 +164,7 @@ def _program(snapshot: Snapshot, document: Document, line: int) -> str:
     if key is not None:
         return f"**{key.name}**: {key.doc}\n\nDefault: {key.default}. Example: `{key.example}`"
     numbers = cited_lines(snapshot, document).get(line, ())
-    known = [e for e in map(snapshot.experiment, numbers) if e is not None]
+    known = snapshot.known(numbers)
     parts = [
         f"#{e.number} {score_text(e) + claimed(e) if e.score is not None else verdict_text(e)}: {literal(e.hypothesis)}"
         for e in known[-20:]

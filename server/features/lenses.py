@@ -93,19 +93,14 @@ def _canvas(snapshot: Snapshot, document: Document, review: Review) -> list[Lens
 def _hunks(snapshot: Snapshot, document: Document, reading: Reading) -> Iterator[Lens]:
     for pending in reading.pending:
         line = min(pending.hunk.start, max(0, len(document.lines) - 1))
-        wrote = _known(snapshot, pending.experiments)
+        title = label(snapshot.known(pending.experiments), spread=True)
         which = {"uri": document.uri, "hunk": pending.hunk.id, "version": document.version}
-        yield _lens(
-            line, label(wrote, spread=True), "showExperiment", uri=document.uri, experiment=max(pending.experiments)
-        )
+        last = {"uri": document.uri, "experiment": pending.newest}
+        yield _lens(line, title, "showExperiment", **last)
         yield _lens(line, "Accept", "acceptHunk", **which)
         yield _lens(line, "Revert", "revertHunk", **which)
-        yield _lens(line, "Diff", "showDiff", uri=document.uri, experiment=max(pending.experiments))
-
-
-def _known(snapshot: Snapshot, numbers: tuple[int, ...]) -> list[Experiment]:
-    found = (snapshot.experiment(number) for number in numbers)
-    return [experiment for experiment in found if experiment is not None]
+        diff = "Diff" if len(pending.experiments) == 1 else f"Diff of #{pending.newest}"
+        yield _lens(line, diff, "showDiff", **last)
 
 
 def rows(snapshot: Snapshot, document: Document) -> Iterator[tuple[int, Experiment]]:

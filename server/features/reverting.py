@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from lsprotocol import types as t
 
 from loop.hunks import Hunk, apply, converted, shows
+from loop.lineage import experiments_of, in_order
+from loop.status import names
 from loop.types import AutoResearchError, Refused
 from server.documents import Document, Role
 from server.features.commands import Arguments, Command, Result, name_of, work
@@ -36,7 +38,7 @@ async def revert_hunk(session: Session, arguments: Arguments) -> Result:
     """Put the old lines of one hunk back, then measure its price."""
     document, snapshot, state, reading = await canvas_asked(session, arguments)
     pending = hunk_pending(reading, arguments)
-    return await _revert(session, document, snapshot, state, reading, [pending], max(pending.experiments))
+    return await _revert(session, document, snapshot, state, reading, [pending], pending.newest)
 
 
 async def revert_experiment(session: Session, arguments: Arguments) -> Result:
@@ -59,26 +61,35 @@ async def _revert(
     for pending in sorted(taken, key=lambda p: p.hunk.start, reverse=True):
         end = pending.hunk.start + len(pending.hunk.new)
         lines[pending.hunk.start : end] = pending.hunk.old
-    await apply_edit(session, document, converted(lines, document.lines), f"Revert #{removes}")
+    experiments = in_order(state.kept.line, {n for pending in taken for n in pending.experiments})
+    await apply_edit(session, document, converted(lines, document.lines), f"Revert {names(experiments)}")
     hunks = [pending.hunk for pending in taken]
-    asking = _ask_price(snapshot, state, reading.lines, hunks, removes)
+    asking = _ask_price(snapshot, state, reading.lines, hunks, removes, experiments)
     revert = Reverted(removes, hunks, session.server.wire.spawn(asking))
     session.reverted.setdefault(snapshot.folder, []).append(revert)
     look_for_undo(session, document.uri)
     measured, sentence = await revert.price
-    message = f"reverted #{removes}; " + (f"its price: {sentence}" if measured else f"not measured: {sentence}")
-    return {"message": message, "reverted": len(taken), "experiment": removes, "measured": measured}
+    message = f"reverted {names(experiments)}; " + (
+        f"its price: {sentence}" if measured else f"not measured: {sentence}"
+    )
+    told = {"experiment": removes, "experiments": list(experiments), "measured": measured}
+    return {"message": message, "reverted": len(taken), **told}
 
 
 async def _ask_price(
-    snapshot: Snapshot, state: Review, lines: Sequence[str], hunks: Sequence[Hunk], removes: int
+    snapshot: Snapshot,
+    state: Review,
+    lines: Sequence[str],
+    hunks: Sequence[Hunk],
+    removes: int,
+    experiments: Sequence[int],
 ) -> tuple[bool, str]:
     """File the text without these hunks; return whether it will be measured, and the sentence."""
     from loop import review
 
     where = (snapshot.folder, snapshot.ledger, state.kept, state.removals)
     try:
-        return True, (await work(review.propose_without, *where, lines, hunks, removes)).message
+        return True, (await work(review.propose_without, *where, lines, hunks, removes, experiments)).message
     except AutoResearchError as refusal:
         return False, str(refusal)
 
@@ -87,33 +98,41 @@ async def undo_revert(session: Session, arguments: Arguments) -> Result:
     """Bring back the lines of the last revert, found by content, and take its price back where it has not begun."""
     from loop import review
 
-    document, snapshot, _, reading = await canvas_asked(session, arguments)
+    document, snapshot, state, reading = await canvas_asked(session, arguments)
     stack = session.reverted.get(snapshot.folder, [])
     last = stack.pop() if stack else None  # before the text shows it, or it would be found there
     try:
         removes, hunks = (
             (last.removes, last.hunks) if last else await work(review.last_revert, snapshot.folder, name_of(snapshot))
         )
-        lines = _with(reading.lines, hunks, removes)
-        await apply_edit(session, document, converted(lines, document.lines), f"Undo revert of #{removes}")
+        whose = _whose(state, hunks, removes)
+        lines = _with(reading.lines, hunks, whose)
+        await apply_edit(session, document, converted(lines, document.lines), f"Undo revert of {whose}")
     except BaseException:
         if last is not None:
             stack.append(last)
         raise
     withdrawn, sentence = await _withdraw(snapshot, removes, last)
-    message = f"#{removes} is back in your buffer; {sentence}"
+    message = f"{whose} is back in your buffer; {sentence}"
     return {"message": message, "experiment": removes, "restored": len(hunks), "withdrawn": withdrawn}
 
 
-def _with(lines: list[str], hunks: Sequence[Hunk], removes: int) -> list[str]:
+def _whose(state: Review, hunks: Sequence[Hunk], removes: int) -> str:
+    """Return `#12 #17`: who wrote the hunks of a revert."""
+    line = state.kept.line
+    wrote = {n for hunk in hunks for n in experiments_of(line, hunk.old, hunk.new, map(line.wrote.get, hunk.new))}
+    return names(in_order(line, wrote) or (removes,))
+
+
+def _with(lines: list[str], hunks: Sequence[Hunk], whose: str) -> list[str]:
     """Return the text with the hunks of a revert again; raises Refused where their place is not found."""
     if all(shows(lines, hunk) for hunk in hunks):
-        raise Refused(f"#{removes} is back in this text already; nothing was done")
+        raise Refused(f"{whose} is back in this text already; nothing was done")
     try:
         for hunk in hunks:
             lines = apply(lines, hunk)
     except Refused as refusal:
-        raise Refused(f"the lines around #{removes} have changed since it was reverted; nothing was done") from refusal
+        raise Refused(f"the lines around {whose} have changed since it was reverted; nothing was done") from refusal
     return lines
 
 
@@ -145,7 +164,8 @@ def look_for_undo(session: Session, uri: str) -> None:
 async def _tell_undone(session: Session, snapshot: Snapshot, revert: Reverted) -> None:
     """Take the price back in silence; say what it has cost where it had begun."""
     withdrawn, sentence = await _withdraw(snapshot, revert.removes, revert)
-    message = f"the revert of #{revert.removes} was undone; {sentence}"
+    whose = _whose(snapshot.review, revert.hunks, revert.removes) if snapshot.review else f"#{revert.removes}"
+    message = f"the revert of {whose} was undone; {sentence}"
     session.server.window_log_message(t.LogMessageParams(t.MessageType.Info, message))
     if not withdrawn:
         session.say(t.MessageType.Info, message)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as t
 
 from loop.hunks import Hunk, converted
+from loop.lineage import in_order
+from loop.status import names
 from loop.types import Refused
 from loop.values import counted
 from server.features.commands import (
@@ -26,7 +28,7 @@ from server.features.commands import (
 )
 from server.features.editing import apply_edit, canvas_asked, experiment_pending, hunk_pending
 from server.features.showing import show_document
-from server.snapshot import Pending, Review, Snapshot, read_canvas
+from server.snapshot import Pending, Review, Snapshot, label, read_canvas
 
 if TYPE_CHECKING:
     from server.session import Session
@@ -61,7 +63,7 @@ async def pull(session: Session, arguments: Arguments) -> Result:
 async def _accept(session: Session, snapshot: Snapshot, state: Review, taken: Sequence[Pending]) -> Result:
     from loop import review
 
-    experiments = sorted({n for pending in taken for n in pending.experiments})
+    experiments = in_order(state.kept.line, {n for pending in taken for n in pending.experiments})
     hunks = [pending.hunk for pending in taken]
     now = await work(review.accept, snapshot.folder, snapshot.ledger, state.reviewed, hunks, experiments)
     session.watcher.poke()
@@ -71,9 +73,8 @@ async def _accept(session: Session, snapshot: Snapshot, state: Review, taken: Se
         return latest is not None and latest.reviewed.commit == now.commit
 
     await session.until(shown, FACT_S)
-    names = ", ".join(f"#{n}" for n in experiments)
-    what = f"{counted(len(taken), 'hunk')} of {names}"
-    return {"message": f"accepted {what}", "accepted": len(taken), "experiments": experiments, "base": now.commit}
+    what = f"{counted(len(taken), 'hunk')} of {', '.join(f'#{n}' for n in experiments)}"
+    return {"message": f"accepted {what}", "accepted": len(taken), "experiments": list(experiments), "base": now.commit}
 
 
 async def accept_hunk(session: Session, arguments: Arguments) -> Result:
@@ -83,7 +84,7 @@ async def accept_hunk(session: Session, arguments: Arguments) -> Result:
 
 
 async def accept_experiment(session: Session, arguments: Arguments) -> Result:
-    """Accept every hunk that an experiment wrote."""
+    """Accept every hunk that an experiment wrote, whole: where others wrote in it too, theirs goes along."""
     _, snapshot, state, reading = await canvas_asked(session, arguments)
     _, taken = experiment_pending(snapshot, reading, arguments)
     return await _accept(session, snapshot, state, taken)
@@ -148,9 +149,9 @@ async def commit_accepted(session: Session, arguments: Arguments) -> Result:
     made = await work(
         review.commit_accepted, snapshot.folder, snapshot.ledger, snapshot.review.kept, snapshot.review.reviewed, text
     )
-    commits = [{"experiment": number, "commit": commit} for number, commit in made]
-    names = ", ".join(f"#{number}" for number, _ in made)
-    return {"message": f"committed {names}, {counted(len(made), 'commit')} on your branch", "commits": commits}
+    commits = [{"experiment": wrote[-1], "experiments": list(wrote), "commit": commit} for wrote, commit in made]
+    whose = ", ".join(f"#{wrote[-1]}" + (f" (with {names(wrote[:-1])})" if wrote[1:] else "") for wrote, _ in made)
+    return {"message": f"committed {whose}, {counted(len(made), 'commit')} on your branch", "commits": commits}
 
 
 def hunks(session: Session, params: Any) -> Result:
@@ -163,19 +164,20 @@ def hunks(session: Session, params: Any) -> Result:
         "uri": document.uri,
         "version": document.version,
         "base": snapshot.review.reviewed.commit,
-        "hunks": [_json(p.hunk, p.experiments) for p in reading.pending],
-        "own": [_json(hunk, ()) for hunk in reading.own],
+        "hunks": [_json(p.hunk, p.experiments, label(snapshot.known(p.experiments))) for p in reading.pending],
+        "own": [_json(hunk, (), "") for hunk in reading.own],
         "behind": reading.behind,
     }
 
 
-def _json(hunk: Hunk, experiments: Sequence[int]) -> Result:
+def _json(hunk: Hunk, experiments: Sequence[int], words: str) -> Result:
     return {
         "id": hunk.id,
         "start": hunk.start,
         "old": list(hunk.old),
         "new": list(hunk.new),
         "experiments": list(experiments),
+        "label": words,
     }
 
 

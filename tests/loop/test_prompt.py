@@ -135,7 +135,7 @@ def test_the_memory_tells_gains_misses_ties_failures_values_notes_and_what_the_h
         "```log\nTraceback",
         "LR: 0.08 (-0.01000), 0.16 (+0.00300)",
         "note about #2: fewer heads",
-        "rejected what #1 added",
+        "rejected what #1 added (measured as #5, idea 5): do not write it again",
         "a waiting idea",
     ):
         assert wanted in text

@@ -10,7 +10,7 @@ import pytest
 from loop import review
 from loop.checkout import Checkout
 from loop.hunks import Hunk, apply, hunks, invert, split_lines
-from loop.lineage import Kept, Reviewed, authors, grown_from
+from loop.lineage import Kept, Reviewed, authors, grown_from, parts_of
 from loop.types import Author, ProposeRequested, Refused, Withdrawn
 from tests.campaigns import Campaign, git, make_repository
 
@@ -37,7 +37,7 @@ def read(campaign: Campaign) -> tuple[Kept, Reviewed]:
 def cut(campaign: Campaign, text: str) -> list[Hunk]:
     kept, seen = read(campaign)
     lines = split_lines(text)
-    return hunks(seen.lines, lines, authors(kept.line, lines))
+    return hunks(seen.lines, lines, authors(parts_of(kept.line, lines)))
 
 
 def test_the_kept_line_is_extended_not_read_again(campaign: Campaign) -> None:
@@ -121,7 +121,7 @@ def test_two_reverted_hunks_do_not_come_back_with_the_next_pull_nor_stop_it(camp
 def test_the_price_of_a_hunk_is_asked_of_the_newest_text_that_has_it(campaign: Campaign) -> None:
     kept, _ = read(campaign)
     (hunk, _) = cut(campaign, FOURTH)
-    answer = review.propose_without(campaign.folder, campaign.ledger, kept, (), split_lines(FOURTH), [hunk], 1)
+    answer = review.propose_without(campaign.folder, campaign.ledger, kept, (), split_lines(FOURTH), [hunk], 1, [1])
     assert "the next 'autoresearch start' takes it up" in answer.message
     asked = campaign.journal.read()[-1].body
     assert isinstance(asked, ProposeRequested)
@@ -158,7 +158,7 @@ def test_each_accepted_experiment_becomes_one_commit_of_the_user(campaign: Campa
     git(campaign.top, "add", "notes.txt")
     (campaign.top / "train.py").write_text(FOURTH + "# pending\n")
     made = review.commit_accepted(campaign.folder, campaign.ledger, kept, seen, split_lines(FOURTH + "# pending\n"))
-    assert [number for number, _ in made] == [1, 2]
+    assert [wrote for wrote, _ in made] == [(1,), (2,)]
     assert git(campaign.top, "log", "--format=%s|%an", "-2").splitlines() == [
         "clip the gradient|User",
         "a larger learning rate|User",
@@ -169,6 +169,49 @@ def test_each_accepted_experiment_becomes_one_commit_of_the_user(campaign: Campa
     assert git(campaign.top, "status", "--porcelain") == "A  notes.txt\n M train.py\n"
     with pytest.raises(Refused, match="committed already"):
         review.commit_accepted(campaign.folder, campaign.ledger, kept, seen, None)
+
+
+HALVED, AGAIN = FOURTH.replace("0.3", "0.15"), FOURTH.replace("0.3", "0.075")
+
+
+@pytest.fixture
+def twice(campaign: Campaign) -> Campaign:
+    """#1, #3 and #4 wrote one line in turn."""
+    campaign.keep(HALVED, "halve it", 0.96)
+    campaign.keep(AGAIN, "halve it again", 0.95)
+    return campaign
+
+
+def test_the_price_of_a_hunk_that_several_wrote_is_that_of_all_their_work(twice: Campaign) -> None:
+    kept, _ = read(twice)
+    (hunk, _) = cut(twice, AGAIN)
+    review.propose_without(twice.folder, twice.ledger, kept, (), split_lines(AGAIN), [hunk], 4, [1, 3, 4])
+    asked = twice.journal.read()[-1].body
+    assert isinstance(asked, ProposeRequested)
+    assert (asked.text, asked.base, asked.removes) == (AGAIN.replace("0.075", "0.1"), kept.commits[-1], 4)
+    assert asked.hypothesis == "Without #1 #3 #4: a larger learning rate; halve it; halve it again"
+
+
+def test_a_commit_names_all_that_wrote_what_it_changes(twice: Campaign) -> None:
+    kept, seen = read(twice)
+    seen = review.accept(twice.folder, twice.ledger, seen, cut(twice, AGAIN), [1, 2, 3, 4])
+    (twice.top / "train.py").write_text(AGAIN)
+    made = review.commit_accepted(twice.folder, twice.ledger, kept, seen, None)
+    assert [wrote for wrote, _ in made] == [(2,), (1, 3, 4)]
+    subject, *body = git(twice.top, "log", "-1", "--format=%B").splitlines()
+    assert subject == "halve it again" and "Experiment: 4" in body and "Experiment: 3" not in body
+    assert "With #3, halve it: val_bpb 0.9600 ± 0.0003 (−0.0100), self-reported: keep, better" in body
+    assert "With #1, a larger learning rate: val_bpb 0.9900 ± 0.0003 (−0.0100), self-reported: keep, better" in body
+    assert git(twice.top, "show", "HEAD~:train.py") == AGAIN.replace("0.075", "0.1")
+
+
+def test_what_is_committed_already_is_not_named_again(twice: Campaign) -> None:
+    (twice.top / "train.py").write_text(HALVED)
+    git(twice.top, "commit", "-q", "-a", "-m", "what was accepted")
+    kept, seen = read(twice)
+    seen = review.accept(twice.folder, twice.ledger, seen, cut(twice, AGAIN), [1, 2, 3, 4])
+    (twice.top / "train.py").write_text(AGAIN)
+    assert [wrote for wrote, _ in review.commit_accepted(twice.folder, twice.ledger, kept, seen, None)] == [(4,)]
 
 
 def _detach(top: Path) -> None:

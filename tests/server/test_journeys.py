@@ -17,6 +17,7 @@ from lsprotocol import types as t
 
 from loop import control
 from loop.home import find_home
+from loop.status import names
 from loop.types import State, Verdict
 from tests import stub
 from tests.server.editor import DEADLINE_S, DRAWS, ROOT, SERVER, Editor, editing
@@ -83,7 +84,7 @@ async def _first_half(editor: Editor) -> dict[str, Any]:
     assert editor.buffers[canvas].text != before
     await editor.press(await editor.until(lambda: editor.button(program, "▶ Resume")))
     price = await editor.until(lambda: _ablation(editor, number))
-    assert f"Without #{number}" in price
+    assert f"Without {names(result['experiments'])}: " in price and result["experiments"][-1] == number
 
     undone = await editor.run("undoRevert", uri=canvas)
     assert undone["ok"], undone

@@ -11,6 +11,7 @@ from lsprotocol import types as t
 from loop.home import find_home
 from loop.journal import Journal
 from loop.ledger import Experiment
+from loop.status import signed_number
 from loop.types import Author, StartRequested, State, StateChanged, Verdict
 from loop.values import counted
 from server.convert import Encoding, unmarked
@@ -68,15 +69,40 @@ def test_one_line_of_lenses_stands_above_program_and_canvas_from_the_first_look_
     assert titles(broken, "train.py", BASE, 0)[0] == "journal.db: is damaged"
 
 
+def _experiment(number: int, delta: float | None) -> Experiment:
+    return Experiment(
+        number, "c", "p", "why", Author.KNOBS, "knobs", 1, 1, 0.0, verdict=Verdict.KEEP, score=1.0, delta=delta,
+        uncertainty=0.0003,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("delta", [-0.0043, -1.2e-7, 3.5, -123.4, -987_654_321.0, None])
 @pytest.mark.parametrize("number", [1, 10_000])
 def test_a_label_fits_and_no_number_is_cut(number: int, delta: float | None) -> None:
-    one = Experiment(
-        number, "c", "p", "why", Author.KNOBS, "knobs", 1, 1, 0.0, verdict=Verdict.KEEP, score=1.0, delta=delta
-    )
-    text = label([one])
+    text = label([_experiment(number, delta)])
     assert len(text) <= LABEL and text.startswith(f"#{number}")
     assert delta is None or text.split()[-1].lstrip("−+").replace(",", "").replace("e-", "").replace(".", "").isdigit()
+
+
+@pytest.mark.parametrize(
+    ("deltas", "expected"),
+    [
+        pytest.param([-0.005, -0.0031], "#9 #10 −0.0081", id="two in turn"),
+        pytest.param([-0.005] * 7, "… #13 #14 #15 −0.0350", id="the newest of many"),
+        pytest.param([-0.005, 0.005], "#9 #10 0.0000", id="a gain and a loss"),
+        pytest.param([-0.005, None], "#9 #10", id="of an unknown gain there is no sum"),
+    ],
+)
+def test_those_that_wrote_in_turn_are_named_with_their_sum(deltas: list[float | None], expected: str) -> None:
+    many = [_experiment(n, delta) for n, delta in enumerate(deltas, 9)]
+    assert label(many) == label(many, spread=True) == expected
+
+
+@pytest.mark.parametrize("delta", [-0.0043, -1.2e-7, -123.4, -987_654_321.0])
+@pytest.mark.parametrize("count", [2, 3, 300])
+def test_a_label_of_several_fits_and_has_the_newest(count: int, delta: float) -> None:
+    text = label([_experiment(n, delta) for n in range(10_000, 10_000 + count)])
+    assert len(text) <= LABEL and f"#{9_999 + count} {signed_number(count * delta)}" in text
 
 
 @pytest.mark.parametrize("count", [1, 3, 10_000])

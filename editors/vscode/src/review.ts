@@ -124,12 +124,11 @@ export class Review implements vscode.Disposable {
     const links = [
       commandLink("$(check) Accept", "acceptHunk", which),
       commandLink("$(discard) Revert", "revertHunk", which),
-      commandLink("$(diff) Diff", "showDiff", { uri: all.uri, experiment: Math.max(...hunk.experiments) }),
+      commandLink("$(diff) Diff", "showDiff", { uri: all.uri, experiment: hunk.experiments.at(-1) }),
       commandLink("$(arrow-down) Next", "nextHunk", { uri: all.uri, line: hunk.start }),
     ];
-    const authors = hunk.experiments.map((n) => `#${n}`).join(", ");
     const did = hunk.old.length ? (hunk.new.length ? "replaced" : "took out") : "added these lines";
-    text.appendMarkdown(`**Hunk ${i + 1} of ${all.hunks.length}**   ${links.join("   ")}\n\n${authors} ${did}\n`);
+    text.appendMarkdown(`**Hunk ${i + 1} of ${all.hunks.length}**   ${links.join("   ")}\n\n${hunk.label} ${did}\n`);
     if (hunk.old.length) {
       text.appendCodeblock(hunk.old.join("").trimEnd(), document.languageId);
     }

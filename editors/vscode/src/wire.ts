@@ -62,7 +62,8 @@ export interface Hunk {
   start: number;
   old: string[];
   new: string[];
-  experiments: number[];
+  experiments: number[]; // all that wrote it since the accepted base, the last one last
+  label: string; // "#12 #17 −0.0081"; "" for the user's own
 }
 
 export interface Hunks {

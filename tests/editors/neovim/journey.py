@@ -99,7 +99,7 @@ def _results(campaign: Campaign, terminal: Terminal) -> None:
     terminal.type("s")
     terminal.shows("score ▲")
     terminal.capture("the results, sorted by score; the reverted hunk has its price")
-    terminal.type("S/#1 ", "Enter")
+    terminal.type("S/^#1 ", "Enter")
     terminal.keys("Enter")
     terminal.shows("#1: before")
     terminal.capture("what an experiment changed, in Neovim's own diff mode")

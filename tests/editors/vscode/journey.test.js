@@ -19,7 +19,7 @@ async function look(editor) {
   await page.keyboard.press("Control+i"); // the editor's own key for the hover at the cursor
   const hover = page.locator(".monaco-hover", { hasText: /Hunk \d+ of \d+/ }).first();
   await hover.waitFor({ timeout: WAIT });
-  assert.match(plain(await hover.innerText()), /Accept.*Revert.*Diff.*Next[^]*#\d+ (replaced|took out|added)/);
+  assert.match(plain(await hover.innerText()), /Accept.*Revert.*Diff.*Next[^]*#\d+.* (replaced|took out|added)/);
   await editor.shot("hover");
   await page.keyboard.press("Escape");
 

@@ -11,7 +11,8 @@ local namespace = vim.api.nvim_create_namespace("autoresearch")
 ---@field start integer first line in the buffer, from 0
 ---@field old string[] lines with their ends
 ---@field new string[]
----@field experiments integer[]
+---@field experiments integer[] all that wrote it since the accepted base, the last one last
+---@field label string `#12 #17 −0.0081`; "" for the user's own
 
 ---@class autoresearch.Hunks the answer to `autoresearch/hunks`
 ---@field tick? integer the buffer's changedtick that it is about

@@ -39,12 +39,6 @@ function M.exec(buf, name, arguments, on_result)
   end)
 end
 
----@param hunk autoresearch.Hunk
----@return string `#7 #12`
-local function names(hunk)
-  return "#" .. table.concat(hunk.experiments, " #")
-end
-
 ---Go to the next or the previous hunk, from the last one on to the first; from elsewhere to the canvas.
 ---@param buf integer
 ---@param step integer how many, negative for the previous ones
@@ -72,7 +66,7 @@ function M.jump(buf, step)
       vim.cmd("normal! m'")
       vim.api.nvim_win_set_cursor(0, { hunks.span(answer.hunks[place], canvas), 0 })
       vim.cmd("normal! zv")
-      status.notify(("hunk %d of %d · %s"):format(place, many, names(answer.hunks[place])))
+      status.notify(("hunk %d of %d · %s"):format(place, many, answer.hunks[place].label))
     end)
   end)
 end
@@ -162,7 +156,7 @@ local TITLE = "AutoResearch: to review"
 local function items(canvas, answer)
   return vim.tbl_map(function(hunk)
     local line = hunks.bare(#hunk.new > 0 and hunk.new or hunk.old)[1] or ""
-    local text = ("%s (-%d +%d) %s"):format(names(hunk), #hunk.old, #hunk.new, vim.trim(line))
+    local text = ("%s (-%d +%d) %s"):format(hunk.label, #hunk.old, #hunk.new, vim.trim(line))
     return { bufnr = canvas, lnum = (hunks.span(hunk, canvas)), text = text }
   end, answer.hunks)
 end
