@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
+from tempfile import mkstemp
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
@@ -35,16 +37,19 @@ log = logging.getLogger(__name__)
 async def show(session: Session, snapshot: Snapshot, name: str, text: str) -> Result:
     """Write a scratch file of ours and show it where the client can; the path is in the result anyway."""
     path = session.view_path(snapshot, name)
-    await work(_write, path, text)
+    await work(write, path, text)
     shown = await show_document(session, uri_of(path), None)
     return {"message": f"{name}: {'shown' if shown else f'written to {path}'}", "path": str(path), "shown": shown}
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Put a text that is for reading only in its place; another window may do the same now."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    path.write_bytes(text.encode("utf-8", "replace"))
-    path.chmod(0o444)
+    handle, fresh = mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with open(handle, "wb") as file:
+        file.write(text.encode("utf-8", "replace"))
+        os.fchmod(handle, 0o444)
+    os.replace(fresh, path)
 
 
 async def show_document(session: Session, uri: str, selection: t.Range | None) -> bool:

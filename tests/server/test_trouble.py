@@ -8,11 +8,14 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from server.facts import Facts
+from server.features import showing
 from server.snapshot import Snapshot
 from server.watcher import Watcher
 from tests.campaigns import Campaign, git
@@ -160,3 +163,12 @@ async def test_where_the_system_gives_no_file_events_polling_does(
         found.clear()
         await asyncio.wait_for(found.wait(), DEADLINE_S)
     watcher.stop()
+
+
+def test_a_text_that_is_shown_in_many_windows_at_once_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "views" / "1.diff"
+    with ThreadPoolExecutor(8) as windows:
+        for written in [windows.submit(showing.write, path, f"{k % 10}" * 10_000) for k in range(400)]:
+            assert written.result() is None
+    assert len(set(path.read_text(encoding="utf-8"))) == 1 and path.stat().st_mode & 0o777 == 0o444
+    assert list(path.parent.iterdir()) == [path], "nothing half written is left"
