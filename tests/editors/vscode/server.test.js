@@ -49,8 +49,7 @@ async function talk(editor) {
   editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH, "autoresearch.trace.server": "verbose" });
   await editor.run("Developer: Set Log Level...");
   for (const choice of ["AutoResearch", "Trace"]) {
-    await page.locator(".quick-input-widget input").first().fill(choice);
-    await page.locator(".quick-input-list .monaco-list-row", { hasText: choice }).first().click();
+    await until(choice, () => editor.choose(choice).then(() => true, () => false));
   }
   await editor.run("AutoResearch: Restart the Server");
   await until("a trace", () => /Received notification 'autoresearch\/status/.test(editor.logs()));
