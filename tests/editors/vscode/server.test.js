@@ -53,10 +53,15 @@ async function talk(editor) {
   }
   await editor.run("AutoResearch: Restart the Server");
   await until("a trace", () => /Received notification 'autoresearch\/status/.test(editor.logs()));
-  await editor.run("AutoResearch: Copy Debug Information");
-  await page.locator(".notification-list-item-message", { hasText: "debug information is in the clipboard" }).waitFor({ timeout: WAIT });
-  const copied = await page.evaluate(() => navigator.clipboard.readText());
-  const facts = JSON.parse(copied.replaceAll("```json", "").replaceAll("```", ""));
+  // The settings and the command restarted it, one after the other: until the second time is over there is no version.
+  const [copied, facts] = await until("the debug information of a server that runs", async () => {
+    await page.evaluate(() => navigator.clipboard.writeText(""));
+    await editor.run("AutoResearch: Copy Debug Information");
+    const text = await until("the clipboard", () => page.evaluate(() => navigator.clipboard.readText()));
+    const all = JSON.parse(text.replaceAll("```json", "").replaceAll("```", ""));
+    return all.server !== "not running" && all.campaigns.length && [text, all];
+  });
+  await page.locator(".notification-list-item-message", { hasText: "debug information is in the clipboard" }).first().waitFor({ timeout: WAIT });
   assert.equal(facts.found, "setting");
   assert.match(facts.server, /^\d+\.\d+/);
   assert.equal(facts.campaigns[0].state, "none");
