@@ -53,8 +53,8 @@ class Watcher:
         """Look after a folder no longer."""
         self._order(lambda: self._facts.pop(folder, None))
 
-    def pick(self, folder: Path, campaign: str) -> None:
-        """Show another campaign of a folder."""
+    def pick(self, folder: Path, campaign: str | None) -> None:
+        """Show another campaign of a folder; None is its last."""
         self._order(lambda: self._reader(folder).pick(campaign))
 
     def poke(self) -> None:

@@ -111,8 +111,12 @@ def unsaved(session: Session, snapshot: Snapshot) -> list[str]:
 
 
 async def start(session: Session, arguments: Arguments) -> Result:
-    """Start or continue the campaign of a folder; what is not saved is not measured, and is named."""
+    """Start or continue the campaign of a folder; what is not saved is not measured, and is named.
+
+    Where the human picked an older campaign that has not ended, that one goes on: it is what the button is about.
+    """
     from loop import control
+    from loop.campaigns import unfinished
 
     snapshot = snapshot_asked(session, arguments)
     overrides = arguments.get("overrides") or {}
@@ -120,14 +124,13 @@ async def start(session: Session, arguments: Arguments) -> Result:
         raise Refused("overrides: give an object such as {experiments: 8}")
     texts = {str(k): str(v) for k, v in overrides.items()}
     dirty = unsaved(session, snapshot)
-    campaign = arguments.get("campaign")
-    answer = await work(
-        control.start,
-        snapshot.folder,
-        texts,
-        campaign if isinstance(campaign, str) else None,
-        bool(arguments.get("new")),
-    )
+    new, campaign, ledger = bool(arguments.get("new")), arguments.get("campaign"), snapshot.ledger
+    picked = ledger is not None and ledger.campaign != next(iter(snapshot.campaigns), None)
+    if not isinstance(campaign, str):
+        campaign = ledger.campaign if ledger and picked and not new and unfinished(ledger) else None
+    answer = await work(control.start, snapshot.folder, texts, campaign, new)
+    if ledger and (picked or ledger.campaign != answer.campaign):
+        session.watcher.pick(snapshot.folder, None)  # what was started is the folder's last, and is shown from now on
     session.watcher.poke()
     await session.until(lambda: name_of(session.snapshot(snapshot.folder)) == answer.campaign, FACT_S)
     message = answer.message + (f"; not saved, so not measured: {', '.join(dirty)}" if dirty else "")

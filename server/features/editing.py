@@ -57,6 +57,13 @@ def hunk_pending(reading: Reading, arguments: Arguments) -> Pending:
     return pending
 
 
+def every_pending(reading: Reading) -> list[Pending]:
+    """Return every hunk that waits; raises Refused where none does."""
+    if not reading.pending:
+        raise Refused("nothing waits for review")
+    return reading.pending
+
+
 def experiment_pending(snapshot: Snapshot, reading: Reading, arguments: Arguments) -> tuple[int, list[Pending]]:
     """Return the experiment that was named and its hunks that wait; raises Refused where there is none."""
     number = experiment_asked(snapshot, arguments).number

@@ -5,8 +5,10 @@ Hunks are found by content in the text as it is now; a version or a hunk that is
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
@@ -26,9 +28,9 @@ from server.features.commands import (
     experiment_asked,
     work,
 )
-from server.features.editing import apply_edit, canvas_asked, experiment_pending, hunk_pending
+from server.features.editing import apply_edit, canvas_asked, every_pending, experiment_pending, hunk_pending
 from server.features.showing import show_document
-from server.snapshot import Pending, Review, Snapshot, label, read_canvas
+from server.snapshot import Pending, Reading, Review, Snapshot, label, read_canvas
 
 if TYPE_CHECKING:
     from server.session import Session
@@ -60,7 +62,38 @@ async def pull(session: Session, arguments: Arguments) -> Result:
     }
 
 
-async def _accept(session: Session, snapshot: Snapshot, state: Review, taken: Sequence[Pending]) -> Result:
+Choice = Callable[[Snapshot, Reading, Arguments], Sequence[Pending]]
+
+
+async def _accept(session: Session, arguments: Arguments, choose: Choice) -> Result:
+    """Accept what is chosen, one accept after another: a quick second one is cut from the base that the first made.
+
+    Both were shown on one text, and a hunk is found by content, so the second is good as long as that text is there.
+    """
+    folder, again = session.folder_asked(arguments), True
+    async with session.accepting.setdefault(folder, asyncio.Lock()):
+        while True:
+            _, snapshot, state, reading = await canvas_asked(session, arguments)
+            taken, base = choose(snapshot, reading, arguments), state.reviewed.commit
+            try:
+                return await _take(session, snapshot, state, taken)
+            except Refused:  # the base has moved, and we have not seen it yet
+                if not again or not await _moves(session, folder, base):
+                    raise
+                again = False
+
+
+async def _moves(session: Session, folder: Path, base: str) -> bool:
+    """Return whether the accepted base is seen to be another one."""
+    return await session.until(lambda: _base(session, folder) != base, FACT_S)
+
+
+def _base(session: Session, folder: Path) -> str | None:
+    state = session.snapshot(folder).review
+    return state.reviewed.commit if state else None
+
+
+async def _take(session: Session, snapshot: Snapshot, state: Review, taken: Sequence[Pending]) -> Result:
     from loop import review
 
     experiments = in_order(state.kept.line, {n for pending in taken for n in pending.experiments})
@@ -68,34 +101,24 @@ async def _accept(session: Session, snapshot: Snapshot, state: Review, taken: Se
     now = await work(review.accept, snapshot.folder, snapshot.ledger, state.reviewed, hunks, experiments)
     session.watcher.poke()
 
-    def shown() -> bool:
-        latest = session.snapshot(snapshot.folder).review
-        return latest is not None and latest.reviewed.commit == now.commit
-
-    await session.until(shown, FACT_S)
+    await session.until(lambda: _base(session, snapshot.folder) == now.commit, FACT_S)
     what = f"{counted(len(taken), 'hunk')} of {', '.join(f'#{n}' for n in experiments)}"
     return {"message": f"accepted {what}", "accepted": len(taken), "experiments": list(experiments), "base": now.commit}
 
 
 async def accept_hunk(session: Session, arguments: Arguments) -> Result:
     """Accept one hunk: the reviewed base moves, no text does."""
-    _, snapshot, state, reading = await canvas_asked(session, arguments)
-    return await _accept(session, snapshot, state, [hunk_pending(reading, arguments)])
+    return await _accept(session, arguments, lambda _, reading, asked: [hunk_pending(reading, asked)])
 
 
 async def accept_experiment(session: Session, arguments: Arguments) -> Result:
     """Accept every hunk that an experiment wrote, whole: where others wrote in it too, theirs goes along."""
-    _, snapshot, state, reading = await canvas_asked(session, arguments)
-    _, taken = experiment_pending(snapshot, reading, arguments)
-    return await _accept(session, snapshot, state, taken)
+    return await _accept(session, arguments, lambda *asked: experiment_pending(*asked)[1])
 
 
 async def accept_all(session: Session, arguments: Arguments) -> Result:
     """Accept every hunk that experiments wrote; the user's own edits are not theirs to accept."""
-    _, snapshot, state, reading = await canvas_asked(session, arguments)
-    if not reading.pending:
-        raise Refused("nothing waits for review")
-    return await _accept(session, snapshot, state, reading.pending)
+    return await _accept(session, arguments, lambda _, reading, __: every_pending(reading))
 
 
 async def next_hunk(session: Session, arguments: Arguments) -> Result:
@@ -110,8 +133,7 @@ async def previous_hunk(session: Session, arguments: Arguments) -> Result:
 
 async def _go(session: Session, arguments: Arguments, forward: bool) -> Result:
     document, _, _, reading = await canvas_asked(session, arguments)
-    if not reading.pending:
-        raise Refused("nothing waits for review")
+    every_pending(reading)
     line = arguments.get("line")
     at = line if isinstance(line, int) else -1 if forward else len(document.lines)
     starts = [pending.hunk.start for pending in reading.pending]

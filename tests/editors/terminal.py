@@ -56,11 +56,17 @@ class Terminal:
         if then:
             self.keys(*then)
 
-    def escape(self) -> None:
-        """Press Escape alone: with the next key at its heels it would be Alt and that key."""
+    def escape(self, closes: str = "") -> None:
+        """Press Escape alone: with the next key at its heels it would be Alt and that key.
+
+        Returns once what it closes is gone; where nobody knows what that is, once the screen has changed, if it does.
+        """
         before = self.tmux("capture-pane", "-p", "-e")
         self.keys("Escape")
-        end = time.monotonic() + 0.3
+        if closes:
+            self.until(f"no {closes!r}", lambda s: closes not in s)
+            return
+        end = time.monotonic() + 3
         while self.tmux("capture-pane", "-p", "-e") == before and time.monotonic() < end:
             time.sleep(0.03)
 
@@ -72,10 +78,11 @@ class Terminal:
         """Return the screen once `holds` of it."""
         end = time.monotonic() + deadline_s
         while True:
+            late = time.monotonic() > end  # looked at before the last look: we may have been suspended meanwhile
             screen = self.screen()
             if holds(screen):
                 return screen
-            assert time.monotonic() < end, f"never on the screen: {what}\n{screen}"
+            assert not late, f"never on the screen: {what}\n{screen}"
             time.sleep(0.03)
 
     def capture(self, title: str) -> str:
@@ -93,10 +100,12 @@ class Terminal:
 def wait(what: str, found: Callable[[], T], deadline_s: float = DEADLINE_S) -> T:
     """Return the first true value."""
     end = time.monotonic() + deadline_s
-    while not (value := found()):
-        assert time.monotonic() < end, f"never: {what}"
+    while True:
+        late = time.monotonic() > end
+        if value := found():
+            return value
+        assert not late, f"never: {what}"
         time.sleep(0.1)
-    return value
 
 
 class Campaign:

@@ -117,6 +117,19 @@ def test_what_is_not_saved(tmp_path: Path, disk: str | None, shown: str, names: 
     assert unsaved(session, Snapshot(tmp_path)) == names  # type: ignore[arg-type]
 
 
+async def test_a_second_accept_at_the_heels_of_the_first_is_honoured(campaign: Campaign) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        hunks = (await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})).hunks
+        asked = [editor.run("acceptHunk", uri=uri, hunk=str(hunk.id), version=1) for hunk in hunks]
+        results = await asyncio.gather(*asked)
+        assert [(r["ok"], r["message"]) for r in results] == [
+            (True, "accepted 1 hunk of #1"),
+            (True, "accepted 1 hunk of #2"),
+        ]
+        await editor.until(lambda: waiting(editor, uri, 0))
+
+
 async def test_two_editors_agree(campaign: Campaign) -> None:
     async with editing("vscode", campaign.folder) as one, editing("eglot", campaign.folder) as other:
         first, second = await opened(one, FOURTH, 2), await opened(other, FOURTH, 2)

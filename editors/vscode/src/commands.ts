@@ -2,7 +2,7 @@
 
 import { platform, release } from "node:os";
 import * as vscode from "vscode";
-import { canvasEditor, canvasUri, statusOf } from "./campaigns";
+import { canvasEditor, canvasUri, chosenStatus, folderName, folderOf } from "./campaigns";
 import type { Server } from "./client";
 import type { Results } from "./results";
 import type { Review } from "./review";
@@ -21,14 +21,25 @@ export interface Parts {
 }
 /** What changes the canvas' text is done where one sees it. */
 const CHANGES_TEXT = new Set(["pull", "revertHunk", "revertExperiment", "undoRevert"]);
+const NONE = "AutoResearch: no campaign has been started here.";
+interface Manifest {
+  version: string;
+  contributes: { commands: { command: string; title: string }[] };
+}
 type Act = (target: Target, ...rest: unknown[]) => unknown;
 
 export function commands(parts: Parts): vscode.Disposable[] {
   const { server, texts, review, tree, results, context } = parts;
 
+  const titles = new Map((context.extension.packageJSON as Manifest).contributes.commands.map((c) => [c.command, c.title]));
+  const chosen = (target: Target, command: string) => chosenStatus(server, target, titles.get(command) ?? "", command === "autoresearch.start");
+
   const run = async (name: string, target: Target, extra: object = {}): Promise<Answer | undefined> => {
     const { folder, experiment, hunk, version, line } = target;
-    const status = statusOf(server, target);
+    const status = await chosen(target, `autoresearch.${name}`);
+    if (!status && server.statuses.size) {
+      return undefined; // asked, and not answered
+    }
     const uri = target.uri ?? (status && canvasUri(status).toString());
     if (CHANGES_TEXT.has(name) && status && !vscode.window.visibleTextEditors.some((e) => e.document.uri.fsPath === canvasUri(status).fsPath)) {
       await vscode.window.showTextDocument(canvasUri(status), { preview: false }).then(undefined, () => undefined); // the server says what is wrong
@@ -46,10 +57,10 @@ export function commands(parts: Parts): vscode.Disposable[] {
 
   /** Return the experiment that is meant, asked for where nobody said. */
   const experiment = async (target: Target, title: string): Promise<[Status, Experiment] | undefined> => {
-    const status = statusOf(server, target);
+    const status = await chosenStatus(server, target, title);
     const all = status && (await tree.history(status.folder));
     if (!status || !all?.length) {
-      void vscode.window.showInformationMessage("AutoResearch: no campaign has been started here.");
+      void (!status && server.statuses.size ? undefined : vscode.window.showInformationMessage(NONE));
       return undefined;
     }
     const item = (e: Experiment) => ({ label: `#${e.number}  ${e.text}`, description: `${signed(e.delta)}  ${e.verdict ?? "waiting"}`, detail: e.hypothesis, e });
@@ -88,7 +99,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
 
   const confirmStart = async (status: Status): Promise<boolean> => {
     const plan = await server.request<Plan>("autoresearch/plan", { folder: status.folder });
-    const dirty = vscode.workspace.textDocuments.filter((d) => d.isDirty && d.uri.scheme === "file" && d.uri.fsPath.startsWith(status.folder));
+    const dirty = vscode.workspace.textDocuments.filter((d) => d.isDirty && d.uri.scheme === "file" && folderOf(server, d.uri) === status.folder);
     const key = `agreed:${status.folder}`;
     if (!plan || (context.workspaceState.get(key) === plan.run && !dirty.length)) {
       return true;
@@ -114,9 +125,9 @@ export function commands(parts: Parts): vscode.Disposable[] {
 
   const all: Record<string, Act> = {
     start: async (target) => {
-      const status = statusOf(server, target);
+      const status = await chosen(target, "autoresearch.start");
       if (!status) {
-        return server.running ? vscode.window.showInformationMessage("AutoResearch: open a folder with a program.md; 'autoresearch init' makes one.") : server.restart();
+        return server.statuses.size ? undefined : server.running ? vscode.window.showInformationMessage("AutoResearch: open a folder with a program.md; 'autoresearch init' makes one.") : server.restart();
       }
       return (await confirmStart(status)) && run("start", { folder: status.folder });
     },
@@ -125,9 +136,13 @@ export function commands(parts: Parts): vscode.Disposable[] {
     stop: (target) => run("stop", target),
     stopNow: (target) => run("stop", target, { now: true }),
     status: () => vscode.commands.executeCommand("autoresearch.experiments.focus"),
-    showResults: (target) => {
-      const status = statusOf(server, target);
-      return status && status.state !== "none" ? results.show(status) : vscode.window.showInformationMessage("AutoResearch: no campaign has been started here.");
+    showResults: async (target) => {
+      const status = await chosen(target, "autoresearch.showResults");
+      if (status && status.state !== "none") {
+        results.show(status);
+      } else if (status ?? !server.statuses.size) {
+        void vscode.window.showInformationMessage(NONE);
+      }
     },
     pull: async (target) => run("pull", target),
     restore: onExperiment("pull", "Restore an experiment in the canvas"),
@@ -148,8 +163,8 @@ export function commands(parts: Parts): vscode.Disposable[] {
       const found = await experiment(target, "Show an experiment");
       return found && texts.details(found[0], found[1].number);
     },
-    diffAccepted: (target) => {
-      const status = statusOf(server, target);
+    diffAccepted: async (target) => {
+      const status = await chosen(target, "autoresearch.diffAccepted");
       return status && texts.diffAccepted(status);
     },
     copy: async (target) => {
@@ -183,16 +198,17 @@ export function commands(parts: Parts): vscode.Disposable[] {
     },
     clearFilter: () => tree.setFilter([]),
     selectCampaign: async (target) => {
-      const status = statusOf(server, target);
+      const status = await chosen(target, "autoresearch.selectCampaign");
       const given = typeof target.campaign === "string" ? target.campaign : undefined;
-      const campaign = given ?? (await vscode.window.showQuickPick(status?.campaigns ?? [], { title: "Show a campaign" }));
-      return campaign && run("status", target, { campaign });
+      const items = (status?.campaigns ?? []).map((label, i) => ({ label, description: [i ? "" : "the last", label === status?.campaign ? "shown now" : ""].filter(Boolean).join(", ") }));
+      const campaign = given ?? (status && (await vscode.window.showQuickPick(items, { title: `Show a campaign of ${folderName(status.folder)}` }))?.label);
+      return campaign && run("status", status ? { ...target, folder: status.folder } : target, { campaign });
     },
     installServer: openInstall,
     restartServer: () => server.restart(),
     showLog: () => server.log.show(),
     copyDebugInfo: async () => {
-      const { version } = context.extension.packageJSON as { version: string };
+      const { version } = context.extension.packageJSON as Manifest;
       const facts = {
         extension: version, editor: `${vscode.env.appName} ${vscode.version}`, remote: vscode.env.remoteName ?? "no",
         system: `${platform()} ${release()}`, server: server.version, found: server.found?.from ?? "not found",

@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
-import { statusOf } from "./campaigns";
+import { prefix, statusOf } from "./campaigns";
 import type { Server } from "./client";
 import type { Experiments } from "./tree";
 import type { Asked, Shown, Status } from "./wire";
@@ -40,11 +40,23 @@ export class Results implements vscode.WebviewPanelSerializer, vscode.Disposable
   private fill(panel: vscode.WebviewPanel, folder: string): void {
     const dist = vscode.Uri.joinPath(this.extension, "dist");
     this.panels.set(folder, panel);
-    panel.title = "AutoResearch Results";
+    panel.title = this.title(folder);
     panel.iconPath = vscode.Uri.joinPath(this.extension, "media", "icon.png");
     panel.webview.options = { enableScripts: true, localResourceRoots: [dist] };
     panel.webview.onDidReceiveMessage((asked: Asked) => void this.asked(folder, asked));
-    panel.onDidDispose(() => this.panels.delete(folder));
+    const look = (active: boolean) => {
+      const own = folder || statusOf(this.server)?.folder;
+      if (active || this.server.looking === own) {
+        this.server.looking = active ? own : undefined;
+        this.server.focus(this.server.looking);
+      }
+    };
+    panel.onDidChangeViewState(() => look(panel.active));
+    panel.onDidDispose(() => {
+      this.panels.delete(folder);
+      look(false);
+    });
+    look(panel.active);
     const nonce = randomBytes(16).toString("hex");
     const [script, style] = ["results.js", "results.css"].map((f) => panel.webview.asWebviewUri(vscode.Uri.joinPath(dist, f)));
     const policy = `default-src 'none'; style-src ${panel.webview.cspSource}; script-src 'nonce-${nonce}'`;
@@ -52,6 +64,10 @@ export class Results implements vscode.WebviewPanelSerializer, vscode.Disposable
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width"><title>Results</title><link rel="stylesheet" href="${style}"></head>
 <body><main id="page"></main><script nonce="${nonce}" src="${script}"></script></body></html>`;
+  }
+
+  private title(folder: string): string {
+    return `AutoResearch Results${folder && prefix(this.server, folder).replace(/^(.*): $/, " · $1")}`;
   }
 
   private async asked(folder: string, asked: Asked): Promise<void> {
@@ -67,6 +83,9 @@ export class Results implements vscode.WebviewPanelSerializer, vscode.Disposable
 
   private async send(status: Status): Promise<void> {
     const panel = this.panels.get(status.folder) ?? this.panels.get("");
+    if (panel) {
+      panel.title = this.title(status.folder);
+    }
     const shown: Shown = { status, experiments: this.tree.histories.get(status.folder) ?? [] };
     await panel?.webview.postMessage(shown);
   }

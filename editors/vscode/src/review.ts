@@ -18,6 +18,8 @@ export class Review implements vscode.Disposable {
   private readonly due = new Map<string, NodeJS.Timeout>();
   private readonly bases = new Map<string, vscode.SourceControl>();
   private readonly incumbents = new Map<string, number | null | undefined>();
+  private readonly followed = new Map<string, string>(); // folder → the incumbent that was pulled last, or could not be
+  private readonly following = new Set<string>(); // folders whose canvas is being pulled into and saved
   private readonly written: vscode.TextEditorDecorationType;
   private readonly removed: vscode.TextEditorDecorationType;
   private readonly hooks: vscode.Disposable[];
@@ -44,8 +46,11 @@ export class Review implements vscode.Disposable {
     server.hoverFirst = (document, position) => this.hover(document, position);
     this.hooks = [
       server.onStatus((status) => this.moved(status)),
+      server.onLost(() => this.clear()),
       server.onLook(look_at),
       vscode.workspace.onDidChangeTextDocument((e) => look_at(e.document.uri)),
+      vscode.workspace.onDidSaveTextDocument((document) => look_at(document.uri)), // only now it may be followed
+      vscode.workspace.onDidChangeConfiguration((e) => e.affectsConfiguration("autoresearch.follow") && server.statuses.forEach((s) => this.soon(s))),
       vscode.window.onDidChangeVisibleTextEditors((all) => all.forEach((editor) => look_at(editor.document.uri))),
       vscode.window.onDidChangeActiveTextEditor(() => this.tellContext()),
     ];
@@ -89,23 +94,57 @@ export class Review implements vscode.Disposable {
     }
     this.found.set(status.folder, answer);
     this.base(status, uri);
-    this.draw(uri, answer);
+    this.draw(uri, answer.hunks);
     this.tellContext();
     this.changed.fire();
-    if (answer.behind && !document.isDirty && setting<boolean>("follow", false) && vscode.window.visibleTextEditors.some((e) => e.document === document)) {
-      const pulled = await this.server.run("pull", { folder: status.folder, uri: uri.toString() });
-      if (pulled?.ok) {
-        await document.save();
-      }
+    if (answer.behind) {
+      await this.follow(status.folder, document);
     }
   }
 
-  private draw(uri: vscode.Uri, answer: Hunks): void {
+  /** Pull a new incumbent into the canvas that is shown, and save it. Once: who restores an older text keeps it. */
+  private async follow(folder: string, document: vscode.TextDocument): Promise<void> {
+    const now = this.server.statuses.get(folder);
+    const incumbent = `${now?.campaign} #${now?.incumbent}`;
+    const shown = vscode.window.visibleTextEditors.some((e) => e.document === document);
+    if (!setting<boolean>("follow", false) || document.isDirty || !shown || this.followed.get(folder) === incumbent || this.following.has(folder)) {
+      return;
+    }
+    this.followed.set(folder, incumbent);
+    this.following.add(folder);
+    try {
+      const before = document.version;
+      const pulled = await this.server.run("pull", { folder, uri: document.uri.toString() }, false);
+      if (pulled?.ok && document.version === before + 1) { // what was typed meanwhile is not ours to save
+        await document.save();
+      }
+      vscode.window.setStatusBarMessage(`$(${pulled?.ok ? "cloud-download" : "warning"}) ${pulled?.message ?? "not followed"}`, 5000);
+    } finally {
+      this.following.delete(folder);
+      this.server.statuses.forEach((status) => status.folder === folder && this.soon(status)); // kept meanwhile
+    }
+  }
+
+  /** Take away what is drawn of folders that are gone. */
+  private clear(): void {
+    for (const [folder, { uri }] of this.found) {
+      if (!this.server.statuses.has(folder)) {
+        this.draw(vscode.Uri.parse(uri), []);
+        this.found.delete(folder);
+        this.bases.get(folder)?.dispose();
+        this.bases.delete(folder);
+      }
+    }
+    this.tellContext();
+    this.changed.fire();
+  }
+
+  private draw(uri: vscode.Uri, waiting: Hunk[]): void {
     for (const editor of vscode.window.visibleTextEditors) {
       if (editor.document.uri.toString() === uri.toString()) {
         const ranges = (hunks: Hunk[]) => hunks.map((hunk) => place(editor.document, hunk));
-        editor.setDecorations(this.written, ranges(answer.hunks.filter((hunk) => hunk.new.length)));
-        editor.setDecorations(this.removed, ranges(answer.hunks.filter((hunk) => !hunk.new.length)));
+        editor.setDecorations(this.written, ranges(waiting.filter((hunk) => hunk.new.length)));
+        editor.setDecorations(this.removed, ranges(waiting.filter((hunk) => !hunk.new.length)));
       }
     }
   }

@@ -1,7 +1,7 @@
 // The one status bar item. Its words are the server's; the tooltip has the rest, and links.
 
 import * as vscode from "vscode";
-import { statusOf } from "./campaigns";
+import { folderName, prefix, statusOf } from "./campaigns";
 import type { Server } from "./client";
 import { spread, type Status } from "./wire";
 
@@ -20,7 +20,7 @@ export class StatusItem implements vscode.Disposable {
 
   constructor(private readonly server: Server) {
     this.item.name = "AutoResearch";
-    this.hooks = [server.onStatus(() => this.draw()), server.onLost(() => this.draw()), vscode.window.onDidChangeActiveTextEditor(() => this.draw())];
+    this.hooks = [server.onStatus(() => this.draw()), server.onLost(() => this.draw()), server.onFocus(() => this.draw())];
     this.draw();
     this.item.show();
   }
@@ -32,11 +32,11 @@ export class StatusItem implements vscode.Disposable {
     if (!status || status.state === "none") {
       const missing = !this.server.found && !this.server.running;
       this.item.text = `$(${missing ? "beaker-stop" : "beaker"}) AutoResearch`;
-      this.item.tooltip = missing ? "The autoresearch command was not found" : "Start a campaign";
-      this.item.command = missing ? "autoresearch.restartServer" : "autoresearch.start";
+      this.item.tooltip = missing ? "The autoresearch command was not found" : `Start a campaign${status && prefix(this.server, status.folder) ? ` in ${folderName(status.folder)}` : ""}`;
+      this.item.command = missing ? "autoresearch.restartServer" : command("start", status);
     } else {
-      this.item.text = `$(${ICONS[status.state]}) ${status.text.replace(/^[◌●‖■✓✗]\s*/u, "")}`;
-      this.item.command = "autoresearch.showResults";
+      this.item.text = `$(${ICONS[status.state]}) ${prefix(this.server, status.folder)}${status.text.replace(/^[◌●‖■✓✗]\s*/u, "")}`;
+      this.item.command = command("showResults", status);
       this.item.tooltip = tooltip(status);
     }
     if (status?.health === "error") {
@@ -55,6 +55,10 @@ export class StatusItem implements vscode.Disposable {
 export function commandLink(title: string, command: string, argument?: object): string {
   const given = argument ? `?${encodeURIComponent(JSON.stringify([argument]))}` : "";
   return `[${title}](command:autoresearch.${command}${given})`;
+}
+
+function command(name: string, status: Status | undefined): vscode.Command {
+  return { title: "", command: `autoresearch.${name}`, arguments: status ? [{ folder: status.folder }] : [] };
 }
 
 function tooltip(s: Status): vscode.MarkdownString {
@@ -78,9 +82,10 @@ function tooltip(s: Status): vscode.MarkdownString {
       text.appendMarkdown(" |\n");
     }
   }
+  const link = (title: string, name: string) => commandLink(title, name, { folder: s.folder });
   const verbs = s.quiescent
-    ? [commandLink(s.state === "paused" ? "$(play) Resume" : "$(play) Continue", s.state === "paused" ? "resume" : "start")]
-    : [commandLink("$(debug-pause) Pause", "pause"), commandLink("$(debug-stop) Stop", "stop")];
-  text.appendMarkdown(`\n\n${[commandLink("$(graph-line) Results", "showResults"), commandLink("$(cloud-download) Pull", "pull"), ...verbs].join("   ")}`);
+    ? [link(s.state === "paused" ? "$(play) Resume" : "$(play) Continue", s.state === "paused" ? "resume" : "start")]
+    : [link("$(debug-pause) Pause", "pause"), link("$(debug-stop) Stop", "stop")];
+  text.appendMarkdown(`\n\n${[link("$(graph-line) Results", "showResults"), link("$(cloud-download) Pull", "pull"), ...verbs].join("   ")}`);
   return text;
 }

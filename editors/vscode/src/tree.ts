@@ -1,6 +1,7 @@
 // The Experiments view: campaigns, their experiments with the newest first, filtered by verdict. Holds what it shows.
 
 import * as vscode from "vscode";
+import { folderName, listed, prefix } from "./campaigns";
 import type { Review } from "./review";
 import type { Server } from "./client";
 import type { Experiment, History, Status } from "./wire";
@@ -8,6 +9,7 @@ import type { Experiment, History, Status } from "./wire";
 export type Node =
   | { kind: "campaign"; status: Status }
   | { kind: "other"; folder: string; campaign: string }
+  | { kind: "folder"; folder: string }
   | { kind: "experiment"; folder: string; experiment: number; of: Experiment };
 
 const ICONS: Record<string, [icon: string, colour?: string]> = {
@@ -72,6 +74,8 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     const { hunks, behind } = this.review.totals();
     const words = [hunks && `${hunks} ${hunks === 1 ? "hunk" : "hunks"} to review`, behind && `${behind} to pull`];
     this.view.badge = hunks + behind ? { value: hunks + behind, tooltip: words.filter(Boolean).join(", ") } : undefined;
+    const all = listed(this.server);
+    void vscode.commands.executeCommand("setContext", "autoresearch.several", all.length > 1 && all.some((s) => s.state !== "none"));
     this.view.description = this.filter.length ? `only ${this.filter.join(", ")}` : "";
     void vscode.commands.executeCommand("setContext", "autoresearch.filtered", this.filter.length > 0);
     this.changed.fire(undefined);
@@ -79,8 +83,12 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
 
   getChildren(node?: Node): Node[] {
     if (!node) {
-      return [...this.server.statuses.values()].flatMap((status) => [
-        ...(status.state === "none" ? [] : [{ kind: "campaign" as const, status }]),
+      const all = listed(this.server);
+      if (all.every((status) => status.state === "none")) {
+        return []; // the welcome view says how to begin
+      }
+      return all.flatMap((status) => [
+        status.state === "none" ? { kind: "folder" as const, folder: status.folder } : { kind: "campaign" as const, status },
         ...status.campaigns
           .filter((name) => name !== status.campaign)
           .map((campaign) => ({ kind: "other" as const, folder: status.folder, campaign })),
@@ -101,16 +109,24 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
       const { status } = node;
       const item = new vscode.TreeItem(status.campaign ?? "campaign", vscode.TreeItemCollapsibleState.Expanded);
       item.id = `${status.folder}\n${status.campaign}`;
-      item.description = `${status.state} · ${status.keeps ?? 0} kept of ${status.experiments ?? 0}`;
+      item.description = `${prefix(this.server, status.folder).replace(": ", " · ")}${status.state} · ${status.keeps ?? 0} kept of ${status.experiments ?? 0}`;
       item.iconPath = new vscode.ThemeIcon("beaker");
       item.contextValue = `campaign.${status.state}`;
       item.tooltip = status.message;
       return item;
     }
+    if (node.kind === "folder") {
+      const item = new vscode.TreeItem(folderName(node.folder));
+      item.iconPath = new vscode.ThemeIcon("folder");
+      item.description = "no campaign yet";
+      item.contextValue = "folder";
+      item.tooltip = node.folder;
+      return item;
+    }
     if (node.kind === "other") {
       const item = new vscode.TreeItem(node.campaign);
       item.iconPath = new vscode.ThemeIcon("archive");
-      item.description = "show";
+      item.description = `${prefix(this.server, node.folder).replace(": ", " · ")}show`;
       item.contextValue = "other";
       item.command = { title: "Show", command: "autoresearch.selectCampaign", arguments: [node] };
       return item;

@@ -11,8 +11,9 @@
 (defun said (text &rest values) (princ (concat (apply #'format text values) "\n")))
 (defun wait (what holds &optional seconds)
   "Return the first true value of HOLDS; end with 1 at the deadline."
-  (let ((end (+ (float-time) (or seconds 60))) value)
-    (while (and (not (setq value (funcall holds))) (< (float-time) end)) (accept-process-output nil 0.05))
+  (let ((end (+ (float-time) (or seconds 90))) late value)
+    ;; The clock is read before each look: we may be suspended in between.
+    (while (and (not (setq late (> (float-time) end) value (funcall holds))) (not late)) (accept-process-output nil 0.05))
     (unless value
       (said "FAIL never: %s\n%s" what (with-current-buffer (messages-buffer) (buffer-string)))
       (kill-emacs 1))

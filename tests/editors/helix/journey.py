@@ -43,7 +43,7 @@ def _start(campaign: Campaign, terminal: Terminal) -> None:
     terminal.until("status on hover", lambda s: re.search(r"● .*(baseline|best) \d", s))
     terminal.capture("status on the heading of program.md (Space k), progress below")
     terminal.escape()
-    wait("three kept", lambda: campaign.status().get("keeps", 0) >= 4, 120)
+    wait("three kept", lambda: campaign.status().get("keeps", 0) >= 4, 300)
     action(terminal, "⏸ Pause")
     wait("paused", lambda: campaign.status().get("state") == "paused")
 
@@ -59,13 +59,13 @@ def _review(campaign: Campaign, terminal: Terminal) -> None:
     terminal.type("gg]d k")
     terminal.shows("Waits for review")
     terminal.capture("hover on a hunk")
-    terminal.escape()
+    terminal.escape("Waits for review")
     action(terminal, "Accept hunk")
     terminal.until("one less", lambda s: _pending(s) == many - 1)
     terminal.type("gg]d a")
     terminal.shows("Revert hunk")
     terminal.capture("the code actions of a hunk")
-    terminal.escape()
+    terminal.escape("Revert hunk")
     before = terminal.screen()
     known = max(row["experiment"] for row in campaign.results())
     action(terminal, "Revert hunk")
@@ -88,7 +88,7 @@ def action(terminal: Terminal, title: str) -> None:
     for _ in range(20):  # while the server starts there is no menu
         terminal.type(" a")
         try:
-            if title in terminal.until(title, lambda s: title in s or "No code actions" in s, 3):
+            if title in terminal.until(title, lambda s: title in s or re.search("No (code actions|configured)", s), 15):
                 break
         except AssertionError:
             pass

@@ -7,7 +7,7 @@ local M = {
   buf = {}, ---@type table<string, integer> file → buffer
 }
 
-local DEADLINE_MS = 60000
+local DEADLINE_MS = 90000
 local count = 0
 
 vim.notify = function(message, level)
@@ -41,11 +41,12 @@ end
 ---Return the first true value of `holds`, which is asked every few milliseconds; fails at the deadline.
 function M.wait(what, holds, every_ms)
   local value
-  local come = vim.wait(DEADLINE_MS, function()
+  vim.wait(DEADLINE_MS, function()
     value = holds()
     return value and true or false
   end, every_ms or 10)
-  if not come then
+  value = value or holds() -- once more: we may have been suspended until the deadline
+  if not value then
     error(("never: %s\n%s"):format(what, last_said()), 0)
   end
   return value

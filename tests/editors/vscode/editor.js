@@ -3,7 +3,7 @@ const { chromium } = require("playwright-core");
 const { spawn, execFileSync } = require("node:child_process");
 const fs = require("node:fs"), net = require("node:net"), os = require("node:os"), path = require("node:path");
 
-const WAIT = 60_000;
+const WAIT = 90_000;
 const ROOT = path.resolve(__dirname, "../../..");
 const SHOTS = process.env.AUTORESEARCH_SHOTS ?? path.join(ROOT, "build", "vscode");
 const AUTORESEARCH = process.env.AUTORESEARCH ?? path.join(ROOT, ".venv", "bin", "autoresearch");
@@ -16,12 +16,13 @@ const say = (...words) => console.log(`${((Date.now() - began) / 1000).toFixed(1
 const plain = (text) => text.replace(/\u00a0/g, " ").replace(/[\u200b-\u200f]/g, "");
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Return what `find` gives once it is truthy; fails after a minute with what was looked for. */
+/** Return what `find` gives once it is truthy; fails at the deadline with what was looked for. */
 async function until(what, find, ms = WAIT) {
   for (const end = Date.now() + ms; ; await sleep(100)) {
+    const late = Date.now() > end; // looked at before the last look: we may have been suspended meanwhile
     const found = await find();
     if (found) return found;
-    if (Date.now() > end) throw new Error(`not within ${ms / 1000} s: ${what}`);
+    if (late) throw new Error(`not within ${ms / 1000} s: ${what}`);
   }
 }
 
@@ -85,7 +86,7 @@ async function forget(folder) {
 
 class Editor {
   /** Start code-server with the extension installed, and others beside it. */
-  static async start({ settings = {}, machine = {}, vsix = [], PATH = process.env.PATH } = {}) {
+  static async start({ settings = {}, machine = {}, vsix = [], PATH = process.env.PATH, trust = true } = {}) {
     const editor = new Editor();
     editor.after = []; // what is undone at the end
     editor.tmp = fs.mkdtempSync(path.join(os.tmpdir(), "ar-code-"));
@@ -94,7 +95,7 @@ class Editor {
     editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH, ...machine });
     editor.settings("User", {
       "window.autoDetectColorScheme": true, "editor.accessibilitySupport": "off", "editor.minimap.enabled": false, "files.autoSave": "off",
-      "security.workspace.trust.enabled": false, "telemetry.telemetryLevel": "off", "update.mode": "none",
+      "security.workspace.trust.enabled": !trust, "security.workspace.trust.startupPrompt": "never", "telemetry.telemetryLevel": "off", "update.mode": "none",
       "workbench.startupEditor": "none", "workbench.tips.enabled": false, "workbench.enableExperiments": false,
       "workbench.secondarySideBar.defaultVisibility": "hidden", "chat.disableAIFeatures": true, "terminal.integrated.gpuAcceleration": "off",
       "extensions.ignoreRecommendations": true, "extensions.autoUpdate": false, "extensions.autoCheckUpdates": false,
@@ -110,7 +111,7 @@ class Editor {
     fs.mkdirSync(SHOTS, { recursive: true });
     const log = fs.openSync(path.join(SHOTS, "code-server.log"), "w");
     editor.process = spawn(process.env.CODE_SERVER, [...common, "--bind-addr", `127.0.0.1:${editor.port}`, "--disable-telemetry",
-      "--disable-update-check", "--disable-getting-started-override", "--disable-workspace-trust"], { env, stdio: ["ignore", log, log], detached: true });
+      "--disable-update-check", "--disable-getting-started-override", ...(trust ? ["--disable-workspace-trust"] : [])], { env, stdio: ["ignore", log, log], detached: true });
     await until("code-server", () => fetch(`http://127.0.0.1:${editor.port}/healthz`).then((r) => r.ok, () => false));
     say("code-server is up");
     return editor;
@@ -123,15 +124,17 @@ class Editor {
     fs.writeFileSync(path.join(folder, "settings.json"), JSON.stringify(all));
   }
 
-  /** Open a folder and a file in a new browser. */
+  /** Open a folder, or a .code-workspace, and a file in a new browser. */
   async open(folder, file, size = { width: 1400, height: 860 }) {
     this.browser = await launch();
     this.page = await this.browser.newPage({ viewport: size, colorScheme: "dark", permissions: ["clipboard-read", "clipboard-write"] });
+    this.page.setDefaultTimeout(WAIT);
     this.problems = [];
     this.page.on("console", (m) => m.type() === "error" && this.problems.push(`${m.location().url} ${m.text()}`));
-    const remote = `vscode-remote://127.0.0.1:${this.port}${path.join(folder, file)}`;
+    const kind = folder.endsWith(".code-workspace") ? "workspace" : "folder";
+    const remote = `vscode-remote://127.0.0.1:${this.port}${path.isAbsolute(file) ? file : path.join(folder, file)}`;
     const payload = encodeURIComponent(JSON.stringify([["openFile", remote]]));
-    await this.page.goto(`http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(folder)}&payload=${payload}`);
+    await this.page.goto(`http://127.0.0.1:${this.port}/?${kind}=${encodeURIComponent(folder)}&payload=${payload}`);
     await this.page.waitForSelector(".monaco-editor .view-line", { timeout: WAIT });
     await this.page.evaluate(() => history.replaceState(null, "", location.href.replace(/&payload=.*/, ""))); // a reload opens what was open
     say("the workbench shows", file);
@@ -161,24 +164,37 @@ class Editor {
   async lenses() { return (await this.page.locator(".codelens-decoration").allInnerTexts()).map(plain); }
 
   /** Click, and again where nothing comes of it: a lens that is drawn anew under the mouse swallows the click. */
-  async press(what, target, seen) {
+  press(what, target, seen) {
+    return this.again(what, () => target.click({ timeout: WAIT / 6 }), seen);
+  }
+
+  /** Act, and again where nothing comes of it; what fails because it came late after all is no failure. */
+  async again(what, act, seen) {
     await until(what, async () => {
-      await target.click();
-      return until(what, seen, WAIT / 4).catch(() => false);
+      if (await seen()) return true;
+      await act().catch(() => {});
+      return until(what, seen, WAIT / 3).catch(() => false);
+    }, 3 * WAIT);
+  }
+
+  /** Choose the entry with this text in the list that is open. */
+  async choose(text, typed = text) {
+    await this.page.locator(".quick-input-widget input").first().fill(typed, { timeout: WAIT / 6 });
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: text }).first().click({ timeout: WAIT / 6 });
+  }
+
+  /** Open the list of a key and choose; the key is pressed again where the editor has not taken it. */
+  async pick(key, text, typed) {
+    await until(text, async () => {
+      await this.page.keyboard.press(key);
+      return this.choose(text, typed).then(() => true, () => this.page.keyboard.press("Escape").then(() => false));
     });
   }
 
-  async run(command) {
-    await this.page.keyboard.press("F1");
-    await this.page.locator(".quick-input-widget input").first().fill(`>${command}`);
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: command }).first().click();
-  }
+  run(command) { return this.pick("F1", command, `>${command}`); }
 
-  async openFile(name) {
-    await this.page.keyboard.press("Control+p");
-    await this.page.locator(".quick-input-widget input").first().fill(name);
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().click();
-    await this.page.locator(".tab.active", { hasText: name }).waitFor({ timeout: WAIT });
+  async openFile(name, typed = name) {
+    await this.again(name, () => this.pick("Control+p", name, typed), () => this.page.locator(".tab.active", { hasText: name }).isVisible());
   }
 
   /** Take a picture, in the size for pictures where there is one. */

@@ -73,7 +73,8 @@ test("what needs a campaign is not in the palette without one", () => {
 test("when-clauses name context that the extension sets, and all of it", () => {
   const named = (text) => new Set([...text.matchAll(/(?<!command:|[\w.])autoresearch\.(state|missing|filtered|isCanvas|pending|\w+)\b(?= *(?:==|!=|=~|>|&&|"|$))/g)].map((m) => m[1]));
   const clauses = [...Object.values(menus).flat(), ...keybindings, ...viewsWelcome].map((m) => (m.when ?? "").replace(/view == \S+/g, ""));
-  const used = new Set(clauses.flatMap((when) => [...named(when)]));
+  const done = [...JSON.stringify(walkthroughs).matchAll(/onContext:autoresearch\.(\w+)/g)].map((m) => m[1]);
+  const used = new Set([...clauses.flatMap((when) => [...named(when)]), ...done]);
   const set = new Set([...code.matchAll(/"setContext", "autoresearch\.(\w+)"/g)].map((m) => m[1]));
   assert.deepEqual([...used].sort(), [...set].sort());
 });
@@ -95,6 +96,12 @@ test("every setting is described, and read by the code", () => {
 test("lens, hints, diagnostics and notifications have a switch each", () => {
   for (const name of ["codeLens.enabled", "inlayHints.enabled", "diagnostics.enabled", "notifications"]) {
     assert.ok(`autoresearch.${name}` in settings, name);
+  }
+});
+
+test("a step of the walkthrough is written in the little that VS Code renders there", () => {
+  for (const { description } of walkthroughs.flatMap((w) => w.steps)) {
+    assert.doesNotMatch(description.replaceAll(/``[^`]+``|\*\*[^*]+\*\*/g, ""), /[`*]/, description);
   }
 });
 

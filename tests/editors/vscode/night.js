@@ -2,7 +2,7 @@
 const assert = require("node:assert"), fs = require("node:fs"), path = require("node:path");
 const { WAIT, autoresearch, plain, say, status, until } = require("./editor.js");
 
-const LONG = 5 * WAIT; // for what a campaign has to train for
+const LONG = 300_000; // for what a campaign has to train for
 const history = (folder) => JSON.parse(autoresearch(folder, "results", "--json"));
 const keeps = (folder) => history(folder).filter((e) => e.verdict === "keep" && e.experiment > 0);
 const accepts = (editor) => editor.page.locator(".codelens-decoration a").getByText("Accept", { exact: true }).count();
@@ -13,7 +13,7 @@ async function begin(editor, folder) {
   await editor.lens("Start campaign").waitFor({ timeout: WAIT });
   await editor.run("AutoResearch: Show Experiments");
   await page.locator(".welcome-view-content", { hasText: "No campaign has been started here" }).waitFor({ timeout: WAIT });
-  assert.match(await editor.barText(), /AutoResearch/);
+  await until("the status bar item", async () => /AutoResearch/.test(await editor.barText()));
   await editor.shot("before");
   assert.ok(!fs.existsSync(path.join(folder, ".git", "autoresearch", "journal.db")), "opening a folder runs nothing");
 

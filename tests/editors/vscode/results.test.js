@@ -9,8 +9,8 @@ async function resultsPage(editor) {
   const { folder, grow } = await ledger(editor, COUNT);
   await editor.open(folder, "program.md");
   await editor.lens("Results").waitFor({ timeout: WAIT });
-  await editor.lens("Results").click();
   const { page } = editor;
+  await editor.press("the results", editor.lens("Results"), () => page.locator(".tab", { hasText: "AutoResearch Results" }).isVisible());
   const inside = editor.results();
   const marks = inside.locator("svg .mark");
   const shows = (count) => until(`${count} marks`, async () => (await marks.count()) === count);
@@ -22,15 +22,16 @@ async function resultsPage(editor) {
   assert.match(await inside.locator("path.best").getAttribute("d"), /^M[\d.]+ [\d.]+H[\d.]+V/, "the best is a step line");
   say("plot:", await marks.count(), "marks;", plain(await inside.locator("h1").innerText()));
 
-  await marks.nth(3).hover();
   const tip = inside.locator("#tip");
-  await tip.waitFor({ state: "visible", timeout: WAIT });
+  await editor.again("the tip", async () => {
+    await inside.locator("h1").hover();
+    await marks.nth(3).hover();
+  }, () => tip.isVisible());
   assert.match(plain(await tip.innerText()), /^#3 <img src=x .*KNOB_21/, "a hypothesis is text, whatever it says");
   assert.equal(await inside.locator("img").count(), 0);
   await editor.shot("hover");
 
-  await marks.nth(5).click();
-  await page.locator(".tab.active", { hasText: "#5 0.9960" }).waitFor({ timeout: WAIT });
+  await editor.press("the diff of #5", marks.nth(5), () => page.locator(".tab.active", { hasText: "#5 0.9960" }).isVisible());
   await page.locator(".monaco-diff-editor .char-insert, .monaco-diff-editor .line-insert").first().waitFor({ timeout: WAIT });
   say("a click on a mark opens its diff");
   await page.locator(".tab", { hasText: "AutoResearch Results" }).click();

@@ -23,10 +23,10 @@ case $said in *[Ww][Aa][Rr][Nn]*) echo "vsce warns: $said" >&2; exit 1 ;; esac
 export VSIX=$PWD/dist/autoresearch.vsix
 mkdir -p "$AUTORESEARCH_SHOTS"
 tests=("$@")
-[ ${#tests[@]} -gt 0 ] || tests=(manifest server tree results journey real)
+[ ${#tests[@]} -gt 0 ] || tests=(manifest server tree results folders journey real)
 for test in "${tests[@]}"; do
   echo "== $test"
   script=$here/$test.test.js
   [ -f "$script" ] || script=$here/$test.js # latency.js: measures, tests nothing
-  timeout --kill-after=10 600 node "$script"
+  timeout --kill-after=10 900 node "$script"
 done

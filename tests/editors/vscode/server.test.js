@@ -49,15 +49,19 @@ async function talk(editor) {
   editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH, "autoresearch.trace.server": "verbose" });
   await editor.run("Developer: Set Log Level...");
   for (const choice of ["AutoResearch", "Trace"]) {
-    await page.locator(".quick-input-widget input").first().fill(choice);
-    await page.locator(".quick-input-list .monaco-list-row", { hasText: choice }).first().click();
+    await until(choice, () => editor.choose(choice).then(() => true, () => false));
   }
   await editor.run("AutoResearch: Restart the Server");
   await until("a trace", () => /Received notification 'autoresearch\/status/.test(editor.logs()));
-  await editor.run("AutoResearch: Copy Debug Information");
-  await page.locator(".notification-list-item-message", { hasText: "debug information is in the clipboard" }).waitFor({ timeout: WAIT });
-  const copied = await page.evaluate(() => navigator.clipboard.readText());
-  const facts = JSON.parse(copied.replaceAll("```json", "").replaceAll("```", ""));
+  // The settings and the command restarted it, one after the other: until the second time is over there is no version.
+  const [copied, facts] = await until("the debug information of a server that runs", async () => {
+    await page.evaluate(() => navigator.clipboard.writeText(""));
+    await editor.run("AutoResearch: Copy Debug Information");
+    const text = await until("the clipboard", () => page.evaluate(() => navigator.clipboard.readText()));
+    const all = JSON.parse(text.replaceAll("```json", "").replaceAll("```", ""));
+    return all.server !== "not running" && all.campaigns.length && [text, all];
+  });
+  await page.locator(".notification-list-item-message", { hasText: "debug information is in the clipboard" }).first().waitFor({ timeout: WAIT });
   assert.equal(facts.found, "setting");
   assert.match(facts.server, /^\d+\.\d+/);
   assert.equal(facts.campaigns[0].state, "none");

@@ -20,24 +20,21 @@ async function tree(editor) {
   await until("all of them", async () => (await editor.rows().count()) > 20);
   say("tree: newest first, filtered, all again");
 
-  const act = async (number, icon) => {
+  const act = (number, icon, seen) => editor.again(`${icon} of #${number}`, async () => {
     const row = editor.rows().filter({ hasText: new RegExp(`#${number}\\b`) }).first();
-    await row.hover();
-    await row.locator(`.action-label.codicon-${icon}`).click();
-  };
-  await act(38, "copy");
-  await page.locator(".quick-input-list .monaco-list-row", { hasText: "Markdown row" }).click();
+    await row.hover({ timeout: WAIT / 6 });
+    await row.locator(`.action-label.codicon-${icon}`).click({ timeout: WAIT / 6 });
+  }, seen);
+  const copies = page.locator(".quick-input-list .monaco-list-row", { hasText: "Markdown row" });
+  await act(38, "copy", () => copies.isVisible());
+  await copies.click();
   await until("a row in the clipboard", async () => /^\| #38 \| [0-9a-f]{7} \| 0\.9780/.test(await page.evaluate(() => navigator.clipboard.readText())));
-  await act(30, "history");
-  await page.locator(".tab.active", { hasText: "train.py" }).waitFor({ timeout: WAIT });
-  await until("the text of #30 in the buffer", async () => (await editor.text()).includes("KNOB_16 = 30"));
+  await act(30, "history", async () => (await page.locator(".tab.active", { hasText: "train.py" }).isVisible()) && (await editor.text()).includes("KNOB_16 = 30"));
   say("tree: copied a row, restored #30");
   const waits = async (number) => (await editor.lenses()).some((t) => t.startsWith(`#${number} `));
   await until("its hunk", () => waits(30));
-  await act(30, "check");
-  await until("its hunk accepted", async () => editor.logs().includes("acceptExperiment: accepted 1 hunk of #30") && !(await waits(30)));
-  await act(25, "discard");
-  await until("its line put back", () => editor.logs().includes("revertExperiment: reverted #25"));
+  await act(30, "check", async () => editor.logs().includes("acceptExperiment: accepted 1 hunk of #30") && !(await waits(30)));
+  await act(25, "discard", () => editor.logs().includes("revertExperiment: reverted #25"));
   say("tree: accepted #30, reverted #25");
 }
 
@@ -46,7 +43,7 @@ async function switches(editor) {
   const set = (all) => editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH, ...all });
   const lenses = () => page.locator(".codelens-decoration a").count();
   const hints = async () => /#\d+ −0\.0040/.test(await editor.text());
-  assert.ok((await lenses()) > 0 && (await hints()));
+  await until("lenses and hints", async () => (await lenses()) > 0 && (await hints()));
   set({ "autoresearch.codeLens.enabled": false });
   await until("no lens, but hints", async () => (await lenses()) === 0 && (await hints()));
   set({ "autoresearch.inlayHints.enabled": false });
@@ -56,7 +53,7 @@ async function switches(editor) {
   await until("a problem for each hunk", async () => (await problems()) > 0);
   set({ "autoresearch.diagnostics.enabled": false, "autoresearch.diagnostics.pendingHunks": true });
   await until("no problem", async () => (await problems()) === 0);
-  assert.ok((await editor.rows().count()) > 20, "the tree stays while the server starts again");
+  await until("the rows", async () => (await editor.rows().count()) > 20); // the tree stays while the server starts again");
   say("switches: lenses, hints, diagnostics");
 }
 
@@ -64,12 +61,10 @@ async function switches(editor) {
 async function quickDiff(editor) {
   const { page } = editor;
   await page.locator(".view-line", { hasText: "KNOB_0" }).first().click();
-  await editor.run("Show Next Change");
   const peek = page.locator(".peekview-widget");
-  await peek.waitFor({ timeout: WAIT });
+  await editor.again("the peek", () => editor.run("Show Next Change"), () => peek.isVisible());
   await editor.shot("quick-diff");
-  await peek.locator(".action-label.codicon-check").first().click();
-  await until("the hunk accepted", () => editor.logs().includes("acceptHunk: accepted 1 hunk"));
+  await editor.press("the hunk accepted", peek.locator(".action-label.codicon-check").first(), () => editor.logs().includes("acceptHunk: accepted 1 hunk"));
   say("quick diff: peeked and accepted");
 }
 

@@ -48,7 +48,7 @@ function M.check()
   vim.health.info(vim.lsp.codelens.enable and "lenses: drawn above the line" or "lenses: drawn at the end of the line")
 
   vim.health.start("autoresearch: server")
-  local folder = client.folder(vim.api.nvim_get_current_buf())
+  local folder = client.folder(vim.api.nvim_get_current_buf()) -- of the working directory: the report is current
   local command, why = require("autoresearch.server").find(folder)
   if not command then
     return vim.health.error(why or "no server")
@@ -59,21 +59,27 @@ function M.check()
   end
   vim.health.ok(("%s (%s)"):format(vim.trim(told.stdout), table.concat(command, " ")))
   local running = vim.lsp.get_clients({ name = "autoresearch" })
+  local folders = { folder }
   for _, one in ipairs(running) do
+    if not vim.list_contains(folders, one.config.root_dir) then
+      table.insert(folders, one.config.root_dir)
+    end
     vim.health.ok(("client %d looks after %s"):format(one.id, one.config.root_dir))
   end
   if #running == 0 then
     vim.health.info("no client runs; open a program.md, or a file beside one")
   end
 
-  vim.health.start("autoresearch: campaign")
-  if not folder then
+  if #folders == 0 then
+    vim.health.start("autoresearch: campaign")
     return vim.health.warn("no program.md here or above: 'autoresearch init' makes a campaign folder")
   end
-  vim.health.ok(folder)
-  local status = require("autoresearch.status").of[folder]
-  vim.health.info(status and status.text ~= "" and status.text or "no campaign yet")
-  doctor(folder, command[1])
+  for _, one in ipairs(folders) do
+    vim.health.start("autoresearch: campaign in " .. one)
+    local status = require("autoresearch.status").of[one]
+    vim.health.info(status and status.text ~= "" and status.text or "no campaign yet")
+    doctor(one, command[1])
+  end
 end
 
 return M

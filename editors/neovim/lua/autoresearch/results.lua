@@ -61,6 +61,12 @@ local function redraw(buf)
     places[window] = under(buf, window)
   end
   draw(buf)
+  for _, window in ipairs(vim.fn.win_findbuf(buf)) do
+    local last = #tables[buf].rows + HEAD
+    if last > HEAD and vim.api.nvim_win_get_cursor(window)[1] <= HEAD then
+      vim.api.nvim_win_set_cursor(window, { HEAD + 1, 0 }) -- the keys are about rows
+    end
+  end
   for window, before in pairs(places) do
     for k, e in ipairs(tables[buf].rows) do
       if e.number == before.number then

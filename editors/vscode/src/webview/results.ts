@@ -23,7 +23,7 @@ const COLUMNS: [name: string, numeric: boolean, value: (e: Experiment) => number
   ["verdict", false, (e) => word(e), (e) => word(e)],
   ["hypothesis", false, (e) => e.hypothesis, (e) => e.hypothesis],
   ["by", false, (e) => e.proposer, (e) => e.proposer],
-  ["memory", true, (e) => e.peak_memory_mb, (e) => (e.peak_memory_mb === null ? "" : `${(e.peak_memory_mb / 1024).toFixed(1)} GB`)],
+  ["memory", true, (e) => e.peak_memory_mb, (e) => (e.peak_memory_mb === null ? "" : e.peak_memory_mb < 100 ? `${e.peak_memory_mb.toFixed(0)} MB` : `${(e.peak_memory_mb / 1024).toFixed(1)} GB`)],
 ];
 const api = acquireVsCodeApi();
 const kept: Kept = { folder: "", column: 0, up: false, picked: null, scroll: 0, ...api.getState() };

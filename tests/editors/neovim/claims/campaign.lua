@@ -112,7 +112,8 @@ end)
 t.claim("checkhealth names editor, server, branch and the doctor's findings", function()
   vim.cmd("checkhealth autoresearch")
   local report = t.text(0)
-  for _, words in ipairs({ "OK Neovim 0.", "settings are valid", "looks after ", "branch main" }) do
+  local campaign = "campaign in " .. vim.uv.fs_realpath(t.folder)
+  for _, words in ipairs({ "OK Neovim 0.", "settings are valid", "looks after ", campaign, "branch main" }) do
     assert(report:find(words, 1, true), words .. "\n" .. report)
   end
   for _, check in ipairs({ "OK python: ", "OK git: " }) do

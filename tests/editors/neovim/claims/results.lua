@@ -25,6 +25,7 @@ end
 
 t.claim("every experiment has a line, sorted and filtered by keys; the cursor stays on its experiment", function()
   open()
+  assert(vim.api.nvim_get_current_line():match("^#0 "), "the cursor begins on a row")
   assert(line(2):match("^# ▲"), line(2))
   assert(line(3):match("^#0 "), line(3))
   row(1)
