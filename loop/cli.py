@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ EXPORTS = ("results.tsv", "progress.png", "report.html")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? for a sign it lacks
     options = parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int | None] = options.run
     try:
@@ -35,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         sys.stderr.close()
+        return 1
+    except OSError as error:  # a folder that cannot be written, a full disk
+        place = "" if error.filename is None else f"{error.filename}: "
+        print(f"autoresearch: {visible(f'{place}{error.strerror or error}')}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -142,7 +150,7 @@ def _status(options: argparse.Namespace) -> None:
     progress = control.progress(options.folder, ledger)
     alive = control.is_running(options.folder, ledger)
     if options.json:
-        print(json.dumps(status_dict(ledger, progress, alive), ensure_ascii=False))
+        print(json.dumps(status_dict(ledger, progress, alive)))
     else:
         print(status_line(ledger, progress, alive))
         if message := message_text(ledger, alive):
@@ -160,7 +168,7 @@ def _results(options: argparse.Namespace) -> None:
 
     rows = results_rows(_load(options))
     if options.json:
-        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        print(json.dumps(rows, indent=1))
     elif options.tsv:
         columns = list(rows[0]) if rows else []
         writer = csv.DictWriter(sys.stdout, columns, dialect="excel-tab", lineterminator="\n")
@@ -232,8 +240,10 @@ def _note(options: argparse.Namespace) -> None:
 def _propose(options: argparse.Namespace) -> None:
     try:
         text = options.file.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{options.file}: {error}") from error
+    except OSError as error:
+        raise Refused(f"{options.file}: cannot be read ({error.strerror}); name a version of the canvas") from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"{options.file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
     hypothesis = options.hypothesis or f"a version of the canvas by hand, {options.file.name}"
     print(control.propose(options.folder, text, hypothesis, campaign=options.campaign).message)
 
@@ -253,7 +263,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
     checks = diagnose(options.folder, full=options.full)
     if options.json:
-        print(json.dumps([vars(c) for c in checks], ensure_ascii=False, default=str))
+        print(json.dumps([vars(c) for c in checks], default=str))
     else:
         for check in checks:
             print(f"{check.level:<5} {check.name}: {check.finding}")

@@ -121,7 +121,13 @@ def start(
 
 def _go_on(home: Home, journal: Journal, ledger: Ledger, overrides: dict[str, str]) -> Answer:
     """A second start: resumes a paused campaign, otherwise says what runs already."""
-    if ledger.state is not State.PAUSED or overrides:
+    if overrides:
+        names = ", ".join(f"--{name}" for name in overrides)
+        raise Refused(
+            f"campaign {ledger.campaign} already runs, and {names} is for its next start; "
+            "run 'autoresearch stop', then start with it"
+        )
+    if ledger.state is not State.PAUSED:
         raise Refused(f"campaign {ledger.campaign} already runs; watch it with 'autoresearch watch'")
     return answer_to(home, journal, journal.append(ledger.campaign, ResumeRequested())[0])
 

@@ -57,8 +57,8 @@ def serve(folder: Path, campaign: str) -> int:
             logging.info("another daemon is alive")
             _decline(home, campaign)
             return 1
-        home.lock.write_text(campaign, encoding="utf-8")
         try:
+            home.lock.write_text(campaign, encoding="utf-8")
             asyncio.run(_run(folder, campaign))
         except Exception:
             logging.exception("the daemon ends")
@@ -103,6 +103,8 @@ async def _run(folder: Path, campaign: str) -> None:
     engine = Engine(folder, campaign, lambda program: make(program, lay))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, engine.stop)
+    # A terminal is not ours to die with. systemd sends it right after the TERM of a logout, which must be recorded.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
     await engine.run()
 
 

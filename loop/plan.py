@@ -13,6 +13,7 @@ from loop.types import Author, FailureKind, Judged, Outcome, Purpose, Reason, Ve
 from loop.values import counted
 from loop.verdict import judge
 
+MOST_LOST = 3  # runs of one text whose supervisor was killed: no accident any more, and it would go on for ever
 WITHDRAWN = "its revert was undone"
 
 
@@ -32,6 +33,10 @@ def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Ju
     failed = experiment.doomed or next(
         (r.failure for r in runs if r.failure is not None and r.outcome is not Outcome.INTERRUPTED), None
     )
+    lost = [r.failure for r in runs if r.failure is not None and r.failure.kind is FailureKind.LOST]
+    if failed is None and len(lost) >= MOST_LOST:
+        told = f"{len(lost)} of its runs lost their supervisor; does it kill processes that are not its own?"
+        return Judged(experiment.number, Verdict.CRASH, Reason.FAILED, explanation=told)
     if failed is not None and failed.kind is FailureKind.TAMPERED:
         return Judged(experiment.number, Verdict.INVALID, Reason.TAMPERED, explanation=failed.message)
     if failed is not None:

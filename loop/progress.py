@@ -19,9 +19,9 @@ from loop.ledger import Ledger
 from loop.types import Metric
 
 LOG = "run.log"  # in the run's folder: what the run printed
-
-
 CHECKPOINT, PROGRESS, SUMMARY = "checkpoint.pt", "progress.json", "summary.json"
+THOUSANDS = r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?"
+NUMBER = rf"(?:{THOUSANDS}|[\d.]+(?!,?\d))"
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,17 @@ def read_progress(run_dir: Path) -> Progress | None:
 
 def number_printed(log: str, metric: Metric) -> float | None:
     """Return the last number that a log reports under the metric's name or pattern, None when there is none. Pure."""
-    pattern = metric.pattern or rf"^{re.escape(metric.name)}:[ \t]*([-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))\b"
+    pattern = metric.pattern or rf"^{re.escape(metric.name)}:[ \t]*([-+]?(?:{NUMBER}(?:e[-+]?\d+)?|nan|inf))\b"
     found = list(re.finditer(pattern, log, re.M if metric.pattern else re.M | re.I))
     try:
-        return float(found[-1][1] if found[-1].re.groups else found[-1][0]) if found else None
+        return float(_ungrouped(found[-1][1] if found[-1].re.groups else found[-1][0])) if found else None
     except (ValueError, TypeError):
         return None
+
+
+def _ungrouped(number: str) -> str:
+    """Return the digits of `1,234.5` without their commas: read up to the first one it would be a 1."""
+    return number.replace(",", "") if re.fullmatch(rf"[-+]?{THOUSANDS}\S*", number.strip()) else number
 
 
 def printed_progress(log: str) -> Progress | None:

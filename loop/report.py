@@ -12,6 +12,7 @@ import io
 import math
 import os
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from loop.chart import BOTTOM, FONT, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, dra
 from loop.claims import audit, conditions, counts, facts, headline, summary
 from loop.ledger import Experiment, Ledger
 from loop.status import plain, score_text, signed_number, trouble, verdict_text, visible
-from loop.types import AutoResearchError, ScoreSource, Verdict
+from loop.types import AutoResearchError, Refused, ScoreSource, Verdict
 
 __all__ = ["exports", "plot", "results_rows", "summary", "tsv", "write_html", "write_tsv"]
 
@@ -123,8 +124,12 @@ def _replace(path: Path, content: bytes) -> None:
     try:
         fresh.write_bytes(content)
         os.replace(fresh, path)
+    except OSError as error:
+        step = "a report needs room there and the right to write"
+        raise Refused(f"{path.name}: cannot be written ({error.strerror}); {step}") from error
     finally:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
 
 
 def plot(ledger: Ledger, path: Path) -> None:

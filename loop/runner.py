@@ -20,9 +20,11 @@ from loop.sandbox import Sandbox, cache, environment
 from loop.scorer import BrokenRuler, Ruler, Scorer, prepare_scorer
 from loop.trainer import Run, RunResult, RunSpec, launch
 from loop.types import AutoResearchError, Failure, FailureKind, Metric
-from loop.values import Budget
+from loop.values import Budget, BudgetKind
 
 FIRST_LIMIT_S = 1800.0  # of a run whose budget is not in seconds, before any other has shown how long one takes
+# What a machine does at the least, a sixth of what was measured on two cores: an hour's worth of compute takes an hour.
+TOKENS_PER_S, FLOP_PER_S = 4e3, {"cpu": 2e10, "mps": 2e11, "cuda": 1e13}
 SLOW_FACTOR = 6.0  # two-thread runs were measured to fall to a quarter of their speed beside neighbours
 SCORE_LIMIT_S = 900.0
 
@@ -49,7 +51,11 @@ class Conditions:
         wall = self.budget.seconds
         if wall is not None:
             return max(2 * wall, wall + 120.0)
-        return FIRST_LIMIT_S if slowest_s is None else max(120.0, SLOW_FACTOR * slowest_s)
+        if slowest_s is not None:
+            return max(120.0, SLOW_FACTOR * slowest_s)
+        where = "cuda" if self.ruler is None else self.ruler.device.partition(":")[0]
+        pace = TOKENS_PER_S if self.budget.kind is BudgetKind.TOKENS else FLOP_PER_S.get(where, 1e13)
+        return max(FIRST_LIMIT_S, self.budget.amount / pace)
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables of every run and of the preparation (see docs/ruler.md)."""

@@ -204,7 +204,7 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
         case "suspended":
             return Outcome.INTERRUPTED, Failure(kind.KILLED, "the machine slept during the run; it does not count")
         case "lost":
-            return Outcome.INTERRUPTED, Failure(kind.KILLED, "the run's supervisor was killed; it does not count")
+            return Outcome.INTERRUPTED, Failure(kind.LOST, "the run's supervisor was killed; it does not count")
         case "timed_out":
             return Outcome.TIMED_OUT, Failure(kind.TIMED_OUT, f"still running after {spec.limit_s:g} s; killed")
         case "disk":
@@ -226,7 +226,9 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
             kind.NO_CHECKPOINT, f"{name} ended without a checkpoint; call prepare.submit(model)"
         )
     if reported is None:
-        return Outcome.CRASHED, Failure(kind.NO_SCORE, f"{name} ended without printing '{spec.metric.name}: <number>'")
+        pattern, plain = spec.metric.pattern, f"'{spec.metric.name}: <number>'"
+        wanted = f"a number that the pattern '{pattern}' finds" if pattern else plain
+        return Outcome.CRASHED, Failure(kind.NO_SCORE, f"{name} ended without printing {wanted}")
     if not math.isfinite(reported):
         return Outcome.CRASHED, Failure(kind.NAN, f"{name} reported {spec.metric.name} = {reported}")
     return Outcome.FINISHED, None
@@ -249,6 +251,9 @@ def explain(spec: RunSpec, ending: Ending, log: str) -> Failure:
     if failure.traceback or failure.kind is not FailureKind.OTHER:
         return failure
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "")[:200]
+    if absent := re.fullmatch(r"(?:bwrap: execvp|cannot start) (\S+): (?:\[Errno \d+\] )?([^:]+).*", last):
+        hint = "check 'run:' in program.md" + ("; a run does not see your home" if spec.wrap else "")
+        return Failure(FailureKind.OTHER, f"'{absent[1]}' cannot be started ({absent[2]}); {hint}")
     if last.strip() == "FAIL":  # how the original script ends on a NaN or a loss above 100
         return Failure(FailureKind.DIVERGED, "the script gave up: its loss diverged (FAIL)")
     return Failure(

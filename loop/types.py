@@ -150,6 +150,7 @@ class FailureKind(StrEnum):
     BAD_SHAPE = "bad_shape"
     TIMED_OUT = "timed_out"
     KILLED = "killed"
+    LOST = "lost"  # with its supervisor
     TAMPERED = "tampered"
     OTHER = "other"
 

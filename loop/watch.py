@@ -17,7 +17,7 @@ from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.progress import Progress, present_progress
-from loop.status import message_text, plain, status_line
+from loop.status import MARKS, message_text, plain, status_line
 from loop.types import Refused, State
 from loop.view import ROWS, render, verdict_line
 
@@ -111,14 +111,19 @@ def _live(follower: _Follower, console: Console | None) -> None:
 
 
 def _lines(follower: _Follower) -> None:
-    """Print each verdict once, those of the past first, and at the end where the campaign stands."""
+    """Print each verdict once, those of the past first; why it pauses; and at the end where the campaign stands."""
     shown: set[int] = set()
+    paused = ""
     while True:
         more = follower.follow()
         for experiment in follower.ledger.verdicts:
             if experiment.number not in shown:
                 shown.add(experiment.number)
                 print(verdict_line(experiment), flush=True)
+        waits = follower.ledger.message if more and follower.ledger.state is State.PAUSED else ""
+        if waits and waits != paused:  # nothing else would come, and nobody know why
+            print(f"{MARKS[State.PAUSED]} {plain(waits)}", flush=True)
+        paused = waits
         if not more:
             break
         follower.means.sleep(TICK_S)

@@ -60,11 +60,11 @@ class Knobs:
             if fingerprint(text) not in brief.tried and move.sentence not in brief.waiting:
                 return Proposal(text, move.sentence, Author.KNOBS, self.name)
         finding = (
-            "the built-in search has tried all it can do with its knobs"
+            "the built-in search has tried all it can do with its knobs; for other ideas"
             if moves
-            else "no knob to turn; write numbers worth trying as UPPER_CASE = 0.1 on lines of their own"
+            else "no knob to turn; write numbers worth trying as UPPER_CASE = 0.1 on lines of their own, or"
         )
-        raise ProposalFailed(f"{brief.canvas}: {finding}, or name a model in program.md", pause=True)
+        raise ProposalFailed(f"{brief.canvas}: {finding} name a model in program.md", pause=True)
 
     async def repair(self, brief: Brief, broken: Proposal, failure: Failure) -> Proposal | None:
         """Return None: a value that crashes is remembered, not mended."""

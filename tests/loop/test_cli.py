@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -110,6 +111,7 @@ def test_a_report_writes_its_three_files_and_git_status_stays_clean(night: Path)
         pytest.param(["show"], 2, "usage", id="usage"),
         pytest.param(["dance"], 2, "usage", id="an unknown command"),
         pytest.param(["import", "none.tsv"], 1, "none.tsv", id="a missing file"),
+        pytest.param(["propose", "none.py"], 1, "none.py: cannot be read (No such file", id="a missing canvas"),
     ],
 )
 def test_exit_codes_and_where_the_sentence_goes(night: Path, arguments: list[str], code: int, sentence: str) -> None:
@@ -133,6 +135,36 @@ def test_what_permissions_forbid_is_a_sentence(tmp_path: Path, name: str, senten
     (folder / name).chmod(0o755)
     gone(folder)
     assert done.returncode == 1 and sentence.format(top=folder) in done.stderr, done.stderr
+
+
+def test_a_report_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    folder = make_campaign(tmp_path / "c")
+    run_to_end(folder, experiments="1")
+    folder.chmod(0o555)
+    command = [sys.executable, "-P", "-m", "loop", "report"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, preexec_fn=obey_permissions)
+    folder.chmod(0o755)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("autoresearch: results.tsv: cannot be written (Permission denied);")
+
+
+@pytest.mark.parametrize("verb", [["status"], ["results"], ["watch"], ["status", "--json"], ["results", "--json"]])
+def test_a_terminal_that_lacks_a_sign_is_shown_the_rest(night: Path, verb: list[str]) -> None:
+    command = [sys.executable, "-P", "-m", "loop", *verb]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=night, capture_output=True, text=True, env=ascii_only)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "finished" in done.stdout or "LEARNING_RATE" in done.stdout
+    if "--json" in verb:
+        assert json.loads(done.stdout) == json.loads(run(night, *verb).stdout)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_full_disk_is_a_sentence(night: Path) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-P", "-m", "loop", "status"]
+        done = subprocess.run(command, cwd=night, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "autoresearch: No space left on device\n")
 
 
 def test_a_closed_pipe_is_no_error_worth_a_traceback(night: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,19 @@ from loop.types import (
     StopRequested,
     Verdict,
 )
-from tests.stub import CANVAS, PROGRAM, ended, entries, git, gone, make_campaign, run_to_end, until
+from tests.stub import (
+    CANVAS,
+    DEADLINE_S,
+    PROGRAM,
+    daemon,
+    ended,
+    entries,
+    git,
+    gone,
+    make_campaign,
+    run_to_end,
+    until,
+)
 
 SLOW = CANVAS.replace("time.sleep(0.02)", "time.sleep(30)")
 
@@ -153,12 +166,25 @@ def test_stop_now_interrupts_the_run_and_a_start_makes_it_again(tmp_path: Path) 
     gone(campaign)
 
 
+def test_a_terminal_that_hangs_up_does_not_end_the_night(campaign: Path) -> None:
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append("night", StartRequested())
+    with daemon(campaign) as process:
+        until(campaign, lambda ledger: ledger.running is not None)
+        process.send_signal(signal.SIGHUP)
+        ledger = until(campaign, ended)
+        assert process.wait(DEADLINE_S) == 0
+    assert (ledger.state, ledger.judged) == (State.FINISHED, 6)
+
+
 def test_a_second_start_is_refused_and_says_what_runs(tmp_path: Path) -> None:
     campaign = make_campaign(tmp_path / "c", canvas=SLOW)
     control.start(campaign)
     until(campaign, lambda ledger: ledger.running is not None)
     with pytest.raises(Refused, match="already runs"):
         control.start(campaign)
+    with pytest.raises(Refused, match="--experiments, --model is for its next start; run 'autoresearch stop'"):
+        control.start(campaign, {"experiments": "9", "model": "knobs"})
     with pytest.raises(Refused, match="stop it first"):
         control.start(campaign, new=True)
     control.stop(campaign, now=True)

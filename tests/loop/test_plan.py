@@ -110,6 +110,22 @@ def test_an_interrupted_run_is_made_again_and_judges_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "times", "verdict"),
+    [
+        pytest.param(FailureKind.LOST, 2, None, id="twice may be an accident"),
+        pytest.param(FailureKind.LOST, 3, Verdict.CRASH, id="three times is the patch"),
+        pytest.param(FailureKind.KILLED, 9, None, id="a machine may sleep as often as it likes"),
+    ],
+)
+def test_a_run_that_kills_its_supervisor_is_not_made_again_for_ever(
+    kind: FailureKind, times: int, verdict: Verdict | None
+) -> None:
+    runs = [body for _ in range(times) for body in crash(1, kind, Outcome.INTERRUPTED)]
+    decided = step(1, *BASELINE, proposed(1), *runs)
+    assert (decided.verdict if isinstance(decided, Judged) else None) is verdict
+
+
+@pytest.mark.parametrize(
     ("kind", "verdict", "reason"),
     [
         (FailureKind.OUT_OF_MEMORY, Verdict.CRASH, Reason.FAILED),

@@ -168,6 +168,20 @@ async def test_a_missing_or_impossible_number_is_a_crash(start: Start, text: str
     assert result.failure is not None and result.failure.kind is kind
 
 
+async def test_a_pattern_that_finds_nothing_is_named(start: Start) -> None:
+    result = await train(start, "print('took long')", metric=Metric("ms", pattern=r"took ([\d.]+) ms"))
+    assert (
+        result.failure is not None and r"a number that the pattern 'took ([\d.]+) ms' finds" in result.failure.message
+    )
+
+
+async def test_a_command_that_is_not_there_is_named(start: Start, tier: tuple[str, ...]) -> None:
+    result = await train(start, "", command="no-such-program train.py", metric=Metric(), wrap=tier)
+    said = "'no-such-program' cannot be started (No such file or directory); check 'run:' in program.md"
+    assert result.failure is not None and result.failure.message.startswith(said)
+    assert ("does not see your home" in result.failure.message) == bool(tier)
+
+
 async def test_a_number_printed_before_a_crash_does_not_count(start: Start) -> None:
     result = await train(start, "print('val_bpb: 0.5'); raise ValueError", metric=Metric())
     assert (result.outcome, result.reported) == (Outcome.CRASHED, None)
@@ -277,6 +291,12 @@ def test_a_file_that_is_a_pipe_or_a_link_is_not_read(tmp_path: Path) -> None:
         pytest.param(Metric(pattern=r"accuracy = (\S+)%"), "accuracy = 12.5%", 12.5, id="a pattern"),
         pytest.param(Metric(pattern=r"\d+\.\d+$"), "a 1.5\nb 2.5", 2.5, id="a pattern without a group"),
         pytest.param(Metric(pattern=r"score (\w+)"), "score high", None, id="a pattern that finds no number"),
+        pytest.param(Metric("ms"), "ms: 1,234.5", 1234.5, id="thousands"),
+        pytest.param(Metric("ms"), "ms: -1,234,567", -1234567.0, id="millions"),
+        pytest.param(Metric(pattern=r"took (\S+) ms"), "took 1,234.5 ms", 1234.5, id="thousands by a pattern"),
+        pytest.param(Metric("loss"), "loss: 0.5, step 7", 0.5, id="a comma behind it"),
+        pytest.param(Metric("loss"), "loss: 0,987", None, id="a decimal comma is no number, least of all 0"),
+        pytest.param(Metric("loss"), "loss: 12,5", None, id="another one"),
         pytest.param(Metric(), "", None, id="nothing"),
     ],
 )

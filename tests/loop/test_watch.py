@@ -261,6 +261,13 @@ def test_without_a_terminal_each_verdict_is_one_line(repository, home, capsys):
     assert standing.startswith("✓ finished · #2 · best 1.9000 (−5.0 %)") and message == "3 experiments done"
 
 
+def test_without_a_terminal_a_pause_says_once_why_nothing_comes(repository, home, capsys):
+    pause = StateChanged(State.PAUSED, "no key; set it, then stop and start again")
+    steps = [[pause], [], [StateChanged(State.RUNNING, "going on")], [], [pause], END]
+    watch(repository, means=World(home, *steps).means())
+    assert capsys.readouterr().out.splitlines().count("‖ no key; set it, then stop and start again") == 2
+
+
 def test_a_finished_campaign_is_shown_once_and_left(repository, home, capsys):
     with Journal(home.journal) as journal:
         journal.append("jun14", *END)
