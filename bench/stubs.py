@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loop.engine import Engine
+from loop.entries import Entry
 from loop.proposers import Brief, Proposal
-from loop.types import Author, Entry, Failure
+from loop.types import Author, Failure
 from tests.stub import entries, make_campaign
 
 LINES = 400  # of the stub canvas; each proposal turns one of its own

@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.entries import Answered, Entry, StateChanged
 from loop.home import Home
 from loop.journal import Journal
 from loop.lock import is_alive
-from loop.types import Answered, Entry, Refused, StateChanged
+from loop.types import Refused
 
 ANSWER_S = 30.0  # a start is answered after the snapshot and the data check; data may take longer, and says so
 SPAWN_S = 10.0  # a daemon takes its lock within a second of its start

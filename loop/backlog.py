@@ -10,29 +10,24 @@ from typing import TYPE_CHECKING
 
 from loop import preflight
 from loop.canvas import changed_knobs, changed_lines, fingerprint
-from loop.ledger import Experiment
+from loop.entries import (
+    Answered,
+    Entry,
+    Judged,
+    Merged,
+    Proposed,
+    ProposeRequested,
+    Repaired,
+    Spent,
+    Withdrawn,
+    WithdrawRequested,
+)
+from loop.experiment import Experiment
 from loop.merge import merge
 from loop.plan import limit_reached
 from loop.proposers import Brief, Proposal
 from loop.status import plain
-from loop.types import (
-    Answered,
-    Author,
-    Entry,
-    Failure,
-    Judged,
-    MergeConflict,
-    Merged,
-    Proposed,
-    ProposeRequested,
-    Reason,
-    Repaired,
-    RepoError,
-    Spent,
-    Verdict,
-    Withdrawn,
-    WithdrawRequested,
-)
+from loop.types import Author, Failure, MergeConflict, Reason, RepoError, Verdict
 
 if TYPE_CHECKING:
     from loop.engine import Engine

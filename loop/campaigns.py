@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from loop.entries import CampaignCreated, Imported, StartRequested, StateChanged
 from loop.home import Home, find_home, find_top
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.lock import served
-from loop.types import CampaignCreated, Imported, Refused, StartRequested, State, StateChanged, Verdict
+from loop.types import Refused, State, Verdict
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,40}")
 NONE_YET = "no campaign has been started in {}; 'autoresearch start' starts one"

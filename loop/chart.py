@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from loop.ledger import Experiment, Ledger
+from loop.experiment import Experiment
+from loop.ledger import Ledger
 from loop.status import number, plain
 from loop.types import Reason, Verdict
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from loop.ledger import Experiment, Ledger
+from loop.experiment import Experiment
+from loop.ledger import Ledger
 from loop.status import number, plain, signed, signed_number, uncertainty
 from loop.types import Purpose, ScoreSource, Verdict
 from loop.values import counted

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from loop import control
-from loop.ledger import Experiment, Ledger
+from loop.experiment import Experiment
+from loop.ledger import Ledger
 from loop.status import message_text, plain, status_dict, status_line, visible
 from loop.types import AutoResearchError, Refused, State
 

@@ -17,25 +17,23 @@ from loop.asking import answer_to, await_answer, spawn
 from loop.campaigns import is_broken, read, runs_instead, serves, to_start, unfinished, where
 from loop.campaigns import load as load
 from loop.disk import check_disk
-from loop.home import Home, find_home
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.program import Program, override, parse
-from loop.status import state_text
-from loop.types import (
+from loop.entries import (
     Body,
     Imported,
     NoteAdded,
     PauseRequested,
     ProposeRequested,
-    Refused,
     ResumeRequested,
     StartRequested,
-    State,
     StopRequested,
-    Verdict,
     WithdrawRequested,
 )
+from loop.home import Home, find_home
+from loop.journal import Journal
+from loop.ledger import Ledger
+from loop.program import Program, override, parse
+from loop.status import state_text
+from loop.types import Refused, State, Verdict
 from loop.values import counted
 
 if TYPE_CHECKING:

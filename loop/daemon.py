@@ -18,10 +18,10 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from loop.campaigns import read, runs_instead
+from loop.entries import Answered, StartRequested
 from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.lock import holding
-from loop.types import Answered, StartRequested
 
 LOG_BYTES = 2**20
 PATIENCE_S = 1.0  # whoever asks `is_alive` holds the lock for an instant

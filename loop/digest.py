@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from heapq import nlargest, nsmallest
 from itertools import islice
 
-from loop.ledger import Experiment, Ledger
+from loop.experiment import Experiment
+from loop.ledger import Ledger
 from loop.program import Program
 from loop.replies import one_line
 from loop.types import Author, Reason, Verdict

@@ -14,6 +14,19 @@ from pathlib import Path
 
 from loop.backlog import Backlog
 from loop.campaigns import is_broken
+from loop.entries import (
+    Answered,
+    Body,
+    Entry,
+    NoteAdded,
+    PauseRequested,
+    ProposeRequested,
+    ResumeRequested,
+    StartRequested,
+    StateChanged,
+    StopRequested,
+    WithdrawRequested,
+)
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.measuring import Measuring
@@ -24,21 +37,7 @@ from loop.proposers import Proposer
 from loop.repo import Repo
 from loop.runner import Runner
 from loop.staging import Staging
-from loop.types import (
-    Answered,
-    AutoResearchError,
-    Body,
-    Entry,
-    NoteAdded,
-    PauseRequested,
-    ProposeRequested,
-    ResumeRequested,
-    StartRequested,
-    State,
-    StateChanged,
-    StopRequested,
-    WithdrawRequested,
-)
+from loop.types import AutoResearchError, State
 from loop.writing import Writing
 
 PATIENCE_S = 600.0  # a database browser that somebody left open must not end the night

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loop.canvas import changed_knobs
-from loop.types import Imported, Refused, RepoError, Verdict
+from loop.entries import Imported
+from loop.types import Refused, RepoError, Verdict
 
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 MOST = 5000  # rows of one file: fifty nights

@@ -19,7 +19,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Self, get_args, get_origin, get_type_hints
 
-from loop.types import Body, Entry, JournalError
+from loop.entries import Body, Entry
+from loop.types import JournalError
 
 VERSION = 2
 FROM_1 = "ALTER TABLE entry ADD COLUMN tick REAL;\nPRAGMA user_version = 2;"

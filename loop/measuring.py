@@ -12,26 +12,10 @@ import time
 from typing import TYPE_CHECKING
 
 from loop import verdict
-from loop.ledger import Experiment
+from loop.entries import Audited, Body, Judged, NoiseMeasured, RunEnded, RunStarted, Scored, StateChanged
+from loop.experiment import Experiment
 from loop.plan import Planned, crashes_in_a_row, decide
-from loop.types import (
-    Audited,
-    AutoResearchError,
-    Body,
-    Failure,
-    Judged,
-    NoiseMeasured,
-    Outcome,
-    Purpose,
-    Reason,
-    RunEnded,
-    RunStarted,
-    Scored,
-    ScoreSource,
-    State,
-    StateChanged,
-    Verdict,
-)
+from loop.types import AutoResearchError, Failure, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 
 if TYPE_CHECKING:
     from loop.engine import Engine

@@ -10,22 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loop.canvas import fingerprint, unusable
+from loop.entries import CampaignCreated, Proposed, Resumed, StartRequested, StateChanged
 from loop.runner import Conditions, Runner, ruler_variables
 from loop.sandbox import environment, probe
 from loop.scorer import Ruler, is_ruler, prepare_data
 from loop.trainer import python_for
-from loop.types import (
-    Author,
-    CampaignCreated,
-    Proposed,
-    Refused,
-    RepoError,
-    Resumed,
-    ScoreSource,
-    StartRequested,
-    State,
-    StateChanged,
-)
+from loop.types import Author, Refused, RepoError, ScoreSource, State
 from loop.values import parse_budget
 
 if TYPE_CHECKING:

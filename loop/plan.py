@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loop.ledger import Experiment, Ledger
+from loop.entries import Judged
+from loop.experiment import Experiment
+from loop.ledger import Ledger
 from loop.program import Stop
-from loop.types import Author, FailureKind, Judged, Outcome, Purpose, Reason, Verdict
+from loop.types import Author, FailureKind, Outcome, Purpose, Reason, Verdict
 from loop.values import counted
 from loop.verdict import judge
 

@@ -19,7 +19,8 @@ from typing import Any
 
 from loop.chart import BOTTOM, FONT, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, draw
 from loop.claims import audit, conditions, counts, facts, headline, summary
-from loop.ledger import Experiment, Ledger
+from loop.experiment import Experiment
+from loop.ledger import Ledger
 from loop.status import plain, score_text, signed_number, trouble, verdict_text, visible
 from loop.types import AutoResearchError, Refused, ScoreSource, Verdict
 

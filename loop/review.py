@@ -13,12 +13,14 @@ from pathlib import Path
 
 from loop import control, lineage
 from loop.checkout import Checkout
+from loop.entries import ProposeRequested, WithdrawRequested
+from loop.experiment import Experiment
 from loop.hunks import Hunk, advance_all, converted, hunks, invert, split_lines, take_out
-from loop.ledger import Experiment, Ledger
+from loop.ledger import Ledger
 from loop.lineage import Kept, Removal, Reviewed, grown_from
 from loop.merge import merge
 from loop.status import NAMED, names, plain, score_text, verdict_text
-from loop.types import MergeConflict, ProposeRequested, Refused, RepoError, Verdict, WithdrawRequested
+from loop.types import MergeConflict, Refused, RepoError, Verdict
 
 
 def kept_line(ledger: Ledger) -> list[Experiment]:

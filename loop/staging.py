@@ -9,7 +9,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from loop.ledger import Experiment
+from loop.experiment import Experiment
 from loop.plan import Planned
 from loop.runner import Staged
 from loop.types import AutoResearchError

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from loop.ledger import Experiment, Ledger
+from loop.experiment import Experiment
+from loop.ledger import Ledger
 from loop.types import Reason, ScoreSource, State
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loop.ledger import Experiment, Ledger
+from loop.experiment import Experiment
+from loop.ledger import Ledger
 from loop.status import (
     MARKS,
     best_text,

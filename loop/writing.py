@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from loop.ledger import Experiment
+from loop.entries import Doomed, Spent
+from loop.experiment import Experiment
 from loop.plan import limit_reached
 from loop.program import Program, override, parse, program_hash
 from loop.proposers import Abandoned, Proposer
-from loop.types import Author, Doomed, ProgramError, ProposalFailed, Spent
+from loop.types import Author, ProgramError, ProposalFailed
 
 if TYPE_CHECKING:
     from loop.engine import Engine

@@ -17,6 +17,7 @@ from typing import Any
 from loop import control, review
 from loop.campaigns import of_folder
 from loop.checkout import Checkout
+from loop.entries import Entry, Proposed, Repaired, RunStarted
 from loop.home import Home, find_home
 from loop.hunks import split_lines
 from loop.journal import Journal
@@ -25,7 +26,7 @@ from loop.lineage import Kept
 from loop.lock import served
 from loop.program import parse
 from loop.status import status_dict, status_line
-from loop.types import AutoResearchError, Entry, Proposed, Refused, Repaired, RunStarted, Verdict
+from loop.types import AutoResearchError, Refused, Verdict
 from server.snapshot import Crash, Review, Snapshot
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from loop import lineage
+from loop.experiment import Experiment
 from loop.hunks import Hunk, converted, hunks
-from loop.ledger import Experiment, Ledger
+from loop.ledger import Ledger
 from loop.lineage import Kept, Part, Removal, Reviewed, grown_from
 from loop.progress import Progress
 from loop.status import NAMED, names, number, signed_number, uncertainty

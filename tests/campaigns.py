@@ -8,32 +8,22 @@ from pathlib import Path
 
 from loop.checkout import Checkout
 from loop.control import canvas_path
-from loop.home import Home
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.types import (
-    Author,
+from loop.entries import (
     Body,
     CampaignCreated,
-    Cost,
-    Failure,
-    FailureKind,
     Judged,
-    Metric,
     NoiseMeasured,
-    Outcome,
     Proposed,
-    Purpose,
-    Reason,
     RunEnded,
     RunStarted,
     Scored,
-    ScoreSource,
     StartRequested,
-    State,
     StateChanged,
-    Verdict,
 )
+from loop.home import Home
+from loop.journal import Journal
+from loop.ledger import Ledger
+from loop.types import Author, Cost, Failure, FailureKind, Metric, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 
 IDENTITY = {"user.name": "User", "user.email": "user@example.org", "core.autocrlf": "false"}
 

@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loop import control
+from loop.entries import Entry
 from loop.home import find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.lock import is_alive
-from loop.types import Entry, State
+from loop.types import State
 
 PROGRAM = """---
 model: knobs

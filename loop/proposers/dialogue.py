@@ -15,7 +15,7 @@ from itertools import islice
 from loop.canvas import changed_knobs, changed_lines, fingerprint, knobs
 from loop.digest import said
 from loop.edits import Edited, EditError, edit
-from loop.ledger import Experiment
+from loop.experiment import Experiment
 from loop.preflight import Severity, check
 from loop.prompt import Count, Message, again
 from loop.proposers import Brief

@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from loop.ledger import Experiment, Ledger, add
+from loop.experiment import Experiment
+from loop.ledger import Ledger, add
 from loop.program import Program
 from loop.proposers import Brief, Proposal, Proposer
 from loop.types import Cost, Failure, ProposalFailed, Verdict

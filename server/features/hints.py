@@ -9,7 +9,7 @@ from typing import Any
 
 from lsprotocol import types as t
 
-from loop.ledger import Experiment
+from loop.experiment import Experiment
 from loop.lineage import writers
 from loop.status import NAMED, plain, score_text, signed_number, verdict_text
 from server.convert import Encoding

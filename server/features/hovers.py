@@ -7,7 +7,7 @@ from datetime import datetime
 
 from lsprotocol import types as t
 
-from loop.ledger import Experiment
+from loop.experiment import Experiment
 from loop.status import NAMED, number, plain, score_text, spent_text, verdict_text
 from loop.types import Verdict
 from loop.values import counted

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from loop.ledger import Experiment
+from loop.experiment import Experiment
 from loop.program import headings_of
 from loop.status import plain
 from loop.types import State

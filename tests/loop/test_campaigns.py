@@ -14,27 +14,12 @@ import pytest
 from loop import campaigns, control
 from loop.asking import answer_to
 from loop.cli import main
+from loop.entries import Body, CampaignCreated, Imported, Judged, NoteAdded, Proposed, StartRequested, StateChanged
 from loop.home import find_home
 from loop.journal import Journal
 from loop.lock import holding, is_alive, served
 from loop.status import message_text, status_line
-from loop.types import (
-    Author,
-    Body,
-    CampaignCreated,
-    Imported,
-    Judged,
-    Metric,
-    NoteAdded,
-    Proposed,
-    Reason,
-    Refused,
-    ScoreSource,
-    StartRequested,
-    State,
-    StateChanged,
-    Verdict,
-)
+from loop.types import Author, Metric, Reason, Refused, ScoreSource, State, Verdict
 from tests.stub import CANVAS, PROGRAM, git, make_campaign
 
 PAST = Imported("", 0.9979, 44.0, Verdict.KEEP, "baseline")

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from loop import cli
+from loop.entries import StateChanged
 from loop.home import find_home
 from loop.journal import Journal
-from loop.types import State, StateChanged
+from loop.types import State
 from tests.loop.test_repo import obey_permissions
 from tests.stub import git, gone, make_campaign, run_to_end
 

@@ -8,20 +8,11 @@ import pytest
 
 from loop import control
 from loop.asking import answer_to
+from loop.entries import Answered, Imported, NoteAdded, StartRequested, StateChanged
 from loop.home import find_home
 from loop.journal import Journal
 from loop.lock import holding, is_alive
-from loop.types import (
-    Answered,
-    Imported,
-    JournalError,
-    NoteAdded,
-    Refused,
-    StartRequested,
-    State,
-    StateChanged,
-    Verdict,
-)
+from loop.types import JournalError, Refused, State, Verdict
 from tests.stub import PROGRAM, git, make_campaign
 
 

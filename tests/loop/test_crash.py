@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from loop.entries import Body, Entry, Judged, Proposed, RunEnded, RunStarted, Scored, StartRequested
 from loop.home import find_home
 from loop.ledger import Ledger
-from loop.types import Body, Entry, Judged, Outcome, Proposed, RunEnded, RunStarted, Scored, StartRequested, State
+from loop.types import Outcome, State
 from tests.stub import CANVAS, DEADLINE_S, daemon, ended, entries, git, make_campaign, until
 
 KILLS = 50

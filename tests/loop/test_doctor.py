@@ -11,13 +11,14 @@ import pytest
 
 from loop import facts as looking
 from loop.doctor import Check, Level, diagnose
+from loop.entries import StateChanged
 from loop.facts import Facts, look
 from loop.home import find_home
 from loop.interpreter import Interpreter, ask, imports, prepare
 from loop.journal import Journal
 from loop.program import Program, Stop
 from loop.providers import key_of
-from loop.types import Problem, State, StateChanged
+from loop.types import Problem, State
 
 RUNNER = Interpreter("/venv/bin/python", "3.11.7", (), "2.13.0", (), False, 2)
 WELL = Facts(

@@ -11,31 +11,24 @@ import pytest
 
 from loop import control
 from loop.engine import Engine
+from loop.entries import (
+    Answered,
+    Body,
+    Judged,
+    Merged,
+    PauseRequested,
+    Proposed,
+    RunEnded,
+    RunStarted,
+    Scored,
+    StartRequested,
+    StopRequested,
+)
 from loop.home import find_home
 from loop.journal import Journal
 from loop.proposers import make
 from loop.repo import Repo
-from loop.types import (
-    Answered,
-    Author,
-    Body,
-    Judged,
-    Merged,
-    Outcome,
-    PauseRequested,
-    Proposed,
-    Purpose,
-    Reason,
-    Refused,
-    RunEnded,
-    RunStarted,
-    Scored,
-    ScoreSource,
-    StartRequested,
-    State,
-    StopRequested,
-    Verdict,
-)
+from loop.types import Author, Outcome, Purpose, Reason, Refused, ScoreSource, State, Verdict
 from tests.stub import (
     CANVAS,
     DEADLINE_S,

@@ -13,27 +13,20 @@ from typing import get_args
 
 import pytest
 
-from loop.journal import Journal, decode
-from loop.ledger import Ledger
-from loop.types import (
+from loop.entries import (
     Answered,
-    Author,
     Body,
-    Failure,
-    FailureKind,
-    JournalError,
     NoteAdded,
-    Outcome,
     PauseRequested,
     Proposed,
-    Purpose,
     RunEnded,
     RunStarted,
-    State,
     StateChanged,
     StopRequested,
-    Verdict,
 )
+from loop.journal import Journal, decode
+from loop.ledger import Ledger
+from loop.types import Author, Failure, FailureKind, JournalError, Outcome, Purpose, State, Verdict
 
 FULL = Proposed(
     experiment=3,

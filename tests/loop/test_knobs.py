@@ -14,22 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loop.canvas import Knob, Value, changed_knobs, fingerprint, knobs
-from loop.ledger import Experiment, Ledger
+from loop.entries import CampaignCreated
+from loop.experiment import Experiment
+from loop.ledger import Ledger
 from loop.program import Program
 from loop.proposers import Brief, Proposal
 from loop.proposers.knobs import Knobs
 from loop.proposers.roles import DOWN, UP, role_of, step, write
-from loop.types import (
-    Author,
-    CampaignCreated,
-    Failure,
-    FailureKind,
-    Metric,
-    ProposalFailed,
-    Reason,
-    ScoreSource,
-    Verdict,
-)
+from loop.types import Author, Failure, FailureKind, Metric, ProposalFailed, Reason, ScoreSource, Verdict
 
 CANVAS = """\
 SEED = 42

@@ -6,34 +6,25 @@ from itertools import count
 
 import pytest
 
-from loop.ledger import Ledger
-from loop.types import (
+from loop.entries import (
     Answered,
-    Author,
     Body,
-    Cost,
     Entry,
-    Failure,
-    FailureKind,
     Judged,
     NoiseMeasured,
-    Outcome,
     PauseRequested,
     Proposed,
-    Purpose,
-    Reason,
     Repaired,
     Resumed,
     RunEnded,
     RunStarted,
     Scored,
-    ScoreSource,
     Spent,
     StartRequested,
-    State,
     StateChanged,
-    Verdict,
 )
+from loop.ledger import Ledger
+from loop.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 
 
 def entries(*bodies: Body, step_s: float = 1.0) -> list[Entry]:

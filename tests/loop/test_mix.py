@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from loop.ledger import Ledger, Run
+from loop.experiment import Run
+from loop.ledger import Ledger
 from loop.program import Program, Stop
 from loop.proposers import Brief, Proposal
 from loop.proposers.mix import Mix, order, share_used

@@ -6,30 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from loop.ledger import Ledger
-from loop.plan import Planned, crashes_in_a_row, decide, limit_reached
-from loop.program import Stop
-from loop.types import (
-    Author,
+from loop.entries import (
     Body,
-    Failure,
-    FailureKind,
     Judged,
     NoiseMeasured,
-    Outcome,
     Proposed,
-    Purpose,
-    Reason,
     Repaired,
     RunEnded,
     RunStarted,
     Scored,
-    ScoreSource,
-    State,
     StateChanged,
-    Verdict,
     Withdrawn,
 )
+from loop.ledger import Ledger
+from loop.plan import Planned, crashes_in_a_row, decide, limit_reached
+from loop.program import Stop
+from loop.types import Author, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 from loop.values import counted
 from tests.loop.test_ledger import entries
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from loop import control
+from loop.experiment import Experiment
 from loop.home import find_home
-from loop.ledger import Experiment, Ledger
+from loop.ledger import Ledger
 from loop.types import Author, Reason, Refused, State, Verdict
 from tests.stub import CANVAS, ended, git, gone, make_campaign, run_to_end, until
 

@@ -10,17 +10,17 @@ from dataclasses import replace
 import pytest
 
 from loop.digest import fenced, tail
-from loop.ledger import Experiment, Ledger, Run
+from loop.entries import CampaignCreated, NoteAdded
+from loop.experiment import Experiment, Run
+from loop.ledger import Ledger
 from loop.program import Program, Stop, parse
 from loop.prompt import Message, Mode, again, build, repair, shorten, size
 from loop.proposers import Brief, Proposal
 from loop.types import (
     Author,
-    CampaignCreated,
     Failure,
     FailureKind,
     Metric,
-    NoteAdded,
     Outcome,
     ProposalFailed,
     Purpose,

@@ -17,27 +17,30 @@ import pytest
 
 from loop import report
 from loop.chart import BOTTOM, FONT, LEFT, LETTER, RIGHT, TOP, Chart, Label, draw, short, ticks
-from loop.ledger import Experiment, Ledger
-from loop.types import (
+from loop.entries import (
     Audited,
-    Author,
     Body,
     CampaignCreated,
-    Cost,
     Entry,
-    Failure,
-    FailureKind,
     Judged,
-    Metric,
     NoiseMeasured,
-    Outcome,
     Proposed,
-    Purpose,
-    Reason,
-    RepoError,
     RunEnded,
     RunStarted,
     Scored,
+)
+from loop.experiment import Experiment
+from loop.ledger import Ledger
+from loop.types import (
+    Author,
+    Cost,
+    Failure,
+    FailureKind,
+    Metric,
+    Outcome,
+    Purpose,
+    Reason,
+    RepoError,
     ScoreSource,
     Verdict,
 )

@@ -9,9 +9,10 @@ import pytest
 
 from loop import review
 from loop.checkout import Checkout
+from loop.entries import ProposeRequested, Withdrawn
 from loop.hunks import Hunk, apply, hunks, invert, split_lines
 from loop.lineage import Kept, Reviewed, authors, grown_from, parts_of
-from loop.types import Author, ProposeRequested, Refused, Withdrawn
+from loop.types import Author, Refused
 from tests.campaigns import Campaign, git, make_repository
 
 BASE = "import os\nLR = 0.1\nWD = 0.2\n\n\ndef main():\n    print('val_bpb: 1.0')\n\n\nmain()\n"

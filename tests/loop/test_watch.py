@@ -9,6 +9,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from loop.entries import (
+    Body,
+    CampaignCreated,
+    Entry,
+    Judged,
+    NoiseMeasured,
+    Proposed,
+    RunEnded,
+    RunStarted,
+    StateChanged,
+)
 from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
@@ -16,25 +27,16 @@ from loop.progress import Progress, present_progress
 from loop.status import number, plain, signed_number, status_dict, status_line, uncertainty, visible
 from loop.types import (
     Author,
-    Body,
-    CampaignCreated,
     Cost,
-    Entry,
     Failure,
     FailureKind,
-    Judged,
     Metric,
-    NoiseMeasured,
     Outcome,
-    Proposed,
     Purpose,
     Reason,
     Refused,
-    RunEnded,
-    RunStarted,
     ScoreSource,
     State,
-    StateChanged,
     Verdict,
 )
 from loop.view import render, verdict_line

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from loop.engine import Engine
+from loop.entries import Answered, Body, Entry
 from loop.home import find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.proposers import make
-from loop.types import Answered, Body, Entry, State
+from loop.types import State
 from tests.fake_llm import FakeLLM, prompt_of, reply
 from tests.stub import entries, make_campaign
 

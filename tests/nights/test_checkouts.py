@@ -155,8 +155,8 @@ def test_a_campaign_never_takes_over_a_branch_of_the_users(tmp_path: Path) -> No
 
 
 def test_hours_between_an_import_or_a_dead_daemon_and_the_start_are_nobodys() -> None:
+    from loop.entries import Answered, Entry, Imported, NoteAdded, Resumed, StartRequested, StateChanged
     from loop.ledger import Ledger
-    from loop.types import Answered, Entry, Imported, NoteAdded, Resumed, StartRequested, StateChanged
 
     told = Imported("", 1.0, None, Verdict.KEEP, "an idea")
     working = StateChanged(State.RUNNING)

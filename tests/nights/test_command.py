@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from loop.types import Author, ResumeRequested, Spent, State
+from loop.entries import ResumeRequested, Spent
+from loop.types import Author, State
 from tests.nights.night import Night, bodies, campaign, front, paused, run
 from tests.stub import git
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from loop.canvas import fingerprint
+from loop.entries import Doomed, Merged, Repaired, RunStarted, Spent
 from loop.ledger import Ledger
-from loop.types import Doomed, Merged, Repaired, RunStarted, Spent, State
+from loop.types import State
 from tests.fake_llm import FakeLLM, prompt_of, reply
 from tests.nights.night import KNOBS, MODEL, bodies, campaign, canvas_in, front, price, run, turn
 from tests.stub import git

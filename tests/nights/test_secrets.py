@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from loop import cli
+from loop.entries import NoteAdded, ResumeRequested, StartRequested
 from loop.home import find_home
 from loop.journal import Journal
 from loop.sandbox import BUBBLEWRAP, probe
-from loop.types import NoteAdded, ResumeRequested, StartRequested, State
+from loop.types import State
 from tests.fake_llm import Answer, FakeLLM
 from tests.nights.night import CAMPAIGN, CANVAS, Researcher, campaign, front, paused, turn
 from tests.stub import daemon, git, until

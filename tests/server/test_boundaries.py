@@ -18,8 +18,32 @@ ALLOWED = {"server", "pygls", "lsprotocol", "watchdog", "loop", *sys.stdlib_modu
 FORBIDDEN = {"sqlite3", "subprocess", "torch", "litellm", "matplotlib", "git", "yaml"}
 # The rooms of the engine that are light, or that facts and commands need in a thread of their own.
 ROOMS = {
-    *("types", "journal", "control", "hunks", "program", "keys", "lineage", "review", "checkout", "ledger", "status"),
-    *("home", "providers", "report", "daemon", "lock", "preflight", "progress", "campaigns", "values"),
+    *(
+        "types",
+        "entries",
+        "journal",
+        "experiment",
+        "ledger",
+        "control",
+        "hunks",
+        "program",
+        "keys",
+        "lineage",
+        "review",
+    ),
+    *(
+        "status",
+        "checkout",
+        "home",
+        "providers",
+        "report",
+        "daemon",
+        "lock",
+        "preflight",
+        "progress",
+        "campaigns",
+        "values",
+    ),
 }
 SOURCES = sorted((ROOT / "server").rglob("*.py"))
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from loop.entries import ProposeRequested, WithdrawRequested
 from loop.hunks import apply, hunks, invert, split_lines
 from loop.review import reverts as standing
-from loop.types import ProposeRequested, WithdrawRequested
 from server import app
 from server.snapshot import read_canvas
 from server.wire import serve

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from loop import control
-from loop.ledger import Experiment
+from loop.experiment import Experiment
 from loop.status import status_dict
 from loop.types import Author
 from server import app

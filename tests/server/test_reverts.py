@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loop.types import Answered, Author, ProposeRequested, Verdict, Withdrawn, WithdrawRequested
+from loop.entries import Answered, ProposeRequested, Withdrawn, WithdrawRequested
+from loop.types import Author, Verdict
 from tests.campaigns import Campaign
 from tests.server.editor import Editor, editing
 from tests.server.small import BASE, FOURTH, opened, told

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 from lsprotocol import types as t
 
+from loop.entries import StateChanged
 from loop.lock import holding
-from loop.types import State, StateChanged, Verdict
+from loop.types import State, Verdict
 from server.documents import Document
 from server.features.commands import unsaved
 from server.snapshot import Snapshot

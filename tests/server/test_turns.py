@@ -8,7 +8,7 @@ import pytest
 from lsprotocol import types as t
 
 from loop import control
-from loop.types import ProposeRequested
+from loop.entries import ProposeRequested
 from server.convert import Encoding
 from server.documents import Document
 from server.facts import Facts

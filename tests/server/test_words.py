@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from lsprotocol import types as t
 
+from loop.entries import StartRequested, StateChanged
+from loop.experiment import Experiment
 from loop.home import find_home
 from loop.journal import Journal
-from loop.ledger import Experiment
 from loop.status import signed_number
-from loop.types import Author, StartRequested, State, StateChanged, Verdict
+from loop.types import Author, State, Verdict
 from loop.values import counted
 from server.convert import Encoding, unmarked
 from server.documents import Document, Role
