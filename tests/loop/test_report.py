@@ -40,6 +40,7 @@ from loop.types import (
     Outcome,
     Purpose,
     Reason,
+    Refused,
     RepoError,
     ScoreSource,
     Verdict,
@@ -201,7 +202,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(Refused, match=r"results.tsv: cannot be written .No space left on device.;"):
         report.write_tsv(night(), tmp_path / "results.tsv")
     assert [p.name for p in tmp_path.iterdir()] == ["results.tsv"]
     assert (tmp_path / "results.tsv").read_text() == "old"
