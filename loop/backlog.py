@@ -198,8 +198,9 @@ class Backlog:
         try:
             text = merge(self._text(experiment.parent), ours, self._text(experiment.commit))
         except MergeConflict:
+            again = "; propose yours again on top of it" if experiment.author is Author.HUMAN else ""
             return self._reject(
-                experiment, f"it changes the same lines as #{incumbent.number}, which was kept meanwhile"
+                experiment, f"it changes the same lines as #{incumbent.number}, which was kept meanwhile{again}"
             )
         mark = fingerprint(text)
         twin = next((e for e in ledger.experiments.values() if e.fingerprint == mark and e is not experiment), None)

@@ -71,6 +71,23 @@ def test_a_text_that_comes_with_the_last_experiment_is_measured_before_the_end(t
     assert kept_by_hand(ledger) and ledger.judged == 2
 
 
+def test_a_text_whose_lines_were_kept_otherwise_meanwhile_is_said_and_stays_at_hand(tmp_path: Path) -> None:
+    held = CANVAS.replace("time.sleep(0.02)", f"BATCH == 8192 or {HOLD}")
+    campaign = make_campaign(tmp_path / "c", canvas=held)
+    control.start(campaign, {"experiments": "1"})
+    until(campaign, lambda ledger: ledger.running is not None and ledger.running[0].number == 1)
+    mine = held.replace("BATCH = 8192", "BATCH = 2048")
+    control.propose(campaign, mine, "a smaller batch")
+    let_go(campaign)
+    ledger = until(campaign, ended)
+    (human,) = humans(ledger)
+    assert ledger.incumbent == 1 and (human.verdict, human.runs) == (Verdict.INVALID, ())
+    assert human.explanation == (
+        "it changes the same lines as #1, which was kept meanwhile; propose yours again on top of it"
+    )
+    assert git(campaign, "show", f"refs/autoresearch/{ledger.campaign}/{human.number}:train.py") == mine
+
+
 def test_a_start_that_fails_keeps_what_waits(campaign: Path) -> None:
     ledger = run_to_end(campaign, experiments="1")
     control.propose(campaign, MINE, "to see the edge")
