@@ -7,6 +7,7 @@ words as 100. Whatever a program or a model printed is data here: one line, cut,
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nlargest, nsmallest
@@ -43,6 +44,8 @@ class Selection:
     failures: list[Experiment]  # newest first
     human: list[Experiment]  # newest first
     knobs: dict[str, list[Experiment]]  # who changed a knob, in their order
+    judged: int  # as the ledger counts them, without a pass of their own
+    kept: int
 
 
 def select(ledger: Ledger) -> Selection:
@@ -52,11 +55,14 @@ def select(ledger: Ledger) -> Selection:
     ties: list[Experiment] = []
     failures: list[Experiment] = []
     human: list[Experiment] = []
-    knobs: dict[str, list[Experiment]] = {}
+    knobs: defaultdict[str, list[Experiment]] = defaultdict(list)
+    judged = kept = 0
     for e in ledger.experiments.values():
         verdict = e.verdict
         if e.number == 0 or verdict is None:
             continue
+        judged += bool(e.runs)
+        kept += verdict is Verdict.KEEP
         if e.author is Author.HUMAN and not e.withdrawn:
             human.append(e)
         if verdict is Verdict.CRASH:
@@ -64,7 +70,7 @@ def select(ledger: Ledger) -> Selection:
         elif e.delta is not None:
             (gains if verdict is Verdict.KEEP else ties if e.reason is Reason.WITHIN_NOISE else misses).append(e)
         for name in e.knobs:
-            knobs.setdefault(name, []).append(e)
+            knobs[name].append(e)
     sign = 1.0 if ledger.minimize else -1.0
 
     def best(some: list[Experiment], size: int) -> list[Experiment]:
@@ -77,6 +83,8 @@ def select(ledger: Ledger) -> Selection:
         failures[: -FAILED - 1 : -1],
         human[: -HUMAN - 1 : -1],
         knobs,
+        judged,
+        kept,
     )
 
 
@@ -84,7 +92,7 @@ def digest(ledger: Ledger, waiting: tuple[str, ...], chosen: Selection) -> list[
     """Return the memory of a campaign, the most important section first."""
     recent = islice((e for e in reversed(ledger.experiments.values()) if e.verdict and e.number), RECENT)
     sections = [
-        Section("Where the campaign stands", tuple(_standing(ledger))),
+        Section("Where the campaign stands", tuple(_standing(ledger, chosen))),
         Section("What the human says", tuple(_human(ledger, chosen))),
         Section("Waiting or training now; propose something else", tuple(f"- {said(w)}" for w in waiting[-WAITING:])),
         Section("Best gains so far", tuple(map(_line, chosen.gains))),
@@ -142,7 +150,7 @@ def _line(e: Experiment) -> str:
     return f"- #{e.number} {verdict}{number}{noise}: {said(e.hypothesis)}"
 
 
-def _standing(ledger: Ledger) -> Iterable[str]:
+def _standing(ledger: Ledger, chosen: Selection) -> Iterable[str]:
     metric = ledger.created.metric if ledger.created else None
     name, better = (metric.name if metric else "val_bpb"), ("lower" if ledger.minimize else "higher")
     now = ledger.incumbent_experiment
@@ -150,8 +158,8 @@ def _standing(ledger: Ledger) -> Iterable[str]:
         noise = f"; noise floor {ledger.noise_floor:.5f}" if ledger.noise_floor is not None else ""
         start = f", the baseline {ledger.baseline:.5f}" if ledger.baseline is not None else ""
         yield f"- {name}, {better} is better: the incumbent (#{now.number}) has {now.score:.5f}{start}{noise}."
-    measured = counted(ledger.judged, "experiment")
-    yield f"- {measured} measured, {ledger.keeps} kept, {ledger.since_keep} since the last keep."
+    measured = counted(chosen.judged, "experiment")
+    yield f"- {measured} measured, {chosen.kept} kept, {ledger.since_keep} since the last keep."
 
 
 def _human(ledger: Ledger, chosen: Selection) -> Iterable[str]:
@@ -186,19 +194,19 @@ def _failures(failures: list[Experiment]) -> Iterable[str]:
 def _knobs(ledger: Ledger, chosen: Selection) -> Iterable[str]:
     sign = 1.0 if ledger.minimize else -1.0
     for name, experiments in nlargest(KNOBS, chosen.knobs.items(), key=lambda item: len(item[1])):
-        values: dict[str, list[float | None]] = {}
+        best: dict[str, float | None] = {}  # literal → its least loss, None where every run of it failed
+        times: dict[str, int] = {}
         for e in experiments[-TRIES:]:
-            values.setdefault(e.knobs[name][1], []).append(None if e.delta is None else sign * e.delta)
-        best = {
-            literal: min((loss for loss in losses if loss is not None), default=None)
-            for literal, losses in values.items()
-        }
+            literal, loss = e.knobs[name][1], None if e.delta is None else sign * e.delta
+            known = best.get(literal)
+            best[literal] = loss if known is None or (loss is not None and loss < known) else known
+            times[literal] = times.get(literal, 0) + 1
         shown = [
             f"{said(literal, 30) or 'removed'} ({'failed' if loss is None else f'{sign * loss:+.5f}'}"
-            f"{f', {len(values[literal])} times' if len(values[literal]) > 1 else ''})"
+            f"{f', {times[literal]} times' if times[literal] > 1 else ''})"
             for literal, loss in nsmallest(
                 VALUES, best.items(), key=lambda item: (item[1] is None, item[1] or 0.0, item[0])
             )
         ]
-        more = f" and {len(values) - VALUES} more" if len(values) > VALUES else ""
+        more = f" and {len(best) - VALUES} more" if len(best) > VALUES else ""
         yield f"- {said(name, 40)}: {', '.join(shown)}{more}"

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from loop.digest import fenced, tail
+from loop.digest import fenced, select, tail
 from loop.entries import CampaignCreated, NoteAdded
 from loop.experiment import Experiment, Run
 from loop.ledger import Ledger
@@ -105,6 +105,14 @@ def test_a_prompt_never_exceeds_its_bound_and_always_holds_the_whole_canvas(expe
 def test_its_size_does_not_grow_with_the_ledger() -> None:
     sizes = [size(build(brief(campaign(n)), count), count) for n in (200, 1000, 4000)]
     assert max(sizes) - min(sizes) < 0.1 * min(sizes)
+
+
+def test_the_memory_counts_as_the_ledger_does() -> None:
+    ledger = campaign(300)
+    ledger.experiments[301] = experiment(301, Verdict.INVALID, Reason.FAILED, None, runs=())
+    ledger.experiments[302] = replace(ledger.experiments[301], number=302, verdict=None)
+    chosen = select(ledger)
+    assert (chosen.judged, chosen.kept) == (ledger.judged, ledger.keeps) and 0 < chosen.kept < chosen.judged < 302
 
 
 def test_what_is_stable_comes_first_and_is_the_same_after_an_experiment() -> None:
