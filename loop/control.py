@@ -121,10 +121,7 @@ def _go_on(home: Home, journal: Journal, ledger: Ledger, overrides: dict[str, st
     """A second start: resumes a paused campaign, otherwise says what runs already."""
     if overrides:
         names = ", ".join(f"--{name}" for name in overrides)
-        raise Refused(
-            f"campaign {ledger.campaign} already runs, and {names} is for its next start; "
-            "run 'autoresearch stop', then start with it"
-        )
+        raise Refused(f"campaign {ledger.campaign} already runs; run 'autoresearch stop', then start it with {names}")
     if ledger.state is not State.PAUSED:
         raise Refused(f"campaign {ledger.campaign} already runs; watch it with 'autoresearch watch'")
     return answer_to(home, journal, journal.append(ledger.campaign, ResumeRequested())[0])

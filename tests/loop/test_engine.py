@@ -176,7 +176,7 @@ def test_a_second_start_is_refused_and_says_what_runs(tmp_path: Path) -> None:
     until(campaign, lambda ledger: ledger.running is not None)
     with pytest.raises(Refused, match="already runs"):
         control.start(campaign)
-    with pytest.raises(Refused, match="--experiments, --model is for its next start; run 'autoresearch stop'"):
+    with pytest.raises(Refused, match="run 'autoresearch stop', then start it with --experiments, --model"):
         control.start(campaign, {"experiments": "9", "model": "knobs"})
     with pytest.raises(Refused, match="stop it first"):
         control.start(campaign, new=True)
