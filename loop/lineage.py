@@ -50,11 +50,6 @@ class Lineage:
     erased: dict[str, Part] = field(default_factory=dict, compare=False)  # line → what took it out last
 
     @property
-    def owners(self) -> tuple[int, ...]:
-        """The experiment that wrote each line, 0 the baseline."""
-        return tuple(part.experiment for part in self.parts)
-
-    @property
     def tip(self) -> int:
         """The incumbent's number."""
         return self.steps[-1].experiment if self.steps else 0

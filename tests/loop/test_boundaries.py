@@ -44,7 +44,7 @@ def test_the_engine_knows_no_editor_and_imports_no_campaign(room: Path) -> None:
         ("sqlite3", {"journal.py"}),
         ("git", {"repo.py"}),
         ("litellm", {"llm.py"}),
-        ("matplotlib", {"report.py", "plot.py"}),
+        ("matplotlib", {"report.py"}),
         ("rich", {"watch.py", "view.py"}),
     ],
 )

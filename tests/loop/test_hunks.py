@@ -181,7 +181,7 @@ KEPT = [
 
 def test_each_line_knows_the_experiment_that_wrote_it() -> None:
     line = lineage.extend(lineage.begin(BASE), KEPT)
-    assert line.owners == (0, 9, 7, 0, 7, 0)
+    assert lineage.authors(line.parts) == [0, 9, 7, 0, 7, 0]
     assert line == lineage.extend(lineage.extend(lineage.begin(BASE), KEPT[:1]), KEPT[1:])
 
 
