@@ -48,6 +48,10 @@ class Terminal:
     def screen(self) -> str:
         return self.tmux("capture-pane", "-p")
 
+    def drawn(self) -> str:
+        """Return the screen with its colours, as escape sequences."""
+        return self.tmux("capture-pane", "-p", "-e")
+
     def keys(self, *names: str) -> None:
         self.tmux("send-keys", *names)
 
@@ -61,28 +65,33 @@ class Terminal:
 
         Returns once what it closes is gone; where nobody knows what that is, once the screen has changed, if it does.
         """
-        before = self.tmux("capture-pane", "-p", "-e")
+        before = self.drawn()
         self.keys("Escape")
         if closes:
             self.until(f"no {closes!r}", lambda s: closes not in s)
-            return
-        end = time.monotonic() + 3
-        while self.tmux("capture-pane", "-p", "-e") == before and time.monotonic() < end:
-            time.sleep(0.03)
+        else:
+            self.appears(lambda _: self.drawn() != before, 3)
 
     def shows(self, *words: str, deadline_s: float = DEADLINE_S) -> str:
         """Return the screen once it shows all these words; fails with the screen as it is."""
         return self.until(" and ".join(map(repr, words)), lambda s: all(w in s for w in words), deadline_s)
 
     def until(self, what: str, holds: Callable[[str], Any], deadline_s: float = DEADLINE_S) -> str:
-        """Return the screen once `holds` of it."""
-        end = time.monotonic() + deadline_s
+        """Return the screen once `holds` of it; fails with the screen as it is."""
+        screen = self.appears(holds, deadline_s)
+        assert screen is not None, f"never on the screen: {what}\n{self.screen()}"
+        return screen
+
+    def appears(self, holds: Callable[[str], Any], within_s: float) -> str | None:
+        """Return the screen once `holds` of it, or None where it does not in time."""
+        end = time.monotonic() + within_s
         while True:
             late = time.monotonic() > end  # looked at before the last look: we may have been suspended meanwhile
             screen = self.screen()
             if holds(screen):
                 return screen
-            assert not late, f"never on the screen: {what}\n{screen}"
+            if late:
+                return None
             time.sleep(0.03)
 
     def capture(self, title: str) -> str:
