@@ -18,6 +18,7 @@ from loop.types import Refused
 
 CONTEXT = 3
 LARGEST_BLOCK = 250_000  # lines times lines that are compared one by one; beyond it a block counts as replaced
+REPLACED, TAKEN_OUT = -1, -2  # the fate of a line that does not stand in another text
 BOM = "\ufeff"
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 
@@ -143,16 +144,82 @@ def _joined(found: list[Change]) -> list[Change]:
     return joined
 
 
-def hunks(old: Sequence[str], new: Sequence[str], owners: Sequence[object] = ()) -> list[Hunk]:
+def hunks(
+    old: Sequence[str],
+    new: Sequence[str],
+    owners: Sequence[object] = (),
+    stood: Sequence[int] = (),
+    stands: Sequence[int] = (),
+) -> list[Hunk]:
     """Return the hunks that lead from the old lines to the new ones, each with an id that no other has.
 
     `owners` says who wrote each new line, None the human: two experiments on neighbouring lines stay two hunks, and
-    a line that the human wrote beside an agent's is never part of the agent's hunk.
+    a line that the human wrote beside an agent's is never part of the agent's hunk. Nor is a line that the human took
+    out, which the owners left where it was or replaced: `stood` and `stands` are the fates of the old and the new
+    lines in the text that the owners wrote.
     """
     places: dict[str, list[int]] = {}
     for place, line in enumerate(new):
         places.setdefault(line, []).append(place)
-    return [_identify(old, new, change, places) for whole in changes(old, new) for change in _cut(whole, owners)]
+    found = changes(old, new)
+    if stood:
+        found = [part for whole in found for part in _apart(whole, owners, stood, stands)]
+    cut: dict[str, Hunk] = {}
+    for change in (change for whole in found for change in _cut(whole, owners)):
+        hunk = _identify(old, new, change, places)
+        while hunk.id in cut:  # two lines that were taken out at one place may say the same
+            hunk = replace(hunk, id=hashlib.sha256(hunk.id.encode()).hexdigest()[:12])
+        cut[hunk.id] = hunk
+    return list(cut.values())
+
+
+def fates(text: Sequence[str], kept: Sequence[str]) -> list[int]:
+    """Return the fate of each line: where it stands in the kept text, or REPLACED or TAKEN_OUT."""
+    found: list[int] = []
+    at = 0
+    for change in changes(text, kept):
+        found.extend(range(at, change.b))
+        found.extend([REPLACED if change.b < change.b_end else TAKEN_OUT] * (change.a_end - change.a))
+        at = change.b_end
+    found.extend(range(at, len(kept)))
+    return found
+
+
+def _apart(change: Change, owners: Sequence[object], stood: Sequence[int], stands: Sequence[int]) -> Iterator[Change]:
+    """Cut off the old lines that stand in the kept text, with what the human wrote in their place.
+
+    A change of the human's lines alone stays whole. Where nothing came for some lines, those that nothing replaced in
+    the kept text either are the owners' to take out.
+    """
+    a, a_end, b, b_end = change
+    if b < b_end and all(owner is None for owner in owners[b:b_end]):
+        yield change
+        return
+    parts: list[Change] = []
+    while a < a_end:
+        first = next((n for n in range(a, a_end) if stood[n] >= 0), a_end)
+        if first == a_end:
+            break
+        last = next((n for n in range(first, a_end) if stood[n] < 0), a_end)
+        low = 1 + max((n for n in range(b, b_end) if 0 <= stands[n] < stood[first]), default=b - 1)
+        high = next((n for n in range(low, b_end) if stands[n] >= 0), b_end)
+        if high - low != last - first:  # line by line, also an older keep's line may have come back
+            low = next((n for n in range(low, high) if owners[n] is None), high)
+            high = next((n for n in range(low, high) if owners[n] is not None), high)
+        if low == b and high > low:  # nothing came for the lines above but what the human wrote
+            parts.append(Change(a, last, low, high))
+        else:
+            parts += [Change(a, first, b, low), Change(first, last, low, high)]
+        a, b = last, high
+    for part in [*parts, Change(a, a_end, b, b_end)]:
+        if part.b < part.b_end:
+            yield part
+            continue
+        start = part.a
+        for n in range(part.a + 1, part.a_end + 1):
+            if n == part.a_end or (stood[n] == TAKEN_OUT) != (stood[start] == TAKEN_OUT):
+                yield Change(start, n, part.b, part.b)
+                start = n
 
 
 def _cut(change: Change, owners: Sequence[object]) -> Iterator[Change]:
@@ -283,20 +350,23 @@ def carry(old: Sequence[str], new: Sequence[str], values: Sequence[T], default: 
     return carried
 
 
-def take_out(lines: Sequence[str], shown: Sequence[str], taken: Sequence[Hunk]) -> list[str]:
-    """Return a relative of the shown text without these hunks, which were cut from the shown one.
+def take_out(lines: Sequence[str], shown: Sequence[str], taken: Sequence[Hunk], old: Sequence[str] = ()) -> list[str]:
+    """Return a relative of the shown text without these hunks, which lead from the old text to the shown one.
 
     The two texts are aligned by what they share, so edits elsewhere do not matter. Raises Refused where a hunk's own
     lines are not in the relative, all of them and together.
     """
-    where = carry(lines, shown, range(len(lines)), -1)
+    where, stood = carry(lines, shown, range(len(lines)), -1), fates(old, lines)
     text = list(lines)
-    for hunk in sorted(taken, key=lambda h: h.start, reverse=True):
+    for hunk in sorted(taken, key=lambda h: (h.start, h.old_start), reverse=True):
         places = where[hunk.start : hunk.start + len(hunk.new)]
         above = where[hunk.start - 1] + 1 if hunk.start else 0
         below = where[hunk.start] if hunk.start < len(where) else len(lines)
         start = places[0] if places else above or (below if hunk.start else 0)
         if start < 0 or places != list(range(start, start + len(places))) or (not places and above == 0 and hunk.start):
             raise Refused(f"hunk {hunk.id}: its lines are not in this text any more; look at the file as it is now")
-        text[start : start + len(places)] = hunk.old
+        if not places:  # behind what stood above them, where the shown text lacks that too
+            start = max([start, *(at + 1 for at in stood[: hunk.old_start] if start <= at < below)])
+        gone = [line for n, line in enumerate(hunk.old, hunk.old_start) if not old or stood[n] < 0]
+        text[start : start + len(places)] = gone  # what stands there still comes only once
     return text

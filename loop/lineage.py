@@ -5,13 +5,14 @@ One more keep costs one comparison of two texts; nothing is ever compared twice.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from loop.hunks import changes
+from loop.hunks import changes, fates
 
-TRIVIAL = 4  # characters; a shorter line (a bracket, `else:`) is no evidence of its author
+TRIVIAL = re.compile(r"\W*(?:(?:else|try|finally|pass|break|continue|return)\b\W*)?")  # says nothing of its author
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def extend(lineage: Lineage, kept: Iterable[tuple[int, Sequence[str]]]) -> Linea
         for a, a_end, b, b_end in reversed(changes(lines, text)):
             went = tuple(zip(lines[a:a_end], parts[a:a_end], strict=True))
             writes, takes = _cut(experiment, keep, tuple(text[b:b_end]), went)
-            wrote.update(pair for pair in zip(text[b:b_end], writes, strict=True) if len(pair[0].strip()) >= TRIVIAL)
-            erased.update(pair for pair in zip(lines[a:a_end], takes, strict=True) if len(pair[0].strip()) >= TRIVIAL)
+            wrote.update(pair for pair in zip(text[b:b_end], writes, strict=True) if not TRIVIAL.fullmatch(pair[0]))
+            erased.update(pair for pair in zip(lines[a:a_end], takes, strict=True) if not TRIVIAL.fullmatch(pair[0]))
             added.extend(text[b:b_end])
             removed.extend(lines[a:a_end])
             parts[a:a_end] = writes
@@ -92,18 +93,21 @@ def _cut(
     return [whole] * len(came), [whole] * len(went)
 
 
-def parts_of(lineage: Lineage, text: Sequence[str]) -> list[Part | None]:
+def parts_of(lineage: Lineage, text: Sequence[str], stands: Sequence[int] | None = None) -> list[Part | None]:
     """Return for each line of any text the part that it came with, None where the human wrote it.
 
-    A line of the incumbent keeps its part. Another is looked up among all lines ever kept: the text may lag behind.
+    A line of the incumbent keeps its part; `stands` are the fates there, where they are known. Another is looked up
+    among all lines ever kept, since the text may lag behind; one more copy of an incumbent's line is the human's.
     """
-    found: list[Part | None] = []
-    at = 0
-    for change in changes(lineage.lines, text):
-        found.extend(lineage.parts[at : change.a])
-        found.extend(lineage.wrote.get(line) for line in text[change.b : change.b_end])
-        at = change.a_end
-    found.extend(lineage.parts[at:])
+    stands = fates(text, lineage.lines) if stands is None else stands
+    found = [lineage.parts[at] if at >= 0 else None for at in stands]
+    others = [n for n, at in enumerate(stands) if at < 0]
+    if others:
+        shown = {at for at in stands if at >= 0}
+        moved = {line for at, line in enumerate(lineage.lines) if at not in shown}
+        copies = set(lineage.lines) - moved
+        for n in others:
+            found[n] = None if text[n] in copies else lineage.wrote.get(text[n])
     return found
 
 
@@ -117,10 +121,14 @@ def experiments_of(
 ) -> tuple[int, ...]:
     """Return all experiments behind a hunk, as they were kept, given the parts of its new lines; () behind a human's.
 
-    Those whose lines another wrote over meanwhile count too, and so do those that took an old line out.
+    Those whose lines another wrote over meanwhile count too, and so do those that took an old line out. Old lines that
+    are all newer than the new ones were accepted since: the human went back.
     """
     wrote = [part for part in parts if part is not None and part.keep]
     if not wrote and any(line.strip() for line in new):
+        return ()
+    accepted = [part.keep if (part := lineage.wrote.get(line)) else 0 for line in old]
+    if wrote and accepted and min(accepted) > max(part.keep for part in wrote):
         return ()
     found, reached = _back(wrote, old)
     found |= _on(lineage, [line for line in old if line not in reached], new)

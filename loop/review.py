@@ -144,6 +144,7 @@ def propose_without(
     ledger: Ledger,
     kept: Kept,
     removals: Sequence[Removal],
+    seen: Reviewed,
     shown: Sequence[str],
     taken: Sequence[Hunk],
     removes: int,
@@ -151,16 +152,17 @@ def propose_without(
 ) -> control.Answer:
     """File "without these hunks" as a human's proposal; raises Refused where no kept text has them any more.
 
-    The hunks were cut from the text `shown`. The incumbent is asked first, then the keep that `shown` grew from: the
-    incumbent may have changed the same lines since, and then the daemon merges. `experiments` wrote them, as they were
-    kept, and the hypothesis names them: what is measured is the price of all that they wrote there.
+    The hunks lead from the accepted base `seen` to the text `shown`. The incumbent is asked first, then the keep that
+    `shown` grew from: the incumbent may have changed the same lines since, and then the daemon merges. `experiments`
+    wrote them, as they were kept, and the hypothesis names them: what is measured is the price of all that they wrote
+    there.
     """
     path, place = control.canvas_path(ledger), grown_from(kept, removals, shown)
     try:
-        commit, without = kept.commits[-1], take_out(kept.line.lines, shown, taken)
+        commit, without = kept.commits[-1], take_out(kept.line.lines, shown, taken, seen.lines)
     except Refused:
         commit = kept.commits[place]
-        without = take_out(split_lines(Checkout(folder).text_at(commit, path)), shown, taken)
+        without = take_out(split_lines(Checkout(folder).text_at(commit, path)), shown, taken, seen.lines)
     told = [find(ledger, number).hypothesis for number in experiments[-NAMED:]]
     about = "; ".join(plain(hypothesis, 120 // len(told)) for hypothesis in told)
     why = f"Without {names(experiments)}: {about}"

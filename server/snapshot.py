@@ -11,7 +11,7 @@ from typing import Any
 
 from loop import lineage
 from loop.experiment import Experiment
-from loop.hunks import Hunk, converted, hunks
+from loop.hunks import TAKEN_OUT, Hunk, converted, fates, hunks
 from loop.ledger import Ledger
 from loop.lineage import Kept, Part, Removal, Reviewed, grown_from
 from loop.progress import Progress
@@ -130,12 +130,17 @@ def read_canvas(review: Review, document: Document) -> Reading:
     """Return how a document reads. Cached by identity: neither a review nor a document ever changes."""
     line = review.kept.line
     lines = converted(document.lines, review.reviewed.lines or line.lines)
-    parts = lineage.parts_of(line, lines)
+    stood, stands = fates(review.reviewed.lines, line.lines), fates(lines, line.lines)
+    parts = lineage.parts_of(line, lines, stands)
+    for n in range(1, len(lines)):
+        if parts[n - 1] is None and not lines[n].strip():
+            parts[n] = None  # a blank line goes with the human's line above it
     authors = lineage.authors(parts)
     pending, own = [], []
-    for hunk in hunks(review.reviewed.lines, lines, authors):
+    for hunk in hunks(review.reviewed.lines, lines, authors, stood, stands):
         wrote = parts[hunk.start : hunk.start + len(hunk.new)]
-        experiments = lineage.experiments_of(line, hunk.old, hunk.new, wrote)
+        mine = not hunk.new and stood[hunk.old_start] != TAKEN_OUT
+        experiments = () if mine else lineage.experiments_of(line, hunk.old, hunk.new, wrote)
         if experiments:
             pending.append(Pending(hunk, experiments))
         else:

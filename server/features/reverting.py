@@ -87,7 +87,7 @@ async def _ask_price(
     """File the text without these hunks; return whether it will be measured, and the sentence."""
     from loop import review
 
-    where = (snapshot.folder, snapshot.ledger, state.kept, state.removals)
+    where = (snapshot.folder, snapshot.ledger, state.kept, state.removals, state.reviewed)
     try:
         return True, (await work(review.propose_without, *where, lines, hunks, removes, experiments)).message
     except AutoResearchError as refusal:

@@ -120,9 +120,9 @@ def test_two_reverted_hunks_do_not_come_back_with_the_next_pull_nor_stop_it(camp
 
 
 def test_the_price_of_a_hunk_is_asked_of_the_newest_text_that_has_it(campaign: Campaign) -> None:
-    kept, _ = read(campaign)
-    (hunk, _) = cut(campaign, FOURTH)
-    answer = review.propose_without(campaign.folder, campaign.ledger, kept, (), split_lines(FOURTH), [hunk], 1, [1])
+    kept, seen = read(campaign)
+    (hunk, _), where = cut(campaign, FOURTH), (campaign.folder, campaign.ledger, kept, (), seen)
+    answer = review.propose_without(*where, split_lines(FOURTH), [hunk], 1, [1])
     assert "the next 'autoresearch start' takes it up" in answer.message
     asked = campaign.journal.read()[-1].body
     assert isinstance(asked, ProposeRequested)
@@ -184,9 +184,9 @@ def twice(campaign: Campaign) -> Campaign:
 
 
 def test_the_price_of_a_hunk_that_several_wrote_is_that_of_all_their_work(twice: Campaign) -> None:
-    kept, _ = read(twice)
-    (hunk, _) = cut(twice, AGAIN)
-    review.propose_without(twice.folder, twice.ledger, kept, (), split_lines(AGAIN), [hunk], 4, [1, 3, 4])
+    kept, seen = read(twice)
+    (hunk, _), where = cut(twice, AGAIN), (twice.folder, twice.ledger, kept, (), seen)
+    review.propose_without(*where, split_lines(AGAIN), [hunk], 4, [1, 3, 4])
     asked = twice.journal.read()[-1].body
     assert isinstance(asked, ProposeRequested)
     assert (asked.text, asked.base, asked.removes) == (AGAIN.replace("0.075", "0.1"), kept.commits[-1], 4)

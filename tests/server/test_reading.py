@@ -1,0 +1,61 @@
+"""How a canvas reads: what of it is an agent's and waits, what is the human's own, what each revert would cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loop import lineage
+from loop.hunks import advance_all, take_out
+from loop.lineage import Kept, Reviewed
+from server.documents import Document
+from server.snapshot import Review, read_canvas
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown", "theirs"),
+    [
+        ("a n b c d", "a n c d", [("", "n")]),  # the human took out b beside what came
+        ("a n b c d", "a n B c d", [("", "n")]),  # wrote it anew
+        ("a b n c d", "a n c d", [("", "n")]),
+        ("x b c d", "x c d", [("a", "x")]),
+        ("a c d", "a d", [("b", "")]),
+        ("a b d", "a d", [("c", "")]),
+        ("x b y d", "x y d", [("a", "x"), ("c", "y")]),
+        ("x b y d", "x B y d", [("a", "x"), ("c", "y")]),
+        ("x b c d", "b c d", []),  # took out the line that was replaced
+        ("x b c d", "b d", []),
+        ("a c d", "a C d", []),
+        ("a b c d", "a d", []),
+    ],
+)
+def test_what_the_human_takes_out_is_not_the_agents(kept: str, shown: str, theirs: list[tuple[str, str]]) -> None:
+    base, line, text = ([f"{word}\n" for word in words.split()] for words in ("a b c d", kept, shown))
+    known = lineage.extend(lineage.begin(base), [(1, line)])
+    reading = read_canvas(
+        Review(Kept(known, ("", "1")), Reviewed("", tuple(base))),
+        Document("file:///train.py", Path("/train.py"), 1, "".join(text)),
+    )
+    found = [(p.hunk, p.experiments) for p in reading.pending]
+    assert [("".join(h.old).strip(), "".join(h.new).strip()) for h, _ in found] == theirs
+    assert all(experiments == (1,) for _, experiments in found)
+    taken = [hunk for hunk, _ in found]
+    assert advance_all(base, [*taken, *reading.own]) == text
+    assert take_out(line, text, taken, base) == (base if theirs else line), "its price is that of the agent's change"
+
+
+def test_an_accepted_keep_that_the_human_undoes_is_not_the_older_keeps() -> None:
+    known = lineage.extend(lineage.begin(["A = 4\n"]), [(1, ["A = 5\n"]), (2, ["A = 6\n"])])
+    review = Review(Kept(known, ("", "1", "2")), Reviewed("", ("A = 6\n",)))
+    reading = read_canvas(review, Document("file:///train.py", Path("/train.py"), 1, "A = 5\n"))
+    assert (reading.pending, len(reading.own)) == ([], 1)
+
+
+def test_a_copy_of_an_agents_line_is_the_humans() -> None:
+    known = lineage.extend(lineage.begin(["a = 1\n", "b = 2\n"]), [(1, ["a = 1\n", "clip()\n", "b = 2\n"])])
+    base = Reviewed("", ("a = 1\n", "clip()\n", "b = 2\n"))
+    text = "a = 1\nclip()\nb = 2\nclip()\n"
+    reading = read_canvas(Review(Kept(known, ("", "1")), base), Document("file:///t.py", Path("/t.py"), 1, text))
+    assert reading.authors == [0, 1, 0, None]
+    assert (reading.pending, len(reading.own)) == ([], 1)
