@@ -6,10 +6,11 @@ Knows git and the ledger, nothing of training. A text that was measured or waits
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loop import preflight
-from loop.canvas import changed_knobs, changed_lines, fingerprint
+from loop.canvas import changed_knobs, changed_lines, fingerprint, in_form_of
 from loop.entries import (
     Answered,
     Entry,
@@ -151,6 +152,7 @@ class Backlog:
         number = max(engine.ledger.experiments) + 1
         self._save(number, proposal.evidence)
         before = self._text(parent)
+        proposal = replace(proposal, text=in_form_of(proposal.text, before))
         added, removed = changed_lines(before, proposal.text)
         return Proposed(
             experiment=number,
@@ -235,6 +237,7 @@ class Backlog:
             return False
         self._save(experiment.number, {f"repair-{experiment.repairs + 1}-{k}": v for k, v in mended.evidence.items()})
         before = self._text(experiment.parent)
+        mended = replace(mended, text=in_form_of(mended.text, before))
         added, removed = changed_lines(before, mended.text)
         fact = Repaired(
             experiment.number,

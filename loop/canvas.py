@@ -72,6 +72,24 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def in_form_of(text: str, parent: str) -> str:
+    r"""Return a text with the line ends, the missing last one too, and the byte order mark of the one it grew from.
+
+    Most tools write \n and end the last line, whatever they read: that is no change, but a review compares bytes.
+    Mixed ends are left as they are, and so is a text beside an empty one.
+    """
+    if not text or not parent:
+        return text
+    ends = [line[len(line.rstrip("\r\n")) :] for line in LINE.findall(parent)]
+    if set(ends) - {""} in ({"\n"}, {"\r\n"}):
+        text = re.sub(r"\r?\n", ends[0], text)
+    if not ends[-1]:
+        text = text.rstrip("\r\n")
+    elif not text.endswith(("\r", "\n")):
+        text += ends[-1]
+    return (BOM if parent.startswith(BOM) else "") + text.removeprefix(BOM)
+
+
 def knobs(text: str, profile: str | None = None) -> dict[str, Knob]:
     """Return the knobs that hold for `profile` by name; of a name assigned twice the last, which wins when it runs.
 

@@ -19,9 +19,10 @@ from pathlib import Path
 
 from loop.campaigns import read, runs_instead
 from loop.entries import Answered, StartRequested
-from loop.home import Home, find_home
+from loop.home import find_home
 from loop.journal import Journal
 from loop.lock import holding
+from loop.types import Refused
 
 LOG_BYTES = 2**20
 PATIENCE_S = 1.0  # whoever asks `is_alive` holds the lock for an instant
@@ -55,24 +56,29 @@ def serve(folder: Path, campaign: str) -> int:
     with holding(home.lock, PATIENCE_S) as free:
         if not free:
             logging.info("another daemon is alive")
-            _decline(home, campaign)
+            with Journal(home.journal) as journal:
+                if other := runs_instead(home, journal, campaign):  # starts of one campaign are answered by its daemon
+                    _decline(journal, campaign, other)
             return 1
         try:
             home.lock.write_text(campaign, encoding="utf-8")
             asyncio.run(_run(folder, campaign))
+        except Refused as refusal:  # no git, or one that will not work here
+            logging.error("the daemon ends: %s", refusal)
+            with Journal(home.journal) as journal:
+                _decline(journal, campaign, str(refusal))
+            return 1
         except Exception:
             logging.exception("the daemon ends")
             return 1
     return 0
 
 
-def _decline(home: Home, campaign: str) -> None:
-    """Answer a start that came second to another campaign's; those of one campaign are answered by its daemon."""
-    with Journal(home.journal) as journal:
-        if other := runs_instead(home, journal, campaign):
-            waiting = read(journal, campaign).unanswered.values()
-            starts = (entry.seq for entry in waiting if isinstance(entry.body, StartRequested))
-            journal.append(campaign, *(Answered(seq, False, other) for seq in starts))
+def _decline(journal: Journal, campaign: str, why: str) -> None:
+    """Answer the starts that wait."""
+    waiting = read(journal, campaign).unanswered.values()
+    starts = (entry.seq for entry in waiting if isinstance(entry.body, StartRequested))
+    journal.append(campaign, *(Answered(seq, False, why) for seq in starts))
 
 
 def hide_environment() -> None:

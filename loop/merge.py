@@ -6,7 +6,9 @@ lines, and two patches that turn two of them belong together. What comes out is 
 
 from __future__ import annotations
 
-from loop.hunks import Change, changes, split_lines
+from collections.abc import Sequence, Set
+
+from loop.hunks import Change, changes, hunks, split_lines
 from loop.types import MergeConflict
 
 
@@ -26,6 +28,38 @@ def merge(base: str, ours: str, theirs: str) -> str:
         merged += old[at : change.a] + lines[change.b : change.b_end]
         at = change.a_end
     return "".join(merged + old[at:])
+
+
+def merge_again(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str], known: Set[str]) -> list[str]:
+    """Return our lines with their changes of `base`, of which we may have some already; raises MergeConflict.
+
+    `known` are the lines that give way where theirs come: older versions of them. Every other line of ours stays.
+    """
+    start = list(base)
+    mine = changes(base, ours)
+    for change in reversed(changes(base, theirs)):
+        come = theirs[change.b : change.b_end]
+        if any(c.a <= change.a and change.a_end <= c.a_end and _holds(ours[c.b : c.b_end], come) for c in mine):
+            start[change.a : change.a_end] = come
+    rivals = changes(start, theirs)
+    for hunk in reversed(hunks(start, ours, [n if line in known else None for n, line in enumerate(ours)])):
+        place = Change(hunk.old_start, hunk.old_start + len(hunk.old), 0, 0)
+        beaten = [rival for rival in rivals if _clash(place, rival)]
+        if beaten and known >= {*hunk.new}:
+            # Old lines that no rival touches are left: that we deleted them stands.
+            start[max(place.a, beaten[0].a) : min(place.a_end, beaten[-1].a_end)] = hunk.new
+    try:
+        return split_lines(merge("".join(start), "".join(ours), "".join(theirs)))
+    except MergeConflict as error:
+        rivals = changes(start, theirs)
+        line = next(c.b for c in changes(start, ours) if any(_clash(c, rival) for rival in rivals))
+        raise MergeConflict(f"line {line + 1}: both changed it") from error
+
+
+def _holds(lines: Sequence[str], part: Sequence[str]) -> bool:
+    """Return whether the lines have these, in their order, with others between them or not."""
+    rest = iter(lines)
+    return all(line in rest for line in part)
 
 
 def _says(change: Change, lines: list[str]) -> tuple[int, int, list[str]]:

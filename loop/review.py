@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from loop import control, lineage
+from loop.canvas import in_form_of
 from loop.checkout import Checkout
 from loop.entries import ProposeRequested, WithdrawRequested
 from loop.experiment import Experiment
-from loop.hunks import Hunk, advance_all, converted, hunks, invert, split_lines, take_out
+from loop.hunks import Hunk, advance_all, hunks, invert, split_lines, take_out
 from loop.ledger import Ledger
 from loop.lineage import Kept, Removal, Reviewed, grown_from
-from loop.merge import merge
+from loop.merge import merge, merge_again
 from loop.status import NAMED, names, plain, score_text, verdict_text
 from loop.types import MergeConflict, Refused, RepoError, Verdict
 
@@ -221,18 +223,19 @@ def commit_accepted(
 
     A hunk goes with the last experiment that wrote it. Returned are the commits, each with all experiments that wrote
     what it changes, its own the last. `buffer` is the canvas as an editor shows it, None where it is not open. Lines
-    that no experiment wrote are the user's own to commit, so a difference from HEAD that holds one is refused.
+    that no experiment wrote are the user's own: those of HEAD stay, others are theirs to commit.
     """
     repo, path = Checkout(folder), control.canvas_path(ledger)
     branch, head = repo.branch_to_commit_on(path)
-    disk = split_lines(repo.on_disk(path))
-    if buffer is not None and converted(buffer, disk) != disk:
+    disk = repo.on_disk(path)
+    if buffer is not None and in_form_of("".join(buffer), disk) != disk:
         raise Refused(f"{path}: has unsaved changes; save it first")
     was = split_lines(repo.text_at(head, path))
-    parts = lineage.parts_of(kept.line, seen.lines)
+    text = _with_accepted(repo, path, kept, seen, was)
+    parts = lineage.parts_of(kept.line, text)
     groups: dict[int, list[Hunk]] = {}
     wrote: dict[int, set[int]] = {}
-    for hunk in hunks(was, seen.lines, lineage.authors(parts)):
+    for hunk in hunks(was, text, lineage.authors(parts)):
         experiments = lineage.experiments_of(
             kept.line, hunk.old, hunk.new, parts[hunk.start : hunk.start + len(hunk.new)]
         )
@@ -250,6 +253,22 @@ def commit_accepted(
         message = commit_message(ledger, [find(ledger, number) for number in experiments])
         versions.append(("".join(advance_all(was, taken)), message))
     return list(zip(order, repo.commit_on_branch(branch, head, path, versions), strict=True))
+
+
+def _with_accepted(repo: Checkout, path: str, kept: Kept, seen: Reviewed, was: Sequence[str]) -> list[str]:
+    """Return HEAD's lines with what was accepted since the baseline; raises Refused where both changed a line."""
+    first = kept.commits[0]
+    base = split_lines(repo.text_at(first, path))
+    known = {*base, *(line for step in kept.line.steps for line in step.added)}
+    with suppress(RepoError):  # the baseline is what was on disk, its parent what was committed
+        known.update(split_lines(repo.text_at(f"{first}^", path)))
+    try:
+        return merge_again(base, was, seen.lines, known)
+    except MergeConflict as error:
+        raise Refused(
+            f"{path} in HEAD, {error}, you and what you accepted; nothing was committed. "
+            "Commit the file yourself, as you want it"
+        ) from error
 
 
 def commit_message(ledger: Ledger, experiments: Sequence[Experiment]) -> str:

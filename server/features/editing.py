@@ -74,13 +74,16 @@ def experiment_pending(snapshot: Snapshot, reading: Reading, arguments: Argument
 
 
 async def apply_edit(session: Session, document: Document, lines: Sequence[str], label: str) -> None:
-    """Have the editor change its buffer to these lines, and return when it shows them; raises Refused otherwise."""
+    """Have the editor change its buffer to these lines, and return when it shows them; raises Refused otherwise.
+
+    An editor may end every text with a line end (Neovim does), so the last one is not looked at.
+    """
     if session.documents.get(document.uri) is not document:
         raise Refused(f"{document.name} changed meanwhile; nothing was done, run it again")
     wanted = "".join(lines)
     if wanted == document.text:
         return
-    seen = asyncio.ensure_future(session.until(lambda: _text(session, document.uri) == wanted, ANSWER_S + SEEN_S))
+    seen = asyncio.ensure_future(session.until(lambda: _shows(session, document.uri, wanted), ANSWER_S + SEEN_S))
     try:
         edit = session.encoding.workspace_edit(document, lines)
         params = t.ApplyWorkspaceEditParams(edit, label=label)
@@ -102,6 +105,10 @@ async def apply_edit(session: Session, document: Document, lines: Sequence[str],
         seen.cancel()
 
 
-def _text(session: Session, uri: str) -> str | None:
+def _shows(session: Session, uri: str, wanted: str) -> bool:
     document = session.documents.get(uri)
-    return document.text if document else None
+    return document is not None and _unended(document.text) == _unended(wanted)
+
+
+def _unended(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")

@@ -46,6 +46,15 @@ def test_a_full_disk_is_refused_with_what_is_needed_before_anything_is_written(
     assert not find_home(campaign).root.exists()
 
 
+def test_going_on_without_git_says_so(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append("night", StateChanged(State.STOPPED, "stopped"))
+    monkeypatch.setenv("PATH", str(campaign))
+    monkeypatch.setenv("GIT_PYTHON_GIT_EXECUTABLE", "")
+    with pytest.raises(Refused, match="git was not found; install git"):
+        control.start(campaign)
+
+
 @pytest.mark.parametrize("ask", [control.pause, control.resume, control.stop], ids=lambda f: f.__name__)
 def test_what_needs_a_running_campaign_says_that_none_runs(campaign: Path, ask: object) -> None:
     with pytest.raises(Refused, match="no campaign has been started"):

@@ -386,6 +386,21 @@ def test_a_canvas_with_a_byte_order_mark_and_crlf_runs_and_keeps_both(tmp_path: 
     assert kept.startswith("\ufeff") and kept.count("\r\n") == kept.count("\n") > 5
 
 
+def test_an_agent_that_writes_plain_ends_leaves_those_of_the_canvas(tmp_path: Path) -> None:
+    program = PROGRAM.replace("model: knobs", "command: python agent.py")
+    campaign = make_campaign(tmp_path / "c", program, CANVAS.replace("\n", "\r\n").removesuffix("\r\n"))
+    agent = (
+        "import pathlib, random\ncanvas = pathlib.Path('train.py')\n"
+        "text = canvas.read_text().replace('= 0.04', f'= {random.random()}')\n"
+        "canvas.write_text(text + '\\n')\n"
+    )
+    (campaign / "agent.py").write_text(agent)
+    git(campaign, "config", "core.autocrlf", "false")
+    ledger = run_to_end(campaign, experiments="1")
+    text = Repo(campaign).text_at(ledger.experiments[1].commit, "train.py")
+    assert text.count("\r\n") == text.count("\n") > 5 and text.endswith('12.5")')
+
+
 def make_link(campaign: Path) -> None:
     (campaign / "train.py").rename(campaign / "real.py")
     (campaign / "train.py").symlink_to("real.py")

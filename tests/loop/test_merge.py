@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.merge import merge
+from loop.merge import merge, merge_again
 from loop.types import MergeConflict
 
 BASE = "A = 1\nB = 2\nC = 3\n\ntrain()\n"
@@ -60,3 +60,28 @@ def test_a_merge_does_not_depend_on_which_side_is_ours(base: str, ours: str, the
             return None
 
     assert result(ours, theirs) == result(theirs, ours)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        pytest.param("aMcd", "aBcd", None, id="a line of ours that they changed"),
+        pytest.param("aMbcd", "Abcd", "AMbcd", id="ours beside theirs"),
+        pytest.param("oMbcd", "Abcd", "AMbcd", id="an older version gives way"),
+        pytest.param("acd", "aBcd", "aBcd", id="what they wrote anew comes back"),
+        pytest.param("aocd", "Abcd", "Aocd", id="an older version elsewhere stays"),
+        pytest.param("Acd", "Abcd", "Acd", id="theirs is there, and a deletion of ours beside it"),
+        pytest.param("Mxbcd", "axbcd", "Mxbcd", id="an insertion is there, and ours above it"),
+        pytest.param("aMcd", "acd", "aMcd", id="a deletion is there, and ours in its place"),
+    ],
+)
+def test_what_is_merged_again_comes_once_and_leaves_ours(ours: str, theirs: str, expected: str | None) -> None:
+    def again(text: str) -> str:
+        base, mine, others = ([f"{letter}\n" for letter in word] for word in ("abcd", text, theirs))
+        return "".join(merge_again(base, mine, others, {f"{letter}\n" for letter in "abcdABox"})).replace("\n", "")
+
+    if expected is None:
+        with pytest.raises(MergeConflict, match="line 2: both changed it"):
+            again(ours)
+    else:
+        assert again(ours) == again(expected) == expected

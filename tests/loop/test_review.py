@@ -197,7 +197,8 @@ def test_a_commit_names_all_that_wrote_what_it_changes(twice: Campaign) -> None:
     kept, seen = read(twice)
     seen = review.accept(twice.folder, twice.ledger, seen, cut(twice, AGAIN), [1, 2, 3, 4])
     (twice.top / "train.py").write_text(AGAIN)
-    made = review.commit_accepted(twice.folder, twice.ledger, kept, seen, None)
+    shown = split_lines(AGAIN.removesuffix("\n"))  # Neovim writes the missing line end and does not show it
+    made = review.commit_accepted(twice.folder, twice.ledger, kept, seen, shown)
     assert [wrote for wrote, _ in made] == [(2,), (1, 3, 4)]
     subject, *body = git(twice.top, "log", "-1", "--format=%B").splitlines()
     assert subject == "halve it again" and "Experiment: 4" in body and "Experiment: 3" not in body
@@ -213,6 +214,42 @@ def test_what_is_committed_already_is_not_named_again(twice: Campaign) -> None:
     seen = review.accept(twice.folder, twice.ledger, seen, cut(twice, AGAIN), [1, 2, 3, 4])
     (twice.top / "train.py").write_text(AGAIN)
     assert [wrote for wrote, _ in review.commit_accepted(twice.folder, twice.ledger, kept, seen, None)] == [(4,)]
+
+
+@pytest.mark.parametrize(
+    ("mine", "expected"),
+    [
+        pytest.param(BASE.replace("WD", "MINE = 5\nWD"), FOURTH.replace("WD", "MINE = 5\nWD"), id="beside a hunk"),
+        pytest.param(BASE + "MINE = 5\n", FOURTH + "MINE = 5\n", id="elsewhere"),
+        pytest.param(BASE.replace("os", "re"), FOURTH.replace("os", "re"), id="instead of a line of the baseline"),
+        pytest.param(THIRD.replace("WD", "MINE = 5\nWD"), FOURTH.replace("WD", "MINE = 5\nWD"), id="with a hunk"),
+        pytest.param(BASE.replace("WD = 0.2\n", ""), FOURTH.replace("WD = 0.2\n", ""), id="a deletion"),
+        pytest.param(BASE.replace("LR = 0.1\n", ""), FOURTH, id="a deletion of what was accepted anew"),
+    ],
+)
+def test_what_the_user_committed_stays_in_head(campaign: Campaign, mine: str, expected: str) -> None:
+    kept, seen = read(campaign)
+    seen = review.accept(campaign.folder, campaign.ledger, seen, cut(campaign, FOURTH), [1, 2])
+    (campaign.top / "train.py").write_text(mine)
+    git(campaign.top, "commit", "-q", "-a", "-m", "own")
+    made = review.commit_accepted(campaign.folder, campaign.ledger, kept, seen, None)
+    assert made[-1][0] == (2,)
+    assert git(campaign.top, "show", "HEAD:train.py") == expected
+    with pytest.raises(Refused, match="committed already"):
+        review.commit_accepted(campaign.folder, campaign.ledger, kept, seen, None)
+
+
+def test_what_was_not_committed_when_the_campaign_began_is_not_committed_with_it(tmp_path: Path) -> None:
+    top = make_repository(tmp_path / "r", BASE.replace("0.1", "0.7").encode())
+    dirty = BASE.replace("import os\n", "import os, re\n")
+    (top / "train.py").write_text(dirty)
+    campaign = Campaign(top)
+    text = dirty.replace("0.1", "0.3")
+    campaign.keep(text, "a larger learning rate", 0.99)
+    kept, seen = read(campaign)
+    seen = review.accept(campaign.folder, campaign.ledger, seen, cut(campaign, text), [1])
+    assert len(review.commit_accepted(campaign.folder, campaign.ledger, kept, seen, None)) == 1
+    assert git(top, "show", "HEAD:train.py") == THIRD
 
 
 def _detach(top: Path) -> None:
@@ -233,7 +270,7 @@ def _edit(top: Path) -> None:
 
 
 def _commit(top: Path) -> None:
-    (top / "train.py").write_text(BASE.replace("os", "re"))
+    (top / "train.py").write_text("import re\n" + BASE.replace("0.1", "9"))
     git(top, "commit", "-q", "-a", "-m", "own")
 
 
@@ -244,7 +281,7 @@ def _commit(top: Path) -> None:
         (_merge, "a merge is under way"),
         (_stage, "has staged changes"),
         (_edit, "has unsaved changes"),
-        (_commit, "is not in HEAD and no experiment wrote it"),
+        (_commit, r"train\.py in HEAD, line 3: both changed it, you and what you accepted; nothing was committed"),
     ],
 )
 def test_an_unsafe_commit_is_refused_and_nothing_moves(
@@ -253,7 +290,7 @@ def test_an_unsafe_commit_is_refused_and_nothing_moves(
     kept, seen = read(campaign)
     seen = review.accept(campaign.folder, campaign.ledger, seen, cut(campaign, FOURTH), [1, 2])
     spoil(campaign.top)
-    text = BASE.replace("os", "re") if spoil is _commit else FOURTH
+    text = (campaign.top / "train.py").read_text() if spoil is _commit else FOURTH
     before = git(campaign.top, "rev-parse", "HEAD"), git(campaign.top, "ls-files", "-s")
     with pytest.raises(Refused, match=sentence):
         review.commit_accepted(campaign.folder, campaign.ledger, kept, seen, split_lines(text))

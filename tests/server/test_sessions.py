@@ -50,6 +50,15 @@ async def test_an_edit_that_the_editor_only_says_it_applied_is_not_believed(camp
         assert len(campaign.journal.read()) == before
 
 
+async def test_an_editor_that_ends_every_text_is_believed(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign.keep(FOURTH.removesuffix("\n"), "end the last line nowhere", 0.96)
+    async with editing("neovim", campaign.folder) as editor:
+        uri, typed = await opened(editor, BASE, 0), editor.type
+        monkeypatch.setattr(editor, "type", lambda uri, text: typed(uri, text.removesuffix("\n") + "\n"))
+        assert (await editor.run("pull", uri=uri))["pulled"] == 3
+        assert editor.buffers[uri].text == FOURTH
+
+
 @pytest.mark.parametrize("ends", ["\r\n", "\n"])
 async def test_pull_and_revert_keep_the_line_ends_and_the_missing_last_one(tmp_path: Path, ends: str) -> None:
     def form(text: str) -> str:
