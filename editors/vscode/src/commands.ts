@@ -106,7 +106,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
     }
     const limits = Object.entries(plan.stop).map(([name, value]) => (name === "plateau" ? `${value} without a keep` : name === "dollars" ? `$${value}` : `${value} ${name}`));
     const detail = [
-      `It runs, again and again, in a sandbox and in the background:`,
+      `It runs, again and again, in the background:`,
       `    ${plan.run}`,
       `in ${status.folder}`,
       ``,
