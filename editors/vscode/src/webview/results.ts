@@ -79,9 +79,8 @@ function draw(): void {
   }
   const { status, experiments } = shown;
   headline.textContent = status.text || "No campaign yet";
-  const score = status.source === "self_reported" ? "self-reported" : status.source;
   facts.textContent = [status.campaign, `${status.experiments ?? 0} experiments, ${status.keeps ?? 0} kept`,
-    status.metric && `${status.metric}${score ? `, ${score}` : ""}`, status.budget && `${status.budget} each`,
+    status.metric && [status.metric, status.source].filter(Boolean).join(", "), status.budget && `${status.budget} each`,
     status.device].filter(Boolean).join(" · ");
   const verbs: [string, string][] = status.quiescent
     ? status.state === "paused" ? [["Resume", "resume"]] : [["Continue", "start"]]
