@@ -40,6 +40,7 @@ export interface Experiment {
   score: number | null;
   text: string;
   delta: number | null;
+  delta_text: string;
   uncertainty: number | null;
   verdict: "keep" | "discard" | "crash" | "invalid" | null;
   reason: string | null;
