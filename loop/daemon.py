@@ -71,6 +71,8 @@ def serve(folder: Path, campaign: str) -> int:
         except Exception:
             logging.exception("the daemon ends")
             return 1
+        finally:
+            home.lock.write_text("")  # while it is still ours: the next one's name is waited for, not taken for this
     return 0
 
 

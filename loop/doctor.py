@@ -207,8 +207,9 @@ def _command(facts: Facts, command: str) -> Check:
 
 def _sandbox(facts: Facts) -> Check:
     if facts.sandbox == "bubblewrap":
-        finding = "bubblewrap: a run sees neither your home nor the network; it shares CPU, memory and GPU with you"
-        return Check("sandbox", Level.OK, finding)
+        open_net = "not your home, and the network only where its score is not sealed"
+        sees = "neither your home nor the network" if facts.sealed else open_net
+        return Check("sandbox", Level.OK, f"bubblewrap: a run sees {sees}; it shares CPU, memory and GPU with you")
     finding = f"none ({facts.sandbox_reason}): code that a model wrote can read your files and use the network"
     step = "install bubblewrap (apt install bubblewrap), or work in a container or as a user of its own"
     return Check("sandbox", Level.WARN, finding, step)

@@ -47,7 +47,8 @@ def is_alive(home: Home) -> bool:
 def served(home: Home) -> str | None:
     """Return the campaign that the living daemon serves, None where none lives.
 
-    The daemon writes the name into its lock as its first act: where none is there yet, that moment is waited for.
+    The daemon writes the name into its lock as its first act and takes it out as its last: where none is there yet,
+    that moment is waited for. After a kill -9 the dead one's name stays until the next daemon has written its own.
     """
     deadline = time.monotonic() + NAMED_S
     while is_alive(home):

@@ -6,16 +6,14 @@ clock and submit, so it needs no data, writes no checkpoint and leaves the accel
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import os
 import re
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 
 from loop.failure import clean, failure_in
+from loop.leash import supervise
+from loop.progress import LOG, read_tail
 from loop.types import Failure, FailureKind
 
 LIMIT_S = 120.0
@@ -99,6 +97,7 @@ os._exit(0)
 async def dry_run(
     *,
     folder: Path,
+    scratch: Path,
     canvas: str,
     python: str,
     environment: Mapping[str, str],
@@ -107,29 +106,27 @@ async def dry_run(
 ) -> Failure | None:
     """Return why a run of the canvas in `folder` would fail, None where it seems to run or nothing can be told.
 
-    `folder` holds the campaign's files as a run has them, `environment` and `wrap` are what a run is given. A rehearsal
-    that takes longer than `limit_s`, or fails by something that only an accelerator has, tells nothing.
+    `folder` holds the campaign's files as a run has them, `scratch` takes the log, `environment` and `wrap` are what a
+    run is given. A rehearsal that takes longer than `limit_s`, fills the disk, or fails by something that only an
+    accelerator has, tells nothing. Like a run it is supervised: nothing that it started outlives it, or us.
     """
-    process = await asyncio.create_subprocess_exec(
-        *(*wrap, python, "-c", SCRIPT, canvas),
-        cwd=folder,
-        env=dict(environment),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
+    supervised = await supervise(
+        (*wrap, python, "-c", SCRIPT, canvas),
+        folder=folder,
+        environment=environment,
+        log=scratch / LOG,
+        gate=None,
+        limit_s=limit_s,
+        watch=(folder, scratch),
     )
+    supervised.send("go")
     try:
-        async with asyncio.timeout(limit_s):
-            output = await _tail(process)
-            code = await process.wait()
-    except TimeoutError:
-        return None
+        ending = await supervised.ended()
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-    return read(output, code, folder, canvas)
+        await supervised.stop()
+    if ending.why or ending.exit_code is None:
+        return None
+    return read(read_tail(scratch / LOG, 1 << 18), ending.exit_code, folder, canvas)
 
 
 def read(output: str, code: int, folder: Path, canvas: str) -> Failure | None:
@@ -148,12 +145,3 @@ def read(output: str, code: int, folder: Path, canvas: str) -> Failure | None:
     if not failure.line or FOREIGN.search(failure.message):
         return failure if failure.kind in (FailureKind.SYNTAX, FailureKind.IMPORT) and failure.line else None
     return failure
-
-
-async def _tail(process: asyncio.subprocess.Process, limit: int = 1 << 18) -> str:
-    """Return the end of what a process prints, read to its end."""
-    assert process.stdout is not None
-    kept = b""
-    while part := await process.stdout.read(1 << 16):
-        kept = (kept + part)[-limit:]
-    return kept.decode(errors="replace")

@@ -214,12 +214,12 @@ class Runner:
         if conditions.ruler is None:
             return None
         slot, scratch = self.home.slots / "rehearsal", self.home.root / "rehearsal"
-        for folder in ("home", "tmp"):
-            (scratch / folder).mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(parents=True, exist_ok=True)
         canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
         await asyncio.to_thread(self.repo.lay, commit, slot, canvas)
         return await dry_run(
             folder=slot / conditions.folder,
+            scratch=scratch,
             canvas=conditions.canvas,
             python=conditions.python,
             environment=environment(scratch, conditions.variables()),

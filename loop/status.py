@@ -71,7 +71,10 @@ def message_text(ledger: Ledger, alive: bool | None = None) -> str:
 
 
 def status_dict(ledger: Ledger, progress: Progress | None, alive: bool | None = None) -> dict[str, Any]:
-    """Return the JSON object of `status --json`; `incumbent`, `best_experiment` and `experiment` are numbers."""
+    """Return the JSON object of `status --json`; `experiments` counts the judged ones.
+
+    `incumbent`, `best_experiment`, `experiment` and `last`, the highest there is, are numbers of experiments.
+    """
     created, current, best = ledger.created, current_experiment(ledger), ledger.best
     running = ledger.running if ledger.state in (State.PREPARING, State.RUNNING) else None
     return {
@@ -81,6 +84,7 @@ def status_dict(ledger: Ledger, progress: Progress | None, alive: bool | None = 
         "message": message_text(ledger, alive),
         "experiment": current.number if current else None,
         "experiments": ledger.judged,
+        "last": max(ledger.experiments, default=None),
         "keeps": ledger.keeps,
         "waiting": len(ledger.waiting),
         "since_keep": ledger.since_keep,

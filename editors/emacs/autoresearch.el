@@ -23,7 +23,7 @@
 (defun autoresearch--campaign-p ()
   "Return non-nil in a file that the server has something to say about."
   (and buffer-file-name
-       (string-match-p "\\(?:\\.py\\|/program\\.md\\|/results\\.tsv\\)\\'" buffer-file-name)
+       (string-match-p "\\(?:\\.py\\|/program\\.md\\|/results\\(?:-[^/]+\\)?\\.tsv\\)\\'" buffer-file-name)
        (locate-dominating-file buffer-file-name "program.md")))
 
 ;;;###autoload

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as t
 
 from loop.status import number as score_number
+from loop.status import signed_number
 from server.convert import uri_of
 from server.features.commands import (
     Arguments,
@@ -119,6 +120,7 @@ def summary(experiment: Any) -> Result:
         "score": experiment.score,
         "text": score_number(experiment.score) if experiment.score is not None else "",
         "delta": experiment.delta,
+        "delta_text": signed_number(experiment.delta) if experiment.delta is not None else "",
         "uncertainty": experiment.uncertainty,
         "source": str(experiment.source) if experiment.source else None,
         "verdict": str(experiment.verdict) if experiment.verdict else None,

@@ -197,6 +197,15 @@ def test_the_second_of_two_starts_at_once_is_answered_with_what_runs(top: Path, 
         assert again in campaigns.read(journal, "first").unanswered, "its own daemon answers that"
 
 
+def test_a_daemon_takes_its_name_out_of_the_lock_however_it_ends(top: Path) -> None:
+    command = [sys.executable, "-P", "-m", "loop.daemon", "--attached", "--folder", str(top), "--campaign", "first"]
+    home, no_git = find_home(top), {**os.environ, "PATH": os.devnull}
+    home.lock.parent.mkdir(parents=True, exist_ok=True)
+    home.lock.write_text("killed")
+    assert subprocess.run(command, env=no_git, timeout=120).returncode == 1
+    assert (home.lock.read_text(), served(home)) == ("", None)
+
+
 @pytest.mark.parametrize("verb", ["status", "results", "report", "note", "propose"])
 def test_a_campaign_can_be_named_wherever_one_is_asked_about(
     top: Path, journal: Journal, verb: str, capsys: pytest.CaptureFixture[str]

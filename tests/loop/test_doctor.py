@@ -97,6 +97,8 @@ def test_a_healthy_folder_has_no_complaint():
         ({"data": "python, 2 tokens"}, "data", "ok", "prepared: python, 2 tokens"),
         ({"data_error": "prepare.py could not"}, "data", "fail", "prepare.py could not"),
         ({"sealed": False}, "data", "ok", "brings its own"),
+        ({}, "sandbox", "ok", "neither your home nor the network"),
+        ({"sealed": False}, "sandbox", "ok", "the network only where its score is not sealed"),
         ({"sandbox": "process group", "sandbox_reason": "no bwrap"}, "sandbox", "warn", "can read your files"),
         ({"writable": False}, "repository", "fail", "git folder cannot be written"),
         ({"free_gb": {"/repo": 0.2, "/cache": 50.0}}, "disk", "fail", "0.2 GB free at /repo"),

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -224,7 +226,8 @@ async def rehearse(folder: Path, text: str) -> Failure | None:
         "AUTORESEARCH_DEVICE": "cpu",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    return await dry_run(folder=folder, canvas="train.py", python=sys.executable, environment=alone)
+    where = {"folder": folder, "scratch": folder / "scratch"}
+    return await dry_run(**where, canvas="train.py", python=sys.executable, environment=alone)
 
 
 QUICK = ("misspelt name", "sees the future", "loss is NaN", "division by zero", "deeper")
@@ -246,14 +249,50 @@ async def test_our_own_canvas_passes(tmp_path: Path) -> None:
     assert await rehearse(tmp_path, own) is None
 
 
-async def test_a_rehearsal_that_takes_too_long_tells_nothing_and_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text("import time\ntime.sleep(1000)\n")
-    (tmp_path / "prepare.py").write_text("import time\ntime.sleep(1000)\n")
-    environment = {"PATH": os.environ["PATH"]}
-    found = await dry_run(
-        folder=tmp_path, canvas="train.py", python=sys.executable, environment=environment, limit_s=0.5
+ESCAPES = """
+import os, time
+from pathlib import Path
+child = os.fork()
+if child == 0:
+    os.setsid()
+else:
+    Path("pids.new").write_text(f"{os.getpid()} {child}")
+    os.rename("pids.new", "pids")
+time.sleep(1000)
+"""
+
+
+def rehearse_for(folder: Path, prepare: str, limit_s: float) -> Coroutine[None, None, Failure | None]:
+    """Return a rehearsal that gets no further than this prepare.py."""
+    (folder / "train.py").write_text("x = 1\n")
+    (folder / "prepare.py").write_text(prepare)
+    scratch = folder / "scratch"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(scratch / "home")}
+    return dry_run(
+        folder=folder,
+        scratch=scratch,
+        canvas="train.py",
+        python=sys.executable,
+        environment=environment,
+        limit_s=limit_s,
     )
-    assert found is None
+
+
+async def test_a_rehearsal_that_takes_too_long_tells_nothing(tmp_path: Path) -> None:
+    assert await rehearse_for(tmp_path, "import time\ntime.sleep(1000)\n", limit_s=0.5) is None
+    assert not (tmp_path / "scratch" / "home").exists()
+
+
+async def test_a_rehearsal_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    rehearsal = asyncio.create_task(rehearse_for(tmp_path, ESCAPES, limit_s=300.0))
+    async with asyncio.timeout(60):
+        while not (tmp_path / "pids").exists():
+            await asyncio.sleep(0.01)
+    rehearsal.cancel()
+    await asyncio.wait([rehearsal])
+    for pid in (tmp_path / "pids").read_text().split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
 
 
 @pytest.mark.parametrize(

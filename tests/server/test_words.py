@@ -21,6 +21,7 @@ from server.facts import Facts
 from server.features.hints import _caused
 from server.features.hovers import details, hover
 from server.features.lenses import code_lenses
+from server.features.showing import summary
 from server.snapshot import LABEL, Snapshot, label
 from tests.campaigns import Campaign, make_repository
 from tests.server.small import BASE, PROGRAM, THIRD
@@ -97,6 +98,12 @@ def test_a_label_fits_and_no_number_is_cut(number: int, delta: float | None) -> 
 def test_those_that_wrote_in_turn_are_named_with_their_sum(deltas: list[float | None], expected: str) -> None:
     many = [_experiment(n, delta) for n, delta in enumerate(deltas, 9)]
     assert label(many) == label(many, spread=True) == expected
+
+
+@pytest.mark.parametrize(("delta", "text"), [(-3e-5, "−3.0e-05"), (0.0, "0.0000"), (0.0081, "+0.0081"), (None, "")])
+def test_the_history_has_each_delta_as_it_is_drawn(delta: float | None, text: str) -> None:
+    told = summary(_experiment(1, delta))
+    assert (told["delta"], told["delta_text"]) == (delta, text)
 
 
 @pytest.mark.parametrize("delta", [-0.0043, -1.2e-7, -123.4, -987_654_321.0])

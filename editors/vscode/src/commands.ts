@@ -7,7 +7,7 @@ import type { Server } from "./client";
 import type { Results } from "./results";
 import type { Review } from "./review";
 import { openInstall } from "./server";
-import { signed, VERDICTS, type Experiments } from "./tree";
+import { VERDICTS, type Experiments } from "./tree";
 import type { Texts } from "./texts";
 import type { Answer, Experiment, Plan, Status, Target } from "./wire";
 
@@ -63,7 +63,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
       void (!status && server.statuses.size ? undefined : vscode.window.showInformationMessage(NONE));
       return undefined;
     }
-    const item = (e: Experiment) => ({ label: `#${e.number}  ${e.text}`, description: `${signed(e.delta)}  ${e.verdict ?? "waiting"}`, detail: e.hypothesis, e });
+    const item = (e: Experiment) => ({ label: `#${e.number}  ${e.text}`, description: `${e.delta_text}  ${e.verdict ?? "waiting"}`, detail: e.hypothesis, e });
     const found = target.experiment === undefined
       ? (await vscode.window.showQuickPick(all.map(item).reverse(), { title, matchOnDetail: true, matchOnDescription: true }))?.e
       : all.find((e) => e.number === target.experiment);
@@ -106,7 +106,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
     }
     const limits = Object.entries(plan.stop).map(([name, value]) => (name === "plateau" ? `${value} without a keep` : name === "dollars" ? `$${value}` : `${value} ${name}`));
     const detail = [
-      `It runs, again and again, in a sandbox and in the background:`,
+      `It runs, again and again, in the background:`,
       `    ${plan.run}`,
       `in ${status.folder}`,
       ``,
@@ -171,7 +171,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
       const found = await experiment(target, "Copy an experiment");
       if (found) {
         const e = found[1];
-        const row = `| #${e.number} | ${e.commit.slice(0, 7)} | ${e.text} | ${signed(e.delta)} | ${e.verdict ?? "waiting"} | ${e.hypothesis.replaceAll("|", "\\|")} |`;
+        const row = `| #${e.number} | ${e.commit.slice(0, 7)} | ${e.text} | ${e.delta_text} | ${e.verdict ?? "waiting"} | ${e.hypothesis.replaceAll("|", "\\|")} |`;
         const items = [{ label: "Markdown row", description: row, text: row }, { label: "Commit", description: e.commit, text: e.commit }, { label: "Score", description: e.text, text: String(e.score ?? "") }, { label: "Hypothesis", description: e.hypothesis, text: e.hypothesis }];
         const choice = await vscode.window.showQuickPick(items, { title: `Copy of #${e.number}` });
         await (choice && vscode.env.clipboard.writeText(choice.text));

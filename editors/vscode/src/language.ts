@@ -33,7 +33,7 @@ export function languageClient(path: string, log: vscode.LogOutputChannel, hooks
     documentSelector: [
       { scheme: "file", language: "python" },
       { scheme: "file", pattern: "**/program.md" },
-      { scheme: "file", pattern: "**/results.tsv" },
+      { scheme: "file", pattern: "**/results{,-*}.tsv" },
     ],
     outputChannel: log,
     middleware: {

@@ -69,7 +69,7 @@ function tooltip(s: Status): vscode.MarkdownString {
     ["now", s.hypothesis ? `#${s.experiment} ${s.hypothesis}` : undefined],
     ["left", s.remaining_s == null ? undefined : `${Math.round(s.remaining_s)} s of this run`],
     ["best", s.best == null ? undefined : `${s.best.toFixed(4)} (#${s.best_experiment}), ${s.keeps} kept of ${s.experiments}`],
-    ["score", s.source ? `${s.metric}, ${s.source === "sealed" ? "sealed" : "self-reported"}` : undefined],
+    ["score", s.source ? `${s.metric}, ${s.source}` : undefined],
     ["noise", s.noise_floor ? spread(s.noise_floor) : undefined],
     ["spent", s.dollars ? `$${s.dollars.toFixed(2)}` : undefined],
   ];

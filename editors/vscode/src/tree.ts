@@ -144,7 +144,7 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     const [icon, colour] = ICONS[kind] ?? ["question"];
     item.id = `${folder}\n${status?.campaign}\n${e.number}`;
     item.iconPath = new vscode.ThemeIcon(icon, colour ? new vscode.ThemeColor(colour) : undefined);
-    item.description = [e.number ? signed(e.delta) : "", e.hypothesis].filter(Boolean).join("  ");
+    item.description = [e.number ? e.delta_text : "", e.hypothesis].filter(Boolean).join("  ");
     item.contextValue = `experiment.${e.verdict ?? "waiting"}${this.review.waits(folder, e.number) ? ".pending" : ""}`;
     item.command = { title: "Diff", command: "autoresearch.showDiff", arguments: [node] };
     item.accessibilityInformation = { label: `experiment ${e.number}, ${kind}, ${e.text} ${e.hypothesis}` };
@@ -163,9 +163,4 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
   dispose(): void {
     vscode.Disposable.from(this.changed, this.view, ...this.hooks).dispose();
   }
-}
-
-/** Return a difference with its sign, a true minus; "" where there is none. */
-export function signed(delta: number | null): string {
-  return delta == null ? "" : `${delta < 0 ? "−" : "+"}${Math.abs(delta).toFixed(4)}`;
 }

@@ -10,7 +10,8 @@ export interface Status {
   message: string;
   campaign?: string;
   experiment?: number | null;
-  experiments?: number;
+  experiments?: number; // judged
+  last?: number | null; // the highest number, judged or not
   keeps?: number;
   waiting?: number;
   metric?: string;
@@ -24,7 +25,7 @@ export interface Status {
   share?: number | null;
   remaining_s?: number | null;
   dollars?: number | null;
-  source?: "sealed" | "self_reported" | null;
+  source?: "sealed" | "self-reported" | null;
   device?: string | null;
   budget?: string | null;
   canvas?: string | null;
@@ -39,6 +40,7 @@ export interface Experiment {
   score: number | null;
   text: string;
   delta: number | null;
+  delta_text: string;
   uncertainty: number | null;
   verdict: "keep" | "discard" | "crash" | "invalid" | null;
   reason: string | null;

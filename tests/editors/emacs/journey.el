@@ -35,6 +35,11 @@
   (byte-compile-file (concat root "editors/emacs/autoresearch.el")))
 (when warnings (said "FAIL the compiler says %S" warnings) (kill-emacs 1))
 
+;; Both names that a report gives its table.
+(dolist (name '("results.tsv" "results-nov23.tsv"))
+  (let ((buffer-file-name (concat folder name)))
+    (unless (autoresearch--campaign-p) (said "FAIL %s is not known" name) (kill-emacs 1))))
+
 ;; Elsewhere everything stays as it is.
 (let ((before (default-value 'eglot-server-programs)) (file (make-temp-file "other" nil ".py")))
   (with-current-buffer (find-file-noselect file)

@@ -26,7 +26,7 @@ function M.role(buf)
   local name = vim.fs.basename(path)
   if name == "program.md" then
     return "program"
-  elseif name == "results.tsv" then
+  elseif name == "results.tsv" or name:match("^results%-.+%.tsv$") then
     return "results"
   end
   local folder = client.folder(buf)

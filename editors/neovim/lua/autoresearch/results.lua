@@ -212,7 +212,14 @@ vim.api.nvim_create_autocmd("User", {
     local now = args.data ---@type autoresearch.Status
     for buf, here in pairs(tables) do
       if here.folder == now.folder and vim.fn.bufwinid(buf) ~= -1 then
-        local seen = ("%s %s %s"):format(now.campaign, now.experiments, now.experiment)
+        local seen = ("%s %s %s %s %s %s"):format(
+          now.campaign,
+          now.state,
+          now.experiments,
+          now.experiment,
+          now.waiting,
+          now.keeps
+        )
         if here.seen == seen then
           redraw(buf)
         else

@@ -7,6 +7,7 @@ local M = {}
 ---@field score? number
 ---@field text string the score, for people
 ---@field delta? number
+---@field delta_text string the delta, for people
 ---@field verdict? string
 ---@field reason? string
 ---@field proposer string
@@ -54,7 +55,6 @@ end
 ---@param e autoresearch.Experiment
 ---@return string
 function M.line(e)
-  local delta = e.delta and ("%+.4f"):format(e.delta):gsub("-", "−") or ""
   local verdict = "…"
   if e.verdict then
     verdict = ("%s %s%s"):format(MARKS[e.verdict] or "?", e.verdict, e.reason and ", " .. e.reason or ""):gsub("_", " ")
@@ -62,7 +62,7 @@ function M.line(e)
   return trimmed(
     fit("#" .. e.number, WIDTHS.number)
       .. fit(e.text, WIDTHS.score)
-      .. fit(delta, WIDTHS.delta)
+      .. fit(e.delta_text, WIDTHS.delta)
       .. fit(verdict, WIDTHS.verdict)
       .. fit(e.proposer, WIDTHS.proposer)
       .. e.hypothesis:gsub("%s*\n%s*", " ")

@@ -10,8 +10,10 @@ local M = {}
 ---@field campaigns string[]
 ---@field canvas? string
 ---@field experiment? integer
----@field experiments? integer
+---@field experiments? integer how many are judged
+---@field last? integer the highest number, judged or not
 ---@field keeps? integer
+---@field waiting? integer
 ---@field best? number
 ---@field best_experiment? integer
 

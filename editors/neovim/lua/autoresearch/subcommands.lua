@@ -47,7 +47,7 @@ end
 ---@return string[]
 local function experiments(_, folder)
   local known, found = folder and status.of[folder], {}
-  for n = (known and known.experiments or 0) - 1, 0, -1 do
+  for n = known and known.last or -1, 0, -1 do
     table.insert(found, tostring(n))
   end
   return found

@@ -15,11 +15,10 @@ declare function acquireVsCodeApi(): { postMessage(asked: Asked): void; setState
 const WORDS: Record<string, string> = {
   keep: "kept", noise: "within noise", worse: "worse", crash: "crashed", baseline: "baseline", waiting: "waiting", running: "running",
 };
-const minus = (text: string) => text.replace("-", "−");
 const COLUMNS: [name: string, numeric: boolean, value: (e: Experiment) => number | string | null, text: (e: Experiment) => string][] = [
   ["#", true, (e) => e.number, (e) => `#${e.number}`],
   ["score", true, (e) => e.score, (e) => e.text + (e.uncertainty ? ` ${spread(e.uncertainty)}` : "")],
-  ["delta", true, (e) => e.delta, (e) => (e.delta === null ? "" : minus((e.delta > 0 ? "+" : "") + e.delta.toFixed(4)))],
+  ["delta", true, (e) => e.delta, (e) => e.delta_text],
   ["verdict", false, (e) => word(e), (e) => word(e)],
   ["hypothesis", false, (e) => e.hypothesis, (e) => e.hypothesis],
   ["by", false, (e) => e.proposer, (e) => e.proposer],
@@ -79,9 +78,8 @@ function draw(): void {
   }
   const { status, experiments } = shown;
   headline.textContent = status.text || "No campaign yet";
-  const score = status.source === "self_reported" ? "self-reported" : status.source;
   facts.textContent = [status.campaign, `${status.experiments ?? 0} experiments, ${status.keeps ?? 0} kept`,
-    status.metric && `${status.metric}${score ? `, ${score}` : ""}`, status.budget && `${status.budget} each`,
+    status.metric && [status.metric, status.source].filter(Boolean).join(", "), status.budget && `${status.budget} each`,
     status.device].filter(Boolean).join(" · ");
   const verbs: [string, string][] = status.quiescent
     ? status.state === "paused" ? [["Resume", "resume"]] : [["Continue", "start"]]

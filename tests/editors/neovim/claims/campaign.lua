@@ -1,4 +1,5 @@
 local t = require("harness")
+local client = require("autoresearch.client")
 
 t.claim("program.md starts one client and shows the start lens", function()
   local program = t.edit("program.md")
@@ -65,10 +66,23 @@ t.claim("pause waits for the present experiment", function()
 end)
 
 t.claim("completion knows the experiments and the campaigns", function()
-  local found = vim.fn.getcompletion("AutoResearch diff ", "cmdline")
-  t.equal(found[1], tostring(t.status().experiments - 1))
-  t.equal(found[#found], "0")
+  local numbers
+  t.wait("every number, also of what waits, the newest first", function()
+    client.request(t.buf["program.md"], "autoresearch/history", { folder = t.folder }, function(answer)
+      numbers = vim.tbl_map(function(e)
+        return tostring(e.number)
+      end, answer.experiments)
+    end)
+    return numbers and vim.deep_equal(vim.fn.getcompletion("AutoResearch diff ", "cmdline"), vim.fn.reverse(numbers))
+  end, 100)
   t.equal(vim.fn.getcompletion("AutoResearch status ", "cmdline"), { t.status().campaign })
+end)
+
+t.claim("both names of the table are known", function()
+  for _, name in ipairs({ "results.tsv", "results-nov23.tsv" }) do
+    t.equal(require("autoresearch.attach").role(vim.fn.bufadd(t.folder .. "/" .. name)), "results")
+    vim.cmd.bwipeout({ vim.fn.fnameescape(t.folder .. "/" .. name) })
+  end
 end)
 
 t.claim("note tells the proposer; without words it asks", function()

@@ -81,6 +81,27 @@ t.claim("the table is live: a campaign that runs adds its rows", function()
   t.state("paused")
 end)
 
+t.claim("it asks anew once anything that it shows has moved, and only then", function()
+  local client, asked = require("autoresearch.client"), 0
+  local function tell(change)
+    local data = vim.tbl_extend("force", t.status(), change)
+    vim.api.nvim_exec_autocmds("User", { pattern = "AutoResearchStatus", data = data })
+  end
+  tell({})
+  local request = client.request
+  client.request = function()
+    asked = asked + 1
+  end
+  tell({ text = "another line" })
+  local before = asked
+  for _, change in ipairs({ { waiting = 99 }, { keeps = 99 }, { state = "stopped" } }) do
+    tell(change)
+  end
+  client.request = request
+  t.equal({ before, asked }, { 0, 3 })
+  tell({})
+end)
+
 t.claim("it can be closed and opened again, and in the only window q goes back", function()
   t.keys("q")
   t.equal(vim.api.nvim_get_current_buf(), canvas)
