@@ -37,7 +37,7 @@ from loop.proposers import Proposer
 from loop.repo import Repo
 from loop.runner import Runner
 from loop.staging import Staging
-from loop.types import AutoResearchError, State
+from loop.types import AutoResearchError, RepoError, State
 from loop.writing import Writing
 
 PATIENCE_S = 600.0  # a database browser that somebody left open must not end the night
@@ -77,12 +77,14 @@ class Engine:
         """Run to the end of the campaign. Expected endings are recorded; only a broken journal raises."""
         self.sync()
         work = asyncio.create_task(self._work())
-        others = [asyncio.create_task(self._tail()), asyncio.create_task(self._stop_now.wait())]
+        tail = asyncio.create_task(self._tail())
+        others = [tail, asyncio.create_task(self._stop_now.wait())]
         try:
             await asyncio.wait({work, *others}, return_when=asyncio.FIRST_COMPLETED)
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
-            self._end(None if work.cancelled() else work.exception(), interrupted=work.cancelled())
+            error = tail.exception() if tail.done() else None if work.cancelled() else work.exception()
+            self._end(error, interrupted=error is None and work.cancelled())
         finally:
             for task in others:
                 task.cancel()
@@ -189,7 +191,10 @@ class Engine:
             case NoteAdded():
                 self._answer(intent, "the next prompt carries it")
             case ProposeRequested() if self._runner is not None:
-                self.backlog.admit_human(intent)
+                try:
+                    self.backlog.admit_human(intent)
+                except RepoError as error:  # unanswered, it would end the next start too
+                    self.record(Answered(intent.seq, False, f"not measured: {error}"))
             case WithdrawRequested() if self._runner is not None:
                 self.backlog.withdraw(intent)
             case _:

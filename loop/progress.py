@@ -55,8 +55,9 @@ def number_printed(log: str, metric: Metric) -> float | None:
     """Return the last number that a log reports under the metric's name or pattern, None when there is none. Pure."""
     pattern = metric.pattern or rf"^{re.escape(metric.name)}:[ \t]*([-+]?(?:{NUMBER}(?:e[-+]?\d+)?|nan|inf))\b"
     found = list(re.finditer(pattern, log, re.M if metric.pattern else re.M | re.I))
+    numbers = [text for match in found if (text := match[min(1, match.re.groups)]) is not None]
     try:
-        return float(_ungrouped(found[-1][1] if found[-1].re.groups else found[-1][0])) if found else None
+        return float(_ungrouped(numbers[-1])) if numbers else None
     except (ValueError, TypeError):
         return None
 
@@ -68,7 +69,7 @@ def _ungrouped(number: str) -> str:
 
 def printed_progress(log: str) -> Progress | None:
     """Return the progress in the last `step 00012 (3.4%) | loss: 5.6 | tok/sec: 1,234 | remaining: 289s`. Pure."""
-    found = re.findall(r"step\s+(\d+)\b[^\r\n]*?\(([\d.]+)%\)([^\r\n]*)", log)
+    found = re.findall(r"step\s+(\d{1,18})\b[^\r\n]*?\((\d+(?:\.\d+)?)%\)([^\r\n]*)", log)
     if not found:
         return None
     step, percent, rest = found[-1]

@@ -136,6 +136,7 @@ class Runner:
         self.repo, self.home, self.campaign = repo, home, campaign
         self.conditions, self.sandbox = conditions, sandbox
         self._free = [home.slots / "a", home.slots / "b"]
+        self._rehearsing = asyncio.Lock()
 
     async def stage(
         self, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str = "val"
@@ -213,6 +214,10 @@ class Runner:
         conditions = self.conditions
         if conditions.ruler is None:
             return None
+        async with self._rehearsing:  # several authors may ask at once, and there is one slot
+            return await self._rehearse(commit, conditions)
+
+    async def _rehearse(self, commit: str, conditions: Conditions) -> Failure | None:
         slot, scratch = self.home.slots / "rehearsal", self.home.root / "rehearsal"
         scratch.mkdir(parents=True, exist_ok=True)
         canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))

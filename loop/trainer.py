@@ -90,10 +90,12 @@ def command_of(run: str, python: str) -> tuple[str, ...]:
     """Return the argv of program.md's `run:`, a leading `python` or `uv run` replaced by the chosen interpreter."""
     try:
         words = shlex.split(run)
-        punctuation = [word for word in shlex.shlex(run, posix=True, punctuation_chars=True) if word[0] in "();<>|&"]
+        punctuation = [
+            word for word in shlex.shlex(run, posix=True, punctuation_chars=True) if word[:1] in tuple("();<>|&")
+        ]
     except ValueError as error:
         raise Refused(f"run: {run!r} cannot be read as a command ({error}); check its quotes") from None
-    if not words or punctuation:
+    if not words or not words[0] or punctuation:
         found = f"uses the shell ({punctuation[0]})" if punctuation else "is empty"
         raise Refused(f"run: {run!r} {found}; write one plain command such as 'python train.py'")
     # `uv run` would build a second environment, without a network and in every slot.

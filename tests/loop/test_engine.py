@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from loop.home import find_home
 from loop.journal import Journal
 from loop.proposers import make
 from loop.repo import Repo
-from loop.types import Author, Outcome, Purpose, Reason, Refused, ScoreSource, State, Verdict
+from loop.types import Author, Outcome, Purpose, Reason, Refused, RepoError, ScoreSource, State, Verdict
 from tests.stub import (
     CANVAS,
     DEADLINE_S,
@@ -344,6 +346,34 @@ def test_a_stop_after_the_start_is_heeded_although_the_daemon_came_later(campaig
         journal.append("night", StartRequested(), StopRequested())
     asyncio.run(Engine(campaign, "night", make).run())
     assert control.load(campaign).state is State.STOPPED
+
+
+def test_what_ends_the_reading_of_intents_is_the_sentence_of_the_end(
+    campaign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def tail(_: Engine) -> None:
+        raise RepoError("no space left on the device")
+
+    monkeypatch.setattr(Engine, "_tail", tail)
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append("night", StartRequested())
+    asyncio.run(Engine(campaign, "night", make).run())
+    assert control.load(campaign).message == "no space left on the device"
+
+
+def test_an_agent_in_a_subfolder_finds_its_canvas_where_it_is_told(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path / "c") / "deep"
+    campaign.mkdir()
+    script = (
+        "import re; t = open('train.py').read(); open('train.py', 'w').write(re.sub('BATCH = .*', 'BATCH = 1024', t))"
+    )
+    (tmp_path / "agent.py").write_text(script)
+    keys = f"command: {json.dumps(f'{sys.executable} {tmp_path}/agent.py')}"
+    (campaign / "program.md").write_text(PROGRAM.replace("model: knobs", keys).replace("queue: 2", "queue: 0"))
+    (campaign / "train.py").write_text(CANVAS)
+    ledger = run_to_end(campaign, experiments="1")
+    assert ledger.state is State.FINISHED, ledger.message
+    assert ledger.experiments[1].author is Author.COMMAND and ledger.experiments[1].verdict is Verdict.KEEP
 
 
 def test_a_note_is_answered_at_once_and_kept(campaign: Path) -> None:

@@ -62,6 +62,12 @@ def night() -> list[Body]:
     ]
 
 
+def test_the_plateau_is_counted_in_the_order_of_the_verdicts() -> None:
+    human_first = [*measured(3, 1.8, Verdict.KEEP), *measured(1, 1.9, Verdict.DISCARD)]
+    bodies = [proposed(0), *measured(0, 2.0, Verdict.KEEP), proposed(1), proposed(2), proposed(3), *human_first]
+    assert Ledger("night").feed(entries(*bodies, *measured(2, 1.9, Verdict.DISCARD))).since_keep == 2
+
+
 def test_a_night_is_read_from_its_entries() -> None:
     ledger = Ledger("night").feed(entries(*night()))
     assert (ledger.baseline, ledger.noise_floor, ledger.incumbent, ledger.keeps) == (2.0, 0.01, 1, 1)

@@ -10,7 +10,7 @@ import pytest
 from loop.experiment import Run
 from loop.ledger import Ledger
 from loop.program import Program, Stop
-from loop.proposers import Brief, Proposal
+from loop.proposers import Abandoned, Brief, Proposal
 from loop.proposers.mix import Mix, order, share_used
 from loop.types import Author, Cost, Failure, FailureKind, Outcome, ProposalFailed, Purpose, Reason, Verdict
 from tests.loop.test_prompt import CREATED, brief, experiment
@@ -72,7 +72,7 @@ def test_the_humans_limits_are_the_rate_between_hours_and_dollars() -> None:
 class Stub:
     """A proposer that answers or fails as told."""
 
-    def __init__(self, name: str, failure: ProposalFailed | None = None) -> None:
+    def __init__(self, name: str, failure: BaseException | None = None) -> None:
         self.name, self.failure, self.asked = name, failure, 0
 
     async def propose(self, brief: Brief) -> Proposal:
@@ -91,6 +91,17 @@ async def test_where_one_fails_the_other_proposes_and_both_are_paid() -> None:
     paid = [(await mix.propose(brief(Ledger("night"), seed=seed))).cost for seed in range(12)]
     assert broke.asked == 1, "one that needs a person rests"
     assert sorted({cost.dollars for cost in paid}, key=str) == [0.5, 0.75]
+
+
+async def test_one_that_is_cut_off_leaves_what_the_others_had_cost() -> None:
+    failed = Stub("llm", ProposalFailed("no patch", cost=Cost(5, 5, 1.25)))
+    mix = Mix((failed, Stub("knobs", Abandoned(Cost(1, 1, 0.01)))))
+    spent = []
+    for seed in range(12):
+        with pytest.raises(Abandoned) as cut:
+            await mix.propose(brief(Ledger("night"), seed=seed))
+        spent.append(cut.value.cost.dollars)
+    assert sum(map(bool, spent)) == 12 and max(map(float, spent)) == pytest.approx(1.26)
 
 
 async def test_where_all_fail_it_pauses_only_if_all_need_a_person() -> None:

@@ -76,7 +76,7 @@ async def test_a_sealed_run_finishes_in_both_sandboxes(start: Start, tier: tuple
     result = await train(start, canvas, gated=True, wrap=tier)
     assert result.failure is None and result.outcome is Outcome.FINISHED
     assert (result.train_seconds, result.peak_memory_mb, result.tokens_per_s) == (2.0, 123.0, 500.0)
-    assert result.reported is None and 0 < result.total_seconds < 5
+    assert result.reported is None and result.total_seconds > 0
 
 
 ORIGINAL = """
@@ -297,6 +297,7 @@ def test_a_file_that_is_a_pipe_or_a_link_is_not_read(tmp_path: Path) -> None:
         pytest.param(Metric("loss"), "loss: 0.5, step 7", 0.5, id="a comma behind it"),
         pytest.param(Metric("loss"), "loss: 0,987", None, id="a decimal comma is no number, least of all 0"),
         pytest.param(Metric("loss"), "loss: 12,5", None, id="another one"),
+        pytest.param(Metric(pattern=r"lat=(?:(\d+)|none)"), "lat=7 lat=none", 7.0, id="a group that took no part"),
         pytest.param(Metric(), "", None, id="nothing"),
     ],
 )
@@ -373,6 +374,12 @@ def test_what_is_shown_is_clean(text: str, cleaned: str) -> None:
     assert clean(text, Path("/slot a")) == cleaned
 
 
+@pytest.mark.parametrize("line", ["step 1 (1.2.3%) | loss: 1", f"step {'9' * 5000} (1%)", "step 1 (.%)"])
+def test_a_line_that_only_looks_like_progress_is_passed_over(tmp_path: Path, line: str) -> None:
+    (tmp_path / LOG).write_text(f"step 7 (50.0%) | loss: 2.5\n{line}\n")
+    assert read_progress(tmp_path) == Progress(step=7, share=0.5, loss=2.5)
+
+
 @pytest.mark.parametrize(
     ("run", "words"),
     [
@@ -380,6 +387,7 @@ def test_what_is_shown_is_clean(text: str, cleaned: str) -> None:
         ("python3.12 -u 'my train.py'", ("PY", "-u", "my train.py")),
         ("uv run train.py", ("PY", "train.py")),
         ("uv run python train.py", ("PY", "train.py")),
+        ('python train.py ""', ("PY", "train.py", "")),
         ("torchrun --nproc 1 train.py", ("torchrun", "--nproc", "1", "train.py")),
     ],
 )
@@ -387,7 +395,7 @@ def test_the_command_runs_under_the_chosen_python(run: str, words: tuple[str, ..
     assert command_of(run, "PY") == words
 
 
-@pytest.mark.parametrize("run", ["", "   ", "python train.py > run.log", "a && b", "python 'train.py", "a | b"])
+@pytest.mark.parametrize("run", ["", "   ", '""', "python train.py > run.log", "a && b", "python 'train.py", "a | b"])
 def test_a_command_that_needs_a_shell_is_refused(run: str) -> None:
     with pytest.raises(Refused, match="run: "):
         command_of(run, "PY")

@@ -145,7 +145,8 @@ def test_a_pause_of_hours_does_not_lower_the_pace():
 def test_the_object_holds_what_scripts_need():
     said = json.loads(json.dumps(status_dict(ledger(*NIGHT), MIDWAY)))
     wanted = {
-        "campaign": "jun14", "state": "running", "experiment": 4, "experiments": 3, "last": 5, "keeps": 1, "baseline": 2.0,
+        "campaign": "jun14", "state": "running",
+        "experiment": 4, "experiments": 3, "last": 5, "keeps": 1, "baseline": 2.0,
         "noise_floor": 0.004, "best": 1.9, "best_experiment": 1, "incumbent": 1, "incumbent_commit": "c1",
         "share": 0.62, "loss": 3.2149, "dollars": 3.2, "tokens": 1000, "source": "sealed", "device": "Xeon",
         "budget": "1 TFLOP", "canvas": "train.py", "message": "", "per_hour": 180.0, "purpose": "measure",
