@@ -21,10 +21,11 @@ POLL_S = 0.05
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of an intent. `campaign` is the one it was about."""
+    """What became of an intent. `campaign` is the one it was about, `intent` its sequence number where it has one."""
 
     campaign: str
     message: str
+    intent: int | None = None
 
 
 def spawn(folder: Path, campaign: str) -> None:
@@ -54,9 +55,9 @@ def await_answer(home: Home, journal: Journal, intent: Entry) -> Answer | None:
             if isinstance(entry.body, Answered) and entry.body.intent == intent.seq:
                 if not entry.body.ok:
                     raise Refused(entry.body.message)
-                return Answer(intent.campaign, entry.body.message)
+                return Answer(intent.campaign, entry.body.message, intent.seq)
         if alive and waited > ANSWER_S:
-            return Answer(intent.campaign, message)
+            return Answer(intent.campaign, message, intent.seq)
         if not alive and (seen or waited > SPAWN_S):
             return None
         seen = seen or alive

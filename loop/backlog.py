@@ -132,15 +132,16 @@ class Backlog:
             self.engine.record(Answered(intent.seq, False, "this text is the incumbent; there is nothing to measure"))
             return
         proposal = Proposal(request.text, request.hypothesis, Author.HUMAN, "human")
-        fact = self._propose(proposal, request.base or incumbent.commit, mark, request.removes)
+        fact = self._propose(proposal, request.base or incumbent.commit, mark, request.removes, intent.seq)
         self.engine.record(fact, Answered(intent.seq, True, f"queued as #{fact.experiment}"))
 
     def withdraw(self, intent: Entry) -> None:
-        """Take back the newest revert of an experiment and answer the intent, in one transaction."""
+        """Take back a revert of an experiment and answer the intent, in one transaction."""
         request = intent.body
         assert isinstance(request, WithdrawRequested)
         ledger = self.engine.ledger
-        queued = [e for e in ledger.waiting if e.removes == request.removes and not e.withdrawn]
+        waiting = [e for e in ledger.waiting if e.removes == request.removes and not e.withdrawn]
+        queued = [e for e in waiting if request.intent is None or e.intent in (None, request.intent)]
         if not queued:
             self.engine.record(Answered(intent.seq, False, f"no revert of #{request.removes} waits to be measured"))
             return
@@ -148,7 +149,9 @@ class Backlog:
         what = "runs already and will not be adopted" if last.runs else "is not measured"
         self.engine.record(Withdrawn(last.number), Answered(intent.seq, True, f"#{last.number} {what}"))
 
-    def _propose(self, proposal: Proposal, parent: str, mark: str, removes: int | None = None) -> Proposed:
+    def _propose(
+        self, proposal: Proposal, parent: str, mark: str, removes: int | None = None, intent: int | None = None
+    ) -> Proposed:
         engine = self.engine
         number = max(engine.ledger.experiments) + 1
         self._save(number, proposal.evidence)
@@ -168,6 +171,7 @@ class Backlog:
             expected=proposal.expected,
             cites=proposal.cites,
             removes=removes,
+            intent=intent,
             fingerprint=mark,
             knobs=changed_knobs(before, proposal.text),
             cost=proposal.cost,

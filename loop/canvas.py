@@ -111,7 +111,7 @@ def value_of(literal: str) -> Value | None:
     tree = _parse(literal.strip())
     match tree:
         case ast.Module(body=[ast.Expr(value=node)]):
-            return _value(node)
+            return _worth(node)
         case _:
             return None
 
@@ -208,7 +208,7 @@ def _knob(node: ast.stmt, profile: str, lines: list[str]) -> Knob | None:
             pass
         case _:
             return None
-    value = _value(literal)
+    value = _worth(literal)
     if value is None or node.lineno != literal.end_lineno:
         return None
     line = lines[node.lineno - 1]
@@ -220,6 +220,13 @@ def _knob(node: ast.stmt, profile: str, lines: list[str]) -> Knob | None:
     if line[:begin].strip() or rest[:1] not in ("", "#"):
         return None
     return Knob(name, line[start:end], value, node.lineno, start, end, rest.lstrip("# "), profile)
+
+
+def _worth(node: ast.expr) -> Value | None:
+    try:
+        return _value(node)
+    except RecursionError:  # a product of a thousand factors is no knob
+        return None
 
 
 def _value(node: ast.expr) -> Value | None:

@@ -180,9 +180,9 @@ def propose(
     return _leave(folder, ledger, ProposeRequested(text, hypothesis, base, removes))
 
 
-def withdraw(folder: Path, removes: int, campaign: str | None = None) -> Answer:
-    """Take back the newest revert of an experiment that waits to be measured, or runs; raises Refused."""
-    return _leave(folder, load(folder, campaign), WithdrawRequested(removes), "it will not be measured")
+def withdraw(folder: Path, removes: int, campaign: str | None = None, intent: int | None = None) -> Answer:
+    """Take back a revert of an experiment that waits to be measured, or runs, None the newest; raises Refused."""
+    return _leave(folder, load(folder, campaign), WithdrawRequested(removes, intent), "it will not be measured")
 
 
 def _leave(folder: Path, ledger: Ledger, intent: Body, left: str = LEFT) -> Answer:
@@ -192,7 +192,7 @@ def _leave(folder: Path, ledger: Ledger, intent: Body, left: str = LEFT) -> Answ
         running = serves(home, ledger.campaign)
         entry = journal.append(ledger.campaign, intent)[0]
         answer = await_answer(home, journal, entry) if running else None
-    return answer or Answer(ledger.campaign, left)
+    return answer or Answer(ledger.campaign, left, entry.seq)
 
 
 def take_in(folder: Path, past: Sequence[Imported]) -> Answer:

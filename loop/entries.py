@@ -56,9 +56,13 @@ class ProposeRequested:
 
 @dataclass(frozen=True)
 class WithdrawRequested:
-    """Intent: the human undid the newest revert of experiment `removes`; its price is wanted no more."""
+    """Intent: the human undid a revert of experiment `removes`; its price is wanted no more.
+
+    `intent` is the sequence number of its ProposeRequested; None, in journals that do not say, means the newest.
+    """
 
     removes: int
+    intent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,7 @@ class Proposed:
     expected: str = ""
     cites: tuple[str, ...] = ()  # headings or list items of program.md that the proposal names
     removes: int | None = None
+    intent: int | None = None  # the sequence number of its ProposeRequested; None in journals that do not say
     fingerprint: str = ""  # loop.canvas.fingerprint of the text, so that no text is run twice
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)  # name → literals before and after
     cost: Cost = field(default_factory=Cost)

@@ -43,6 +43,7 @@ class Experiment:
     expected: str = ""
     cites: tuple[str, ...] = ()
     removes: int | None = None
+    intent: int | None = None  # what asked for it, where a human did
     withdrawn: bool = False  # its human wants it no more
     fingerprint: str = ""
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)

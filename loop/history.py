@@ -26,7 +26,7 @@ Text = Callable[[str], str]  # the canvas at a commit; raises RepoError where gi
 def read_results(path: Path, text: Text) -> list[Imported]:
     """Return the past experiments of a results.tsv, in their order; raises Refused naming the line that is wrong."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
         raise Refused(f"{path.name}: not found; name the file: 'autoresearch import FILE'") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -289,6 +289,7 @@ class Ledger:
             expected=body.expected,
             cites=body.cites,
             removes=body.removes,
+            intent=body.intent,
             fingerprint=body.fingerprint,
             knobs=body.knobs,
             cost=body.cost,

@@ -64,6 +64,13 @@ def check(text: str, incumbent: str = "", canvas: str = "train.py", metric: str 
         return [Finding(error.lineno or 1, "syntax", f"{canvas} does not compile: {error.msg}{shown}")]
     except (ValueError, RecursionError, MemoryError) as error:
         return [Finding(1, "syntax", f"{canvas} does not compile: {type(error).__name__}: {error}"[:200])]
+    try:
+        return _compare(tree, incumbent, metric)
+    except RecursionError:
+        return []  # nested deeper than we can follow; Python runs it, and the run says more
+
+
+def _compare(tree: ast.Module, incumbent: str, metric: str) -> list[Finding]:
     before = _before(incumbent, metric)
     known = Counter(before.found)
     findings = []
@@ -101,8 +108,11 @@ def _before(text: str, metric: str) -> _Before:
         tree = ast.parse(text.removeprefix(BOM))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = ast.Module([], [])
-    found = tuple((finding.rule, source) for finding, source in _Walk(tree, metric).findings())
-    return _Before(found, frozenset(_landmarks(tree)), {ast.dump(node): node for node in tree.body})
+    try:
+        found = tuple((finding.rule, source) for finding, source in _Walk(tree, metric).findings())
+        return _Before(found, frozenset(_landmarks(tree)), {ast.dump(node): node for node in tree.body})
+    except RecursionError:
+        return _Before((), frozenset(), {})
 
 
 class _Walk:

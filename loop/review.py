@@ -75,6 +75,7 @@ class Revert:
     removes: int
     parent: str
     text: str  # "" once it is an experiment, whose commit has it
+    intent: int | None  # what asked for it; None in journals that do not say
     experiment: Experiment | None = None
 
     @property
@@ -82,20 +83,24 @@ class Revert:
         """Whether it has no price yet; it may have begun."""
         return self.experiment is None or self.experiment.verdict is None
 
+    def is_meant(self, removes: int, intent: int | None) -> bool:
+        """Whether a withdrawal may mean it; of several that nothing tells apart the newest counts."""
+        return self.removes == removes and (intent is None or self.intent in (None, intent))
+
 
 def reverts(ledger: Ledger) -> list[Revert]:
     """Return the reverts that nobody has taken back, the oldest first: measured, queued, or still to be answered."""
     stand = [  # both are in order: numbers and sequence numbers only grow
-        Revert(e.removes, e.parent, "", e)
+        Revert(e.removes, e.parent, "", e.intent, e)
         for e in ledger.experiments.values()
         if e.removes is not None and not e.withdrawn
     ]
     for entry in ledger.unanswered.values():
         match entry.body:
             case ProposeRequested(text=text, base=base, removes=int() as removes):
-                stand.append(Revert(removes, base, text))
-            case WithdrawRequested(removes=removes):
-                waiting = [revert for revert in stand if revert.removes == removes and revert.waits]
+                stand.append(Revert(removes, base, text, entry.seq))
+            case WithdrawRequested(removes=removes, intent=intent):
+                waiting = [revert for revert in stand if revert.waits and revert.is_meant(removes, intent)]
                 if waiting:
                     stand.remove(waiting[-1])
     return stand
@@ -179,20 +184,23 @@ def propose_text(
     return control.propose(folder, "".join(text), hypothesis, base, campaign=ledger.campaign)
 
 
-def last_revert(folder: Path, campaign: str | None = None) -> tuple[int, list[Hunk]]:
-    """Return the newest reverted experiment and the hunks that bring it back, as far as journal and git remember it."""
+def last_revert(folder: Path, campaign: str | None = None) -> tuple[Revert, list[Hunk]]:
+    """Return the newest revert and the hunks that bring it back, as far as journal and git remember it."""
     ledger = control.load(folder, campaign)
     stand = reverts(ledger)
     if not stand:
         raise Refused("nothing was reverted in this campaign")
     last, repo = stand[-1], Checkout(folder)
     before, after = repo.text_at(last.parent, control.canvas_path(ledger)), _text_without(repo, ledger, last)
-    return last.removes, [invert(hunk) for hunk in hunks(split_lines(before), split_lines(after))]
+    return last, [invert(hunk) for hunk in hunks(split_lines(before), split_lines(after))]
 
 
-def withdraw(folder: Path, removes: int, campaign: str | None = None) -> tuple[bool, str]:
-    """Take back the newest revert of an experiment, which was undone; return whether it stays unmeasured, and why."""
-    stand = [revert for revert in reverts(control.load(folder, campaign)) if revert.removes == removes]
+def withdraw(folder: Path, removes: int, campaign: str | None = None, intent: int | None = None) -> tuple[bool, str]:
+    """Take back a revert that was undone; return whether it stays unmeasured, and why.
+
+    `intent` asked for its price; with None it is the newest revert of experiment `removes`.
+    """
+    stand = [revert for revert in reverts(control.load(folder, campaign)) if revert.is_meant(removes, intent)]
     if not stand:
         return False, f"no revert of #{removes} waits to be measured"
     done = stand[-1].experiment
@@ -202,7 +210,7 @@ def withdraw(folder: Path, removes: int, campaign: str | None = None) -> tuple[b
         )
         return False, f"#{done.number}, without it, is measured and {adopted}"
     try:
-        return not (done and done.runs), control.withdraw(folder, removes, campaign).message
+        return not (done and done.runs), control.withdraw(folder, removes, campaign, intent).message
     except Refused as refusal:
         return False, str(refusal)
 

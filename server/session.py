@@ -82,6 +82,7 @@ class Session:
         self.snapshots: dict[Path, Snapshot] = {}
         self.views: dict[Path, Path] = {}  # scratch file that we showed → folder of its campaign
         self.reverted: dict[Path, list[Reverted]] = {}  # folder → the reverts that can be undone, the last one last
+        self.reverting: dict[Path, asyncio.Lock] = {}  # folder → held while a hunk is reverted
         self.accepting: dict[Path, asyncio.Lock] = {}  # folder → held while its accepted base moves
         self.publisher: Publisher = Publisher(self)
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
@@ -141,13 +142,13 @@ class Session:
             self.publisher.forget(folder)
 
     def folder_of(self, path: Path) -> Path | None:
-        """Return the folder of the campaign that a file belongs to: the nearest above it that has a program.md."""
+        """Return the folder of the campaign that a file or folder belongs to: the nearest one with a program.md."""
         if path in self.views:
             return self.views[path]
         if path.name == "program.md":
             return path.parent
-        top = find_top(path.parent)
-        for folder in path.parents:
+        top = find_top(path)
+        for folder in (path, *path.parents):
             if (folder / "program.md").is_file():
                 return folder
             if folder == top:

@@ -127,11 +127,13 @@ def test_a_revert_that_is_taken_back_before_it_runs_is_never_run(campaign: Path)
     until(campaign, lambda ledger: ledger.judged >= 1)
     control.pause(campaign)
     until(campaign, lambda ledger: ledger.state is State.PAUSED)
-    queued = control.propose(campaign, CANVAS.replace("DEPTH = 4", "DEPTH = 5"), "Without #1", removes=1)
+    texts = [CANVAS.replace("DEPTH = 4", f"DEPTH = {n}") for n in (5, 6)]
+    queued, _ = [control.propose(campaign, text, "Without #1", removes=1) for text in texts]
     number = int(queued.message.rpartition("#")[2])
-    assert control.withdraw(campaign, 1).message == f"#{number} is not measured"
+    assert control.withdraw(campaign, 1, intent=queued.intent).message == f"#{number} is not measured"
     with pytest.raises(Refused, match="no revert of #1 waits to be measured"):
-        control.withdraw(campaign, 1)
+        control.withdraw(campaign, 1, intent=queued.intent)
+    assert control.withdraw(campaign, 1).message == f"#{number + 1} is not measured", "else the newest"
     control.resume(campaign)
     judged = until(campaign, lambda ledger: bool(ledger.experiments[number].verdict)).experiments[number]
     assert (judged.verdict, judged.reason, judged.runs) == (Verdict.INVALID, Reason.HUMAN, ())

@@ -9,7 +9,7 @@ import pytest
 
 from loop import review
 from loop.checkout import Checkout
-from loop.entries import ProposeRequested, Withdrawn
+from loop.entries import ProposeRequested, Withdrawn, WithdrawRequested
 from loop.hunks import Hunk, apply, hunks, invert, split_lines
 from loop.lineage import Kept, Reviewed, authors, grown_from, parts_of
 from loop.types import Author, Refused
@@ -150,6 +150,16 @@ def test_reverts_stand_until_they_are_taken_back_queued_or_still_to_be_answered(
         False,
         "#3, without it, is measured and was adopted; measure your edit to bring it back",
     )
+
+
+def test_of_two_reverts_of_an_experiment_the_very_one_is_taken_back(campaign: Campaign) -> None:
+    for text in (BASE, THIRD):
+        campaign.record(ProposeRequested(text, "Without #1", campaign.baseline, 1))
+    first, second = review.reverts(campaign.ledger)
+    assert review.withdraw(campaign.folder, 1, intent=first.intent) == (True, "it will not be measured")
+    assert review.reverts(campaign.ledger) == [second]
+    campaign.record(WithdrawRequested(1))
+    assert review.reverts(campaign.ledger) == [], "a journal that does not say means the newest"
 
 
 def test_each_accepted_experiment_becomes_one_commit_of_the_user(campaign: Campaign) -> None:

@@ -197,6 +197,22 @@ async def test_the_canvas_is_whatever_file_the_program_names_in_whatever_folder(
         assert "no campaign" in (await editor.run("status", uri=other))["message"]
 
 
+async def test_a_campaign_inside_the_folder_of_another_is_meant_by_its_own_folder(campaign: Campaign) -> None:
+    inner = campaign.top / "inner"
+    inner.mkdir()
+    (inner / "program.md").write_text("# Inner\n")
+    (inner / "train.py").write_text(BASE)
+    git(campaign.top, "add", "-A")
+    git(campaign.top, "commit", "-qm", "inner")
+    Campaign(campaign.top, "inner", folder="inner").keep(THIRD, "a larger rate", 0.9)
+    async with editing("vscode", campaign.folder) as editor:
+        assert (await editor.run("status", folder=str(inner)))["folder"] == str(inner)
+        outer = await opened(editor, BASE, 0)
+        program, canvas = editor.open(inner / "program.md"), editor.open(inner / "train.py")
+        assert (await editor.run("pull", uri=program))["pulled"] == 1
+        assert (editor.buffers[canvas].text, editor.buffers[outer].text) == (THIRD, BASE)
+
+
 async def test_restore_brings_one_experiment_into_the_buffer(campaign: Campaign) -> None:
     async with editing("vscode", campaign.folder) as editor:
         uri = await opened(editor, FOURTH, 2)
