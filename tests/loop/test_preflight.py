@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from loop.canvas import knobs
 from loop.preflight import Severity, check, failure
 from loop.rehearsal import dry_run, read
 from loop.types import Failure, FailureKind
@@ -311,3 +312,14 @@ async def test_a_rehearsal_that_is_cancelled_leaves_nothing(tmp_path: Path) -> N
 def test_what_a_rehearsal_printed_is_read(output: str, code: int, kind: FailureKind | None) -> None:
     found = read(output, code, Path("/w"), "train.py")
     assert (found and found.kind) == kind
+
+
+@pytest.mark.parametrize(
+    "deep", ["X = " + " + ".join(["1"] * 900), "X = 1\nif X:\n    pass\n" + "elif X:\n    pass\n" * 190]
+)
+def test_a_canvas_that_is_deeper_than_we_can_follow_is_left_to_its_run(deep: str) -> None:
+    assert check(deep, deep) == check("LR = 1\n", deep) == []
+
+
+def test_a_product_of_a_thousand_factors_is_no_knob() -> None:
+    assert knobs("LR = 0.1\nX = " + " * ".join(["2"] * 1500))[0].name == "LR"
