@@ -180,15 +180,15 @@ def propose_text(
     return control.propose(folder, "".join(text), hypothesis, base, campaign=ledger.campaign)
 
 
-def last_revert(folder: Path, campaign: str | None = None) -> tuple[int, list[Hunk]]:
-    """Return the newest reverted experiment and the hunks that bring it back, as far as journal and git remember it."""
+def last_revert(folder: Path, campaign: str | None = None) -> tuple[Revert, list[Hunk]]:
+    """Return the newest revert and the hunks that bring it back, as far as journal and git remember it."""
     ledger = control.load(folder, campaign)
     stand = reverts(ledger)
     if not stand:
         raise Refused("nothing was reverted in this campaign")
     last, repo = stand[-1], Checkout(folder)
     before, after = repo.text_at(last.parent, control.canvas_path(ledger)), _text_without(repo, ledger, last)
-    return last.removes, [invert(hunk) for hunk in hunks(split_lines(before), split_lines(after))]
+    return last, [invert(hunk) for hunk in hunks(split_lines(before), split_lines(after))]
 
 
 def withdraw(folder: Path, removes: int, campaign: str | None = None, intent: int | None = None) -> tuple[bool, str]:

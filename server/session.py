@@ -82,6 +82,7 @@ class Session:
         self.snapshots: dict[Path, Snapshot] = {}
         self.views: dict[Path, Path] = {}  # scratch file that we showed → folder of its campaign
         self.reverted: dict[Path, list[Reverted]] = {}  # folder → the reverts that can be undone, the last one last
+        self.reverting: dict[Path, asyncio.Lock] = {}  # folder → held while a hunk is reverted
         self.accepting: dict[Path, asyncio.Lock] = {}  # folder → held while its accepted base moves
         self.publisher: Publisher = Publisher(self)
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []

@@ -37,6 +37,7 @@ def folders(session: Session, params: t.DidChangeWorkspaceFoldersParams) -> None
 
 def opened(session: Session, params: t.DidOpenTextDocumentParams) -> None:
     session.opened(params)
+    reverting.look_for_undo(session, params.text_document.uri)  # an editor may read a file again by opening it again
 
 
 def changed(session: Session, params: t.DidChangeTextDocumentParams) -> None:

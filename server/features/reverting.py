@@ -6,8 +6,9 @@ The buffer is the truth: a revert that the editor's own undo takes back is found
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsprotocol import types as t
@@ -17,7 +18,7 @@ from loop.lineage import experiments_of, in_order
 from loop.status import names
 from loop.types import AutoResearchError, Refused
 from server.documents import Document, Role
-from server.features.commands import Arguments, Command, Result, name_of, work
+from server.features.commands import FACT_S, Arguments, Command, Result, name_of, work
 from server.features.editing import apply_edit, canvas_asked, experiment_pending, hunk_pending
 from server.snapshot import Pending, Reading, Review, Snapshot, read_canvas
 
@@ -25,30 +26,58 @@ if TYPE_CHECKING:
     from server.session import Session
 
 
+@dataclass(frozen=True)
+class Price:
+    """Whether a revert is measured, the sentence about it, and the intent that asks for it."""
+
+    measured: bool
+    sentence: str
+    intent: int | None = None
+
+
 @dataclass(eq=False)
 class Reverted:
-    """A revert of this session. `price` is done once its measurement was asked for; False where it cannot be."""
+    """A revert of this session, or one that the journal remembers. `price` is done once it was asked for."""
 
     removes: int
+    experiments: Sequence[int]  # that wrote the hunks, as they were kept when it was made
     hunks: list[Hunk]
-    price: asyncio.Task[tuple[bool, str]]
+    price: asyncio.Future[Price]
+
+
+Choice = Callable[[Snapshot, Reading, Arguments], tuple[int, Sequence[Pending]]]
 
 
 async def revert_hunk(session: Session, arguments: Arguments) -> Result:
     """Put the old lines of one hunk back, then measure its price."""
-    document, snapshot, state, reading = await canvas_asked(session, arguments)
-    pending = hunk_pending(reading, arguments)
-    return await _revert(session, document, snapshot, state, reading, [pending], pending.newest)
+
+    def choose(_: Snapshot, reading: Reading, asked: Arguments) -> tuple[int, Sequence[Pending]]:
+        pending = hunk_pending(reading, asked)
+        return pending.newest, [pending]
+
+    return await _revert(session, arguments, choose)
 
 
 async def revert_experiment(session: Session, arguments: Arguments) -> Result:
     """Put back every hunk that an experiment wrote, as one edit, then measure its price."""
-    document, snapshot, state, reading = await canvas_asked(session, arguments)
-    number, taken = experiment_pending(snapshot, reading, arguments)
-    return await _revert(session, document, snapshot, state, reading, taken, number)
+    return await _revert(session, arguments, experiment_pending)
 
 
-async def _revert(
+async def _revert(session: Session, arguments: Arguments, choose: Choice) -> Result:
+    """Revert what is chosen, one revert after another: a quick second one was shown on the text before the first.
+
+    So it is chosen in the text as it is when it is asked for, and found again by content when its turn has come.
+    """
+    _, snapshot, _, reading = await canvas_asked(session, arguments)
+    removes, chosen = choose(snapshot, reading, arguments)
+    later = {name: value for name, value in arguments.items() if name != "version"}
+    async with session.reverting.setdefault(snapshot.folder, asyncio.Lock()):
+        document, snapshot, state, reading = await canvas_asked(session, later)
+        taken = [hunk_pending(reading, {"hunk": pending.hunk.id}) for pending in chosen]
+        return await _take_out(session, document, snapshot, state, reading, taken, removes)
+
+
+async def _take_out(
     session: Session,
     document: Document,
     snapshot: Snapshot,
@@ -65,15 +94,22 @@ async def _revert(
     await apply_edit(session, document, converted(lines, document.lines), f"Revert {names(experiments)}")
     hunks = [pending.hunk for pending in taken]
     asking = _ask_price(snapshot, state, reading.lines, hunks, removes, experiments)
-    revert = Reverted(removes, hunks, session.server.wire.spawn(asking))
+    revert = Reverted(removes, experiments, hunks, session.server.wire.spawn(asking))
     session.reverted.setdefault(snapshot.folder, []).append(revert)
     look_for_undo(session, document.uri)
-    measured, sentence = await revert.price
+    price = await revert.price
+    session.watcher.poke()
+    await session.until(lambda: _is_seen(session, snapshot.folder, price), FACT_S)  # or a pull would bring it back
     message = f"reverted {names(experiments)}; " + (
-        f"its price: {sentence}" if measured else f"not measured: {sentence}"
+        f"its price: {price.sentence}" if price.measured else f"not measured: {price.sentence}"
     )
-    told = {"experiment": removes, "experiments": list(experiments), "measured": measured}
+    told = {"experiment": removes, "experiments": list(experiments), "measured": price.measured}
     return {"message": message, "reverted": len(taken), **told}
+
+
+def _is_seen(session: Session, folder: Path, price: Price) -> bool:
+    ledger = session.snapshot(folder).ledger
+    return price.intent is None or (ledger is not None and ledger.last_seq >= price.intent)
 
 
 async def _ask_price(
@@ -83,51 +119,55 @@ async def _ask_price(
     hunks: Sequence[Hunk],
     removes: int,
     experiments: Sequence[int],
-) -> tuple[bool, str]:
-    """File the text without these hunks; return whether it will be measured, and the sentence."""
+) -> Price:
+    """File the text without these hunks."""
     from loop import review
 
     where = (snapshot.folder, snapshot.ledger, state.kept, state.removals)
     try:
-        return True, (await work(review.propose_without, *where, lines, hunks, removes, experiments)).message
+        answer = await work(review.propose_without, *where, lines, hunks, removes, experiments)
+        return Price(True, answer.message, answer.intent)
     except AutoResearchError as refusal:
-        return False, str(refusal)
+        return Price(False, str(refusal))
 
 
 async def undo_revert(session: Session, arguments: Arguments) -> Result:
     """Bring back the lines of the last revert, found by content, and take its price back where it has not begun."""
-    from loop import review
-
     document, snapshot, state, reading = await canvas_asked(session, arguments)
     stack = session.reverted.get(snapshot.folder, [])
     last = stack.pop() if stack else None  # before the text shows it, or it would be found there
     try:
-        removes, hunks = (
-            (last.removes, last.hunks) if last else await work(review.last_revert, snapshot.folder, name_of(snapshot))
-        )
-        whose = _whose(state, hunks, removes)
-        lines = _with(reading.lines, hunks, whose)
+        revert = last or await _recorded(snapshot, state)
+        whose = names(revert.experiments)
+        missing = [hunk for hunk in revert.hunks if not shows(reading.lines, hunk)]
+        lines = _with(reading.lines, missing, whose)
         await apply_edit(session, document, converted(lines, document.lines), f"Undo revert of {whose}")
     except BaseException:
         if last is not None:
             stack.append(last)
         raise
-    withdrawn, sentence = await _withdraw(snapshot, removes, last)
-    message = f"{whose} is back in your buffer; {sentence}"
-    return {"message": message, "experiment": removes, "restored": len(hunks), "withdrawn": withdrawn}
+    withdrawn, sentence = await _withdraw(snapshot, revert)
+    message = f"{whose} is {'back in your buffer' if missing else 'in your buffer already'}; {sentence}"
+    told = {"experiment": revert.removes, "restored": len(missing), "withdrawn": withdrawn}
+    return {"message": message, **told}
 
 
-def _whose(state: Review, hunks: Sequence[Hunk], removes: int) -> str:
-    """Return `#12 #17`: who wrote the hunks of a revert."""
+async def _recorded(snapshot: Snapshot, state: Review) -> Reverted:
+    """Return the last revert that the journal remembers; raises Refused."""
+    from loop import review
+
+    last, hunks = await work(review.last_revert, snapshot.folder, name_of(snapshot))
     line = state.kept.line
     wrote = {n for hunk in hunks for n in experiments_of(line, hunk.old, hunk.new, map(line.wrote.get, hunk.new))}
-    return names(in_order(line, wrote) or (removes,))
+    price: asyncio.Future[Price] = asyncio.get_running_loop().create_future()
+    price.set_result(Price(True, "", last.intent))
+    # Where the same lines were written again since, the line says who did, not who was reverted.
+    experiments = in_order(line, wrote) if last.removes in wrote else (last.removes,)
+    return Reverted(last.removes, experiments, hunks, price)
 
 
 def _with(lines: list[str], hunks: Sequence[Hunk], whose: str) -> list[str]:
     """Return the text with the hunks of a revert again; raises Refused where their place is not found."""
-    if all(shows(lines, hunk) for hunk in hunks):
-        raise Refused(f"{whose} is back in this text already; nothing was done")
     try:
         for hunk in hunks:
             lines = apply(lines, hunk)
@@ -136,14 +176,16 @@ def _with(lines: list[str], hunks: Sequence[Hunk], whose: str) -> list[str]:
     return lines
 
 
-async def _withdraw(snapshot: Snapshot, removes: int, revert: Reverted | None) -> tuple[bool, str]:
+async def _withdraw(snapshot: Snapshot, revert: Reverted) -> tuple[bool, str]:
     """Take a price back; return whether it stays unmeasured, and the sentence."""
     from loop import review
 
-    if revert is not None and not (await revert.price)[0]:
+    price = await revert.price
+    if not price.measured:
         return True, "it was not to be measured"
     try:
-        withdrawn, sentence = await work(review.withdraw, snapshot.folder, removes, name_of(snapshot))
+        where = (snapshot.folder, revert.removes, name_of(snapshot))
+        withdrawn, sentence = await work(review.withdraw, *where, price.intent)
         return bool(withdrawn), str(sentence)
     except AutoResearchError as refusal:
         return False, str(refusal)
@@ -163,9 +205,8 @@ def look_for_undo(session: Session, uri: str) -> None:
 
 async def _tell_undone(session: Session, snapshot: Snapshot, revert: Reverted) -> None:
     """Take the price back in silence; say what it has cost where it had begun."""
-    withdrawn, sentence = await _withdraw(snapshot, revert.removes, revert)
-    whose = _whose(snapshot.review, revert.hunks, revert.removes) if snapshot.review else f"#{revert.removes}"
-    message = f"the revert of {whose} was undone; {sentence}"
+    withdrawn, sentence = await _withdraw(snapshot, revert)
+    message = f"the revert of {names(revert.experiments)} was undone; {sentence}"
     session.server.window_log_message(t.LogMessageParams(t.MessageType.Info, message))
     if not withdrawn:
         session.say(t.MessageType.Info, message)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from lsprotocol import types as t
+
 from loop.entries import Answered, ProposeRequested, Withdrawn, WithdrawRequested
+from loop.review import reverts
 from loop.types import Author, Verdict
 from tests.campaigns import Campaign
 from tests.server.editor import Editor, editing
@@ -96,3 +101,65 @@ async def test_a_revert_that_cannot_be_undone_says_so_and_can_be_undone_later(ca
         editor.type(uri, WITHOUT_FIRST)
         assert (await editor.run("undoRevert", uri=uri))["withdrawn"]
         assert editor.buffers[uri].text == FOURTH
+
+
+async def test_a_pull_at_the_heels_of_a_revert_leaves_it_reverted(campaign: Campaign) -> None:
+    campaign.keep(FOURTH + "main()\n", "run twice", 0.96)
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        for taken_back in range(1, 6):  # luck may have it right a few times
+            assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+            shown = await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})
+            assert shown.behind == 1, "the revert is not taken for an older text"
+            assert (await editor.run("undoRevert", uri=uri))["withdrawn"] and len(withdrawn(campaign)) == taken_back
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+        assert (await editor.run("pull", uri=uri))["pulled"] == 1
+        assert editor.buffers[uri].text == WITHOUT_FIRST + "main()\n"
+
+
+async def test_a_second_revert_at_the_heels_of_the_first_is_honoured(campaign: Campaign) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        hunks = (await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})).hunks
+        asked = [editor.run("revertHunk", uri=uri, hunk=str(hunk.id), version=1) for hunk in hunks]
+        results = await asyncio.gather(*asked)
+        assert [(r["ok"], r.get("experiment")) for r in results] == [(True, 1), (True, 2)]
+        assert editor.buffers[uri].text == BASE and [revert.removes for revert in reverts(campaign.ledger)] == [1, 2]
+
+
+async def test_of_two_reverts_of_an_experiment_the_one_that_comes_back_is_taken_back(campaign: Campaign) -> None:
+    both = FOURTH.replace("WD = 0.2", "WD = 0.5") + "main()\n"
+    campaign.keep(both, "decay, and run twice", 0.96)
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, both, 4)
+        for line in (2, 10):
+            result = await editor.run("revertHunk", uri=uri, line=line)
+            assert result.get("experiment") == 3, result
+        editor.type(uri, both.removesuffix("main()\n"))
+        await editor.until(lambda: logged(editor, "the revert of #3 was undone; it will not be measured"))
+        assert [revert.text for revert in reverts(campaign.ledger)] == [both.removesuffix("main()\n")]
+
+
+async def test_a_revert_that_a_reload_has_taken_back_is_not_measured(campaign: Campaign) -> None:
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+        editor.client.text_document_did_close(t.DidCloseTextDocumentParams(t.TextDocumentIdentifier(uri)))
+        await opened(editor, FOURTH, 2)
+        await editor.until(lambda: logged(editor, "the revert of #1 was undone; it will not be measured"))
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        undone = await editor.run("undoRevert", uri=uri)
+        assert undone["message"] == "#1 is in your buffer already; it will not be measured"
+        assert (undone["restored"], withdrawn(campaign)) == (0, [1, 1]) and editor.buffers[uri].text == FOURTH
+
+
+async def test_an_undo_names_whom_the_revert_named_whatever_was_kept_since(campaign: Campaign) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("revertHunk", uri=uri, line=1))["experiments"] == [1]
+        campaign.keep(WITHOUT_FIRST, "the old rate", 0.96)
+        campaign.keep(FOURTH, "the larger rate again", 0.95)
+        await editor.until(lambda: told(editor, "(#4)"))
+        assert (await editor.run("undoRevert", uri=uri))["message"].startswith("#1 is back in your buffer")
