@@ -138,6 +138,14 @@ async def test_what_is_shown_of_a_canvas_goes_with_its_program_md(campaign: Camp
         await editor.until(lambda: waiting(editor, uri, 2))
 
 
+async def test_half_a_character_is_not_measured_and_its_line_is_named(campaign: Campaign) -> None:
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        editor.type(uri, FOURTH + "S = '\ud83d'\n")
+        refused = await editor.run("measureEdit", uri=uri, quiet=True)
+        assert refused["message"] == "train.py, line 12: half a character, which no file can hold; retype it"
+
+
 async def test_an_unreadable_journal_is_one_message_and_a_live_server(campaign: Campaign) -> None:
     campaign.home.journal.write_bytes(b"this is no database" * 100)
     async with editing("vscode", campaign.folder) as editor:
