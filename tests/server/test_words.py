@@ -18,6 +18,7 @@ from loop.values import counted
 from server.convert import Encoding, unmarked
 from server.documents import Document, Role
 from server.facts import Facts
+from server.features.citations import cited_lines
 from server.features.hints import _caused
 from server.features.hovers import details, hover
 from server.features.lenses import code_lenses
@@ -173,3 +174,11 @@ def test_one_is_one_and_two_are_several(campaign: Campaign) -> None:
 
     assert "1 kept patch not in this file · waiting for review: 1 hunk" in words(0)
     assert "**LR**: 1 value tried, best 0.3 (0.9900, #1)" in words(1) and "1 → 1 line" in words(1)
+
+
+def test_a_citation_is_found_where_its_item_is_wrapped_and_not_in_a_code_fence(campaign: Campaign) -> None:
+    text = "# T\n\n- Try other learning rates for\n  the head\n- Halve\n\n```\n# Halve\n```\n"
+    cited = {"Try other learning rates for the head": (1,), "Halve": (2,)}
+    snapshot = replace(seen(campaign.folder), cited=cited)
+    for ends in ("\n", "\r\n"):
+        assert cited_lines(snapshot, shown(snapshot, "program.md", text.replace("\n", ends))) == {2: (1,), 4: (2,)}
