@@ -59,7 +59,6 @@ class Snapshot:
     tried: dict[str, tuple[int, ...]] = field(default_factory=dict)  # knob → experiments that changed it
     cited: dict[str, tuple[int, ...]] = field(default_factory=dict)  # words of program.md → experiments
     canvas: str = "train.py"  # relative to the folder
-    canvas_exists: bool = True
     files: tuple[Any, ...] = ()  # of program.md and canvas on disk: changes are facts too
 
     @property

@@ -20,6 +20,7 @@ from server.documents import Document, Role
 from server.facts import Facts
 from server.features.actions import code_actions
 from server.features.citations import cited_lines
+from server.features.diagnostics import diagnose
 from server.features.hints import _caused
 from server.features.hovers import details, hover
 from server.features.lenses import code_lenses
@@ -207,6 +208,17 @@ def test_a_fix_replaces_what_is_wrong_and_nothing_else(front: str, expected: str
     found = [a.edit.document_changes for a in code_actions(snapshot, document, UTF16, params) if a.edit]
     texts = [edited(document.text, list(change[0].edits), "utf-16") for change in found if change]  # type: ignore[union-attr, arg-type]
     assert texts == ([] if expected is None else [whole(expected)])
+
+
+def test_the_canvas_that_is_looked_for_is_the_one_that_the_text_names(campaign: Campaign) -> None:
+    def told() -> list[str]:
+        return [d.message.partition(";")[0] for d in diagnose(snapshot, document, UTF16)]
+
+    snapshot = seen(campaign.folder)
+    document = shown(snapshot, "program.md", "---\ncanvas: trian.py\n---\n# T\n")
+    assert told() == ["trian.py: not found beside program.md"]
+    (campaign.folder / "trian.py").touch()
+    assert told() == []
 
 
 def test_a_citation_is_found_where_its_item_is_wrapped_and_not_in_a_code_fence(campaign: Campaign) -> None:
