@@ -18,6 +18,16 @@ MAX_CHARACTERS = 20_000  # a front matter is a screenful
 MAX_DEPTH = 3  # `stop: {experiments: 100}` is 2; a third level is found and explained by its key
 
 Texts = dict[str, tuple[int, str]]  # full key name → its line (1-based) and the text of its value
+Span = tuple[int, int, int, int]  # line and column of the start, of the end; both 0-based, in characters
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A key and its value where they stand in program.md; `name` is the full one, of known keys or not."""
+
+    name: str
+    key: Span
+    value: Span
 
 
 @dataclass
@@ -28,9 +38,10 @@ class Front:
     offset: int
     problems: list[Problem] = field(default_factory=list)
     texts: Texts = field(default_factory=dict)
+    pairs: list[Pair] = field(default_factory=list)  # in their order; what is given twice is there twice
 
     def read(self) -> Front:
-        """Fill `texts` and `problems`."""
+        """Fill `texts`, `pairs` and `problems`."""
         if len(self.text) > MAX_CHARACTERS:
             self._problem(0, None, f"over {MAX_CHARACTERS} characters of keys; put prose below the second '---'")
             return self
@@ -47,6 +58,14 @@ class Front:
 
     def _line(self, index: int) -> int:
         return self.offset + 1 + self.text.count("\n", 0, index)
+
+    def _span(self, node: yaml.Node) -> Span:
+        start, end = _index(node.start_mark), _index(node.end_mark)
+        end = start + len(self.text[start:end].rstrip())  # a block ends where the next key begins
+        return *self._place(start), *self._place(end)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        return self._line(index) - 1, index - (self.text.rfind("\n", 0, index) + 1)
 
     def _problem(self, index: int, key: str | None, message: str) -> None:
         self.problems.append(Problem(self._line(index), key, message))
@@ -83,6 +102,7 @@ class Front:
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
             full = f"{group}.{name}" if group else name
             at = _index(key.start_mark)
+            self.pairs.append(Pair(full, self._span(key), self._span(value)))
             if name in seen:
                 self._problem(at, full, f"{full} is given twice; keep one of the two")
             elif full in GROUPS and isinstance(value, yaml.MappingNode):

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from loop.front import Front, Texts
+from loop.front import Front, Pair, Span, Texts
 from loop.keys import KEYS, Key, find_key, unknown
 from loop.types import Metric, Problem, ProgramError, Refused
 from loop.values import NONE, Budget, BudgetKind, parse_budget
 
 __all__ = [
-    "KEYS", "Budget", "BudgetKind", "Heading", "Key", "Metric", "Program", "Stop",
-    "check", "find_key", "key_lines", "override", "parse", "parse_budget", "program_hash",
+    "KEYS", "Budget", "BudgetKind", "Heading", "Key", "Metric", "Pair", "Program", "Span", "Stop",
+    "check", "find_key", "key_lines", "override", "pairs", "parse", "parse_budget", "program_hash",
 ]  # fmt: skip
 
 
@@ -77,9 +77,14 @@ def check(text: str) -> list[Problem]:
     return _read(text)[1]
 
 
+def pairs(text: str) -> list[Pair]:
+    """Return every key with its value and where they stand, the known and the unknown; empty where YAML is broken."""
+    return _read(text)[2].pairs
+
+
 def key_lines(text: str) -> dict[str, int]:
     """Return the line (1-based) of every known key by its full name; empty where the YAML is broken."""
-    return {name: line for name, (line, _) in _read(text)[2].items()}
+    return {name: line for name, (line, _) in _read(text)[2].texts.items()}
 
 
 def program_hash(text: str) -> str:
@@ -111,17 +116,17 @@ def _normalise(text: str) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _read(text: str) -> tuple[Program, list[Problem], Texts]:
+def _read(text: str) -> tuple[Program, list[Problem], Front]:
     lines = _normalise(text).split("\n")
     first, last = _front(lines)
     if last == len(lines):
         message = "the front matter that begins here is never closed; add a line '---' below its last key"
-        return Program(), [Problem(first, None, message)], {}
+        return Program(), [Problem(first, None, message)], Front("", first)
     front = Front("\n".join(lines[first:last]), first).read()
     program, problems = _apply(Program(), front.texts)
     body = last + 1 if first else 0
     program = replace(program, prose="\n".join(lines[body:]).strip(), headings=headings_of(lines, body))
-    return program, sorted(front.problems + problems, key=lambda p: p.line), front.texts
+    return program, sorted(front.problems + problems, key=lambda p: p.line), front
 
 
 def _front(lines: list[str]) -> tuple[int, int]:
@@ -138,17 +143,21 @@ def _front(lines: list[str]) -> tuple[int, int]:
 
 def headings_of(lines: list[str], start: int) -> tuple[Heading, ...]:
     """Return the `#` headings from line `start` (0-based) on, those in fenced code left out."""
-    headings: list[Heading] = []
+    found = ((n, re.match(r" {0,3}(#{1,6})[ \t]+(.*)", line)) for n, line in unfenced(lines, start))
+    return tuple(Heading(n + 1, len(mark[1]), mark[2].rstrip(" \t#")) for n, mark in found if mark)
+
+
+def unfenced(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
+    """Yield the lines from `start` on that are not in fenced code, each with its number (both 0-based)."""
     fence = ""
-    for number, line in enumerate(lines[start:], start + 1):
+    for number, line in enumerate(lines[start:], start):
         mark = re.match(r" {0,3}(`{3,}|~{3,})", line)
         if mark and not fence:
             fence = mark[1]
         elif mark and mark[1].startswith(fence) and not line.strip(" `~"):
             fence = ""
-        elif not fence and (found := re.match(r" {0,3}(#{1,6})[ \t]+(.*)", line)):
-            headings.append(Heading(number, len(found[1]), found[2].rstrip(" \t#")))
-    return tuple(headings)
+        elif not fence:
+            yield number, line
 
 
 def _apply(program: Program, texts: Texts) -> tuple[Program, list[Problem]]:

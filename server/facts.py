@@ -54,6 +54,7 @@ class Facts:
         self._review: Review | None = None
         self._crash: Crash | None = None
         self._marks: dict[str, Any] = {}
+        self._named = "train.py"  # the canvas in program.md on disk; a campaign keeps the one that it began with
         self._served: str | None = None
         self._asked_at = self._failed_at = -RETRY_S
         self._snapshot: Snapshot | None = None
@@ -66,7 +67,8 @@ class Facts:
             return None
         try:
             changed = self._read_journal(now)
-            changed |= self._notice("files", self._files())
+            if self._notice("files", self._files()):
+                changed, self._named = True, self._canvas_named()
             progress = self._progress()
             changed |= self._notice("progress", progress)
             moved = self._read_git() if changed or self._accepted_moved() else False
@@ -192,7 +194,7 @@ class Facts:
 
     def _files(self) -> tuple[Any, ...]:
         canvas = self._snapshot.canvas if self._snapshot else "train.py"
-        return tuple(_stamp(self.folder / name) for name in ("program.md", canvas))
+        return tuple(_stamp(self.folder / name) for name in ("program.md", canvas, self._named))
 
     def _accepted_moved(self) -> bool:
         """Return whether the accepted ref was written since the last look; git's own files say so."""
@@ -231,7 +233,7 @@ class Facts:
 
     def _build(self, progress: Any) -> Snapshot:
         ledger = self._ledger if self._ledger and self._ledger.campaign else None
-        canvas = ledger.created.canvas if ledger and ledger.created else self._canvas_asked()
+        canvas = ledger.created.canvas if ledger and ledger.created else self._named
         copy = None
         if ledger is not None:
             copy = replace(ledger, experiments=dict(ledger.experiments), unanswered=dict(ledger.unanswered),
@@ -251,12 +253,11 @@ class Facts:
             tried={name: tuple(numbers) for name, numbers in self._tried.items()},
             cited={words: tuple(numbers) for words, numbers in self._cited.items()},
             canvas=canvas,
-            canvas_exists=(self.folder / canvas).is_file(),
             files=self._files(),
         )
 
-    def _canvas_asked(self) -> str:
-        """Return the canvas that program.md on disk names, before a campaign fixes it."""
+    def _canvas_named(self) -> str:
+        """Return the canvas that program.md on disk names."""
         try:
             return parse((self.folder / "program.md").read_text(encoding="utf-8")).canvas
         except (OSError, UnicodeDecodeError, AutoResearchError):

@@ -55,7 +55,7 @@ class Publisher:
             self._due[uri] = asyncio.get_running_loop().call_later(TYPING_S, self._publish, uri)
 
     def clear(self, uri: str) -> None:
-        """Take back the diagnostics of a closed document."""
+        """Take back the diagnostics of a document that is closed, or belongs to no campaign any more."""
         if uri in self._due:
             self._due.pop(uri).cancel()
         if self._sent.pop(uri, []):
@@ -64,7 +64,8 @@ class Publisher:
     def _publish(self, uri: str) -> None:
         self._due.pop(uri, None)
         looked = self.session.look(uri)
-        if looked is None:
+        if looked is None:  # its program.md has gone
+            self.clear(uri)
             return
         document, snapshot = looked
         try:
@@ -89,28 +90,35 @@ class Publisher:
     def snapshot_moved(self, old: Snapshot, new: Snapshot) -> None:
         facts = _seq(old) != _seq(new) or old.review is not new.review or old.alive != new.alive
         facts = facts or old.trouble != new.trouble or old.files != new.files or old.campaigns != new.campaigns
-        if facts:
-            for uri in list(self.session.documents):
-                looked = self.session.look(uri)
-                if looked is not None and looked[1] is new:
-                    self._publish(uri)
+        lost = self._publish_all(new) if facts else False
         now = time.monotonic()
         if facts or now - self._ticked >= TICK_S:
             self._ticked = now
-            self._refresh("lens")
+            self._refresh("lens", lost)
             if facts:
-                self._refresh("hint")
+                self._refresh("hint", lost)
         self.reporter.snapshot_moved(new)
         self._tell_status(new)
         self._tell_events(old, new)
 
-    def _refresh(self, kind: str) -> None:
+    def _publish_all(self, new: Snapshot) -> bool:
+        """Publish for what is, or was, of a folder; return whether a document was lost: its program.md has gone."""
+        lost = False
+        for uri, document in list(self.session.documents.items()):
+            looked = self.session.look(uri)
+            was = uri in self._sent and new.folder in document.path.parents
+            if was or (looked is not None and looked[1] is new):
+                lost = lost or looked is None
+                self._publish(uri)
+        return lost
+
+    def _refresh(self, kind: str, lost: bool) -> None:
         client = self.session.client
         if not (client.lens_refresh if kind == "lens" else client.hint_refresh):
             return
         roles = (Role.PROGRAM, Role.CANVAS, Role.RESULTS)
         looked = map(self.session.look, list(self.session.documents))
-        if not any(pair and pair[1].role(pair[0]) in roles for pair in looked):
+        if not lost and not any(pair and pair[1].role(pair[0]) in roles for pair in looked):
             return
         if kind in self._refreshing:
             self._again.add(kind)

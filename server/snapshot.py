@@ -59,7 +59,6 @@ class Snapshot:
     tried: dict[str, tuple[int, ...]] = field(default_factory=dict)  # knob → experiments that changed it
     cited: dict[str, tuple[int, ...]] = field(default_factory=dict)  # words of program.md → experiments
     canvas: str = "train.py"  # relative to the folder
-    canvas_exists: bool = True
     files: tuple[Any, ...] = ()  # of program.md and canvas on disk: changes are facts too
 
     @property
@@ -121,8 +120,13 @@ class Reading:
         return next((p for p in self.pending if p.hunk.id == hunk_id), None)
 
     def at(self, line: int) -> Pending | None:
-        """Return the pending hunk at a line; a deletion is at the line below it."""
-        return next((p for p in self.pending if p.hunk.start <= line < p.hunk.start + max(1, len(p.hunk.new))), None)
+        """Return the pending hunk at a line; a deletion is at the line below it, at the last one where none is."""
+        return next((p for p in self.pending if self.touches(p.hunk, line, line)), None)
+
+    def touches(self, hunk: Hunk, first: int, last: int) -> bool:
+        """Return whether a hunk is at one of these lines."""
+        start = min(hunk.start, max(0, len(self.lines) - 1))
+        return start <= last and first < hunk.start + max(1, len(hunk.new))
 
 
 @lru_cache(maxsize=16)

@@ -83,14 +83,14 @@ class _Conversation:
             raise Abandoned(self.spent) from None
         except Exception as error:  # the rim: whatever litellm did, the campaign goes on
             raise ProposalFailed(f"{self.owner.name}: {words_of(error)}", cost=self.spent) from None
-        reply, prose = edited.reply, self.brief.program.prose.lower()
+        reply, prose = edited.reply, _words(self.brief.program.prose)
         return Proposal(
             text=edited.text,
             hypothesis=scrub(reply.hypothesis) or f"change {self.brief.canvas} (no hypothesis was given)",
             author=Author.MODEL,
             proposer=self.owner.name,
             expected=scrub(reply.expected),
-            cites=tuple(cite for cite in reply.cites if cite.lower() in prose),
+            cites=tuple(cite for cite in reply.cites if _words(cite) in prose),
             cost=self.spent,
             evidence=self.evidence(),
         )
@@ -218,6 +218,11 @@ def _tokens(lite: Any, model: str, text: str) -> int:
         return int(lite.token_counter(model=model, text=text))
     except Exception:  # a tokenizer that cannot be had: three characters for one is on the safe side
         return len(text) // 3 + 1
+
+
+def _words(text: str) -> str:
+    """Return a text in lower case on one line: a citation is not wrapped where program.md is."""
+    return " ".join(text.lower().split())
 
 
 def _message(message: Message, model: str) -> dict[str, Any]:

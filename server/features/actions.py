@@ -9,11 +9,11 @@ from typing import Any
 from lsprotocol import types as t
 
 from loop.keys import KEYS
-from loop.program import check
+from loop.program import Pair, Span, check, pairs
 from loop.status import NAMED, names
+from loop.types import Problem
 from server.convert import SOURCE, Encoding, command
 from server.documents import Document, Role
-from server.features.completion import front_matter
 from server.features.lenses import behind_words, buttons, rows
 from server.snapshot import Reading, Snapshot, label, read_canvas
 
@@ -81,7 +81,8 @@ def _canvas(snapshot: Snapshot, document: Document, first: int, last: int) -> It
     many = len(reading.pending)
     nothing = "" if many else "nothing waits for review"
     upto = "" if reading.behind else "every kept patch is in this file"
-    yield _action(f"Pull: {behind_words(reading)}", "pull", f"{SOURCE_KIND}.pull", upto, uri=uri)
+    pull = f"Pull: {behind_words(reading)}" if reading.behind else "Pull what was kept"
+    yield _action(pull, "pull", f"{SOURCE_KIND}.pull", upto, uri=uri)
     yield _action(f"Accept all ({many})", "acceptAll", f"{SOURCE_KIND}.acceptAll", nothing, uri=uri, version=version)
     yield _action("Next hunk to review", "nextHunk", f"{SOURCE_KIND}.nextHunk", nothing, uri=uri, line=first)
     yield _action(
@@ -101,9 +102,7 @@ def _canvas(snapshot: Snapshot, document: Document, first: int, last: int) -> It
 def _hunks(snapshot: Snapshot, document: Document, reading: Reading, first: int, last: int) -> Iterator[t.CodeAction]:
     numbers: list[int] = []
     for pending in reading.pending:
-        start, end = pending.hunk.start, pending.hunk.start + max(1, len(pending.hunk.new))
-        below = start == len(document.lines) and last >= start - 1  # a deletion at the very end
-        if (start > last or end <= first) and not below:
+        if not reading.touches(pending.hunk, first, last):
             continue
         name = label(snapshot.known(pending.experiments))
         which: dict[str, Any] = {"uri": document.uri, "hunk": pending.hunk.id, "version": document.version}
@@ -140,35 +139,52 @@ def _results(snapshot: Snapshot, document: Document, first: int, last: int) -> I
 
 
 def _fixes(document: Document, encoding: Encoding, first: int, last: int) -> Iterator[t.CodeAction]:
-    """Yield the obvious fix of a mistake in the front matter: the key that was meant, or a value that works."""
-    inside = front_matter(document)
+    """Yield the obvious fix of a mistake in the front matter: the key that was meant, a value that works, or the line
+    taken out. What would leave the mistake, or break the YAML, is none."""
+    known = pairs(document.text)
     for problem in check(document.text):
-        line = problem.line - 1
-        if not first <= line <= last or line not in inside:
+        if not first <= problem.line - 1 <= last:
             continue
-        text = document.line(line)
-        meant = re.search(r"did you mean ([a-z_.]+)\?", problem.message)
-        wrong = (problem.key or "").rpartition(".")[2]
-        if meant and wrong and (at := text.find(wrong)) >= 0:
-            yield _edit(f"Rename to '{meant[1]}'", document, encoding, line, at, at + len(wrong), meant[1])
-        elif problem.key in KEYS and (value := re.search(rf"\b{re.escape(wrong)}\s*:\s*([^,}}#]*[^,}}#\s])", text)):
-            key = KEYS[problem.key]
-            good = key.default if not re.search(r"\s", key.default) and key.default != "none" else key.example
-            yield _edit(f"Write {wrong}: {good}", document, encoding, line, value.start(1), value.end(1), good)
-        elif "not a key" in problem.message or "remove it" in problem.message:
-            edit = t.TextEdit(encoding.line_range(document, line, line + 1), "")
-            yield _fix("Remove this line", document, [edit])
+        edit = _mended(document, encoding, problem, known)
+        if edit is None:
+            continue
+        title, span, new = edit
+        start, end = (encoding.position(document, *place) for place in (span[:2], span[2:]))
+        at = (start.line, start.character, end.line, end.character)
+        fixed = document.changed(document.version, new, at, encoding.characters)
+        left = check(fixed.text)
+        if problem not in left and all(p.key for p in left):  # what breaks the YAML is about no key
+            yield _fix(title, document, t.TextEdit(t.Range(start, end), new))
 
 
-def _edit(
-    title: str, document: Document, encoding: Encoding, line: int, start: int, end: int, new: str
-) -> t.CodeAction:
-    text = document.line(line)
-    place = t.Range(t.Position(line, encoding.width(text[:start])), t.Position(line, encoding.width(text[:end])))
-    return _fix(title, document, [t.TextEdit(place, new)])
+def _mended(
+    document: Document, encoding: Encoding, problem: Problem, known: Sequence[Pair]
+) -> tuple[str, Span, str] | None:
+    """Return the title of a fix, what it replaces and by what."""
+    line, key = problem.line - 1, problem.key or ""
+    pair = next((p for p in reversed(known) if p.key[0] == line and f"{key}.".startswith(f"{p.name}.")), None)
+    meant = re.search(r"did you mean ([a-z_.]+)\?", problem.message)
+    if pair is None:
+        return ("Remove this line", (line, 0, line + 1, 0), "") if "remove it" in problem.message else None
+    if meant:
+        home, dot, _ = pair.name.rpartition(".")
+        if any(p.name == home + dot + meant[1] for p in known):
+            return None  # it is there already
+        return f"Rename to '{meant[1]}'", pair.key, meant[1]
+    if any(words in problem.message for words in ("not a key", "remove it", "given twice")):
+        alone = not document.line(line)[: pair.key[1]].strip()
+        return ("Remove this line", (line, 0, pair.value[2] + 1, 0), "") if alone else None
+    if key not in KEYS:
+        return None
+    good = KEYS[key].default
+    good = good if not re.search(r"\s", good) and good != "none" else KEYS[key].example
+    title = f"Write {pair.name.rpartition('.')[2]}: {good}"
+    if pair.value[0] == line:
+        return title, pair.value, good
+    return title, (*pair.key[2:], *pair.value[2:]), f": {good}"
 
 
-def _fix(title: str, document: Document, edits: Sequence[t.TextEdit]) -> t.CodeAction:
+def _fix(title: str, document: Document, edit: t.TextEdit) -> t.CodeAction:
     target = t.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
-    edit = t.WorkspaceEdit(document_changes=[t.TextDocumentEdit(target, list(edits))])
-    return t.CodeAction(title=title, kind=QUICKFIX, is_preferred=True, edit=edit)
+    whole = t.WorkspaceEdit(document_changes=[t.TextDocumentEdit(target, [edit])])
+    return t.CodeAction(title=title, kind=QUICKFIX, is_preferred=True, edit=whole)

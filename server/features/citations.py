@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from loop.program import unfenced
 from server.documents import Document
+from server.features.completion import front_matter
 from server.snapshot import Snapshot
 
 ITEM = re.compile(r"\s*(?:#{1,6}|[-*+]|\d+[.)])\s+(.*)")
@@ -16,16 +18,34 @@ def cited_lines(snapshot: Snapshot, document: Document) -> dict[int, tuple[int, 
         return {}
     wanted = {_words(cite): numbers for cite, numbers in snapshot.cited.items()}
     found: dict[int, tuple[int, ...]] = {}
-    for number, line in enumerate(document.lines):
+    for number, lines in _items(document).items():
+        words = _words(" ".join(lines))
+        whole = {words, _words(lines[0])}
+        numbers = {
+            n
+            for cite, some in wanted.items()
+            if cite and (cite in whole or (len(cite) > 11 and words.startswith(cite)))
+            for n in some
+        }
+        if numbers:
+            found[number] = tuple(sorted(numbers))
+    return found
+
+
+def _items(document: Document) -> dict[int, list[str]]:
+    """Return the headings and list items of the prose, each with the lines that it is wrapped over."""
+    found: dict[int, list[str]] = {}
+    open_at = last = -1
+    lines = [line.rstrip("\r\n") for line in document.lines]
+    for number, line in unfenced(lines, front_matter(document).stop):
         item = ITEM.match(line)
-        words = _words(item[1]) if item else ""
-        if words:
-            exact = wanted.get(words, ())
-            begun = {
-                n for cite, numbers in wanted.items() if len(cite) > 11 and words.startswith(cite) for n in numbers
-            }
-            if exact or begun:
-                found[number] = tuple(sorted({*exact, *begun}))
+        if item:
+            found[number], open_at = [item[1]], -1 if line.lstrip().startswith("#") else number
+        elif open_at >= 0 and number == last + 1 and line.strip():
+            found[open_at].append(line)
+        else:
+            open_at = -1
+        last = number
     return found
 
 

@@ -72,13 +72,19 @@ def complete(
     group = group_at(document, line, column)
     begun = re.split(r"[{,]", text[:column])[-1] if group and "{" in text[:column] else text[:column]
     name, colon, value = begun.partition(":")
+    if colon and name.strip() in KEYS and KEYS[name.strip()].many:
+        value = re.split(r"[\[,]", value)[-1]
     written = (value if colon else name).lstrip()  # what the client's own idea of a word would cut at "/" or "."
-    start, end = encoding.width(text[: column - len(written)]), encoding.width(text[:column])
+    rest = "" if colon else re.split(r"[^A-Za-z_.-]", text[column:], maxsplit=1)[0]  # of the key that the cursor is in
+    start, end = encoding.width(text[: column - len(written)]), encoding.width(text[: column + len(rest)])
     place = t.Range(t.Position(line, start), t.Position(line, end))
     if colon:
         full = f"{group}.{name.strip()}" if group and f"{group}.{name.strip()}" in KEYS else name.strip()
         return [_value(KEYS[full], value, place) for value in _values(full)] if full in KEYS else []
-    return [_key(key, group, place) for key in KEYS.values() if not group or key.name.startswith(f"{group}.")]
+    fitting = [key for key in KEYS.values() if not group or key.name.startswith(f"{group}.")]
+    if text[column + len(rest) :].lstrip().startswith(":"):  # its value stands there: only another name will do
+        return [_key(key, group, place, "") for key in fitting if group or "." not in key.name]
+    return [_key(key, group, place) for key in fitting]
 
 
 def _values(name: str) -> tuple[str, ...]:
@@ -87,14 +93,14 @@ def _values(name: str) -> tuple[str, ...]:
     return VALUES.get(name) or tuple(dict.fromkeys(plain))
 
 
-def _key(key: Key, group: str, place: t.Range) -> t.CompletionItem:
+def _key(key: Key, group: str, place: t.Range, colon: str = ": ") -> t.CompletionItem:
     home, _, last = key.name.rpartition(".")
     return t.CompletionItem(
         label=last if group else key.name,
         kind=t.CompletionItemKind.Property,
         detail=f"default: {key.default}",
         documentation=markdown(f"{key.doc}\n\nExample: `{key.example}`"),
-        text_edit=t.TextEdit(place, f"{last}: " if group or not home else f"{home}: {{{last}: {key.default}}}"),
+        text_edit=t.TextEdit(place, f"{last}{colon}" if group or not home else f"{home}: {{{last}: {key.default}}}"),
     )
 
 

@@ -7,7 +7,7 @@ from lsprotocol import types as t
 from loop import preflight
 from loop.hunks import changes, converted
 from loop.preflight import Severity
-from loop.program import check, key_lines
+from loop.program import check, key_lines, parse
 from loop.status import NAMED, plain
 from server.convert import SOURCE, Encoding
 from server.documents import Document, Role
@@ -31,9 +31,9 @@ def diagnose(snapshot: Snapshot, document: Document, encoding: Encoding) -> list
 
 def _program(snapshot: Snapshot, document: Document, encoding: Encoding) -> list[t.Diagnostic]:
     found = [encoding.problem(document, problem) for problem in check(document.text)]
-    if not found and not snapshot.canvas_exists:
+    if not found and not (snapshot.folder / (canvas := parse(document.text).canvas)).is_file():
         line = key_lines(document.text).get("canvas", 1) - 1
-        message = f"{snapshot.canvas}: not found beside program.md; create it, or name another file with 'canvas:'"
+        message = f"{canvas}: not found beside program.md; create it, or name another file with 'canvas:'"
         error = t.DiagnosticSeverity.Error
         place = encoding.visible(document, min(line, max(0, len(document.lines) - 1)))
         found.append(t.Diagnostic(place, message, severity=error, code="canvas", source=SOURCE))

@@ -32,6 +32,8 @@ OPEN_S = 5.0
 async def canvas_asked(session: Session, arguments: Arguments) -> tuple[Document, Snapshot, Review, Reading]:
     """Return the open canvas and how it reads; opens it where the client can. Raises Refused."""
     snapshot = await campaign_asked(session, arguments)
+    if not (snapshot.folder / "program.md").is_file():
+        raise Refused(f"{snapshot.folder.name}: there is no program.md any more; bring it back, or stop the campaign")
     if session.canvas_uri(snapshot) is None:
         path = snapshot.folder / snapshot.canvas
         if await show_document(session, uri_of(path), None):

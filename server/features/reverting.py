@@ -6,6 +6,7 @@ The buffer is the truth: a revert that the editor's own undo takes back is found
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ from server.snapshot import Pending, Reading, Review, Snapshot, read_canvas
 
 if TYPE_CHECKING:
     from server.session import Session
+
+
+HALF = re.compile("[\ud800-\udfff]")  # of two that are one character in UTF-16
 
 
 @dataclass(frozen=True)
@@ -220,6 +224,9 @@ async def measure_edit(session: Session, arguments: Arguments) -> Result:
     _, snapshot, state, reading = await canvas_asked(session, arguments)
     if tuple(reading.lines) == state.kept.line.lines:
         raise Refused("this text is the incumbent; there is nothing to measure")
+    for number, line in enumerate(reading.lines, 1):
+        if HALF.search(line):
+            raise Refused(f"{snapshot.canvas}, line {number}: half a character, which no file can hold; retype it")
     given = arguments.get("hypothesis")
     hypothesis = given if isinstance(given, str) and given.strip() else f"an edit of {snapshot.canvas} by hand"
     folder, ledger = snapshot.folder, snapshot.ledger

@@ -57,7 +57,7 @@ def canaries(monkeypatch: pytest.MonkeyPatch) -> None:
 def brief(server: FakeLLM | None = None, ledger: Ledger | None = None, **program: object) -> Brief:
     ledger = ledger or Ledger("night", created=CREATED, incumbent=0)
     ledger.experiments.setdefault(0, experiment(0, Verdict.KEEP, Reason.HUMAN, None, score=2.0))
-    given = {"prose": "# Goal\n\nLower it.\n\n- Try depth.", "deadline_s": 60.0, "api_base": server and server.url}
+    given = {"prose": "# Goal\n\nLower it.\n\n- Try\n  depth.", "deadline_s": 60.0, "api_base": server and server.url}
     tried = frozenset(e.fingerprint for e in ledger.experiments.values() if e.fingerprint) | {fingerprint(TEXT)}
     made = replace(Program(), **{**given, **program})  # type: ignore[arg-type]
     return Brief(made, "hash", "train.py", TEXT, ledger, tried, random_seed=3)

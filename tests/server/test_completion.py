@@ -42,6 +42,10 @@ def completed(front: str, encoding: str = "utf-16") -> dict[str, str]:
         pytest.param("model: anthropic/cl|", "anthropic/claude-sonnet-4-5", "model: anthropic/claude-sonnet-4-5",
                      id="a value with a slash, begun"),
         pytest.param("stop: {hours: 1, ex|}", "experiments", "stop: {hours: 1, experiments: }", id="inside braces"),
+        pytest.param("model: [openai/gpt-5, kn|]", "knobs", "model: [openai/gpt-5, knobs]", id="inside a list"),
+        pytest.param("model: openai/gpt-5, kn|", "knobs", "model: openai/gpt-5, knobs", id="behind a comma"),
+        pytest.param("mod|le: knobs", "model", "model: knobs", id="a key whose value stands there"),
+        pytest.param("stop: {ho|ur: 3}", "hours", "stop: {hours: 3}", id="such a key inside braces"),
         pytest.param("stop:\n  ho|", "hours", "stop:\n  hours: ", id="inside a block"),
         pytest.param("metric: {name: é😋, goal: ma|}", "maximize", "metric: {name: é😋, goal: maximize}",
                      id="behind letters of two units"),
@@ -55,3 +59,7 @@ def test_an_item_replaces_what_was_begun(front: str, label: str, expected: str, 
 @pytest.mark.parametrize("front", ["model: knobs\n---\n|", "unknown: |"])
 def test_nothing_is_offered_elsewhere(front: str) -> None:
     assert completed(front) == {}
+
+
+def test_a_key_with_its_value_is_not_offered_in_place_of_a_key_alone() -> None:
+    assert "queue" in completed("mod|el: knobs") and "stop.hours" not in completed("mod|el: knobs")

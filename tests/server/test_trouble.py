@@ -20,7 +20,7 @@ from server.snapshot import Snapshot
 from server.watcher import Watcher
 from tests.campaigns import Campaign, git
 from tests.server.editor import DEADLINE_S, editing
-from tests.server.small import FOURTH, opened, told
+from tests.server.small import FOURTH, opened, told, waiting
 
 
 def polled(facts: Facts, holds: Callable[[Snapshot], bool]) -> Snapshot:
@@ -117,6 +117,33 @@ async def test_a_folder_that_was_deleted_refuses_in_sentences(campaign: Campaign
             result = await editor.run(name, uri=uri, text="x", quiet=True)
             assert not result["ok"] and "log" not in result["message"], result
         assert editor.client.messages == []
+
+
+async def test_what_is_shown_of_a_canvas_goes_with_its_program_md(campaign: Campaign) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        asked = editor.refreshed["lens"]
+        program = (campaign.folder / "program.md").rename(campaign.folder / "strategy.md")
+        await editor.until(lambda: waiting(editor, uri, 0))
+        assert await editor.lenses(uri) == []
+
+        async def again() -> bool:
+            return editor.refreshed["lens"] > asked
+
+        await editor.until(again)
+        for name in ("acceptAll", "pull", "revertExperiment", "measureEdit"):
+            result = await editor.run(name, uri=uri, experiment=1, quiet=True)
+            assert not result["ok"] and "there is no program.md any more" in result["message"]
+        program.rename(campaign.folder / "program.md")
+        await editor.until(lambda: waiting(editor, uri, 2))
+
+
+async def test_half_a_character_is_not_measured_and_its_line_is_named(campaign: Campaign) -> None:
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        editor.type(uri, FOURTH + "S = '\ud83d'\n")
+        refused = await editor.run("measureEdit", uri=uri, quiet=True)
+        assert refused["message"] == "train.py, line 12: half a character, which no file can hold; retype it"
 
 
 async def test_an_unreadable_journal_is_one_message_and_a_live_server(campaign: Campaign) -> None:

@@ -18,13 +18,17 @@ from loop.values import counted
 from server.convert import Encoding, unmarked
 from server.documents import Document, Role
 from server.facts import Facts
+from server.features.actions import code_actions
+from server.features.citations import cited_lines
+from server.features.diagnostics import diagnose
 from server.features.hints import _caused
 from server.features.hovers import details, hover
 from server.features.lenses import code_lenses
 from server.features.showing import summary
 from server.snapshot import LABEL, Snapshot, label
 from tests.campaigns import Campaign, make_repository
-from tests.server.small import BASE, PROGRAM, THIRD
+from tests.server.editor import edited
+from tests.server.small import BASE, FOURTH, PROGRAM, THIRD
 
 UTF16 = Encoding("utf-16")
 
@@ -180,3 +184,73 @@ def test_one_is_one_and_two_are_several(campaign: Campaign) -> None:
 
     assert "1 kept patch not in this file · waiting for review: 1 hunk" in words(0)
     assert "**LR**: 1 value tried, best 0.3 (0.9900, #1)" in words(1) and "1 → 1 line" in words(1)
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("front", "expected"),
+    [
+        pytest.param("modle: knobs", "model: knobs", id="a key"),
+        pytest.param("modle: 3", "model: 3", id="a key whose value is no better"),
+        pytest.param("stop: {experiments: 5, experiment: 6}", None, id="a key that is there already"),
+        pytest.param("model: [knobs, 3] # two", "model: knobs # two", id="a list"),
+        pytest.param("model: {a: b}", "model: knobs", id="keys in the place of a value"),
+        pytest.param("model:\n- knobs\n- 3\nqueue: 2", "model: knobs\nqueue: 2", id="a list on lines of its own"),
+        pytest.param("metric: 'a: b'", "metric: val_bpb", id="a group written short"),
+        pytest.param("model: é😋, 3", "model: knobs", id="letters of two units"),
+        pytest.param("queue: 1\nqueue: 2", "queue: 1", id="given twice"),
+        pytest.param("stop: {hours: 1, hours: 2}", None, id="given twice on one line"),
+        pytest.param("nonsense:\n  a: 3\nqueue: 2", "queue: 2", id="a key with a block"),
+        pytest.param("metric: {goal: minimize, foo: 1}", None, id="a key that is not alone on its line"),
+    ],
+)
+def test_a_fix_replaces_what_is_wrong_and_nothing_else(front: str, expected: str | None, ends: str) -> None:
+    def whole(front: str) -> str:
+        return f"---\n{front}\n---\n# T\n".replace("\n", ends)
+
+    snapshot = Snapshot(Path("/c"))
+    document = shown(snapshot, "program.md", whole(front))
+    where = t.Range(t.Position(0, 0), t.Position(9, 0))
+    params = t.CodeActionParams(t.TextDocumentIdentifier(document.uri), where, t.CodeActionContext([]))
+    found = [a.edit.document_changes for a in code_actions(snapshot, document, UTF16, params) if a.edit]
+    texts = [edited(document.text, list(change[0].edits), "utf-16") for change in found if change]  # type: ignore[union-attr, arg-type]
+    assert texts == ([] if expected is None else [whole(expected)])
+
+
+def test_the_canvas_that_is_looked_for_is_the_one_that_the_text_names(campaign: Campaign) -> None:
+    def told() -> list[str]:
+        return [d.message.partition(";")[0] for d in diagnose(snapshot, document, UTF16)]
+
+    snapshot = seen(campaign.folder)
+    document = shown(snapshot, "program.md", "---\ncanvas: trian.py\n---\n# T\n")
+    assert told() == ["trian.py: not found beside program.md"]
+    (campaign.folder / "trian.py").touch()
+    assert told() == []
+
+
+def test_a_citation_is_found_where_its_item_is_wrapped_and_not_in_a_code_fence(campaign: Campaign) -> None:
+    text = "# T\n\n- Try other learning rates for\n  the head\n- Halve\n\n```\n# Halve\n```\n"
+    cited = {"Try other learning rates for the head": (1,), "Halve": (2,)}
+    snapshot = replace(seen(campaign.folder), cited=cited)
+    for ends in ("\n", "\r\n"):
+        assert cited_lines(snapshot, shown(snapshot, "program.md", text.replace("\n", ends))) == {2: (1,), 4: (2,)}
+
+
+def test_a_deletion_at_the_end_is_told_on_the_last_line(campaign: Campaign) -> None:
+    cut = FOURTH.removesuffix("\n\nmain()\n")
+    campaign.keep(cut, "no call", 0.96)
+    snapshot = seen(campaign.folder)
+    document = shown(snapshot, "train.py", cut)
+    last = t.Position(len(document.lines) - 1, 0)
+    found = hover(snapshot, document, UTF16, t.HoverParams(t.TextDocumentIdentifier(document.uri), last))
+    assert found and isinstance(found.contents, t.MarkupContent) and "3 → 0 lines" in found.contents.value
+
+
+def test_a_pull_that_would_bring_nothing_is_not_counted(campaign: Campaign) -> None:
+    snapshot = seen(campaign.folder)
+    here = t.Range(t.Position(0, 0), t.Position(0, 0))
+    for text, title in ((FOURTH, "Pull what was kept"), (BASE, "Pull: 2 kept patches not in this file")):
+        document = shown(snapshot, "train.py", text)
+        params = t.CodeActionParams(t.TextDocumentIdentifier(document.uri), here, t.CodeActionContext([]))
+        (pull,) = [a for a in code_actions(snapshot, document, UTF16, params) if a.kind == "source.autoresearch.pull"]
+        assert (pull.title, pull.disabled is None) == (title, text is BASE)
