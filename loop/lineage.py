@@ -127,12 +127,18 @@ def experiments_of(
     wrote = [part for part in parts if part is not None and part.keep]
     if not wrote and any(line.strip() for line in new):
         return ()
-    accepted = [part.keep if (part := lineage.wrote.get(line)) else 0 for line in old]
+    accepted = [_age(lineage, line) for line in old]
     if wrote and accepted and min(accepted) > max(part.keep for part in wrote):
         return ()
     found, reached = _back(wrote, old)
     found |= _on(lineage, [line for line in old if line not in reached], new)
     return _in_order(found)
+
+
+def _age(lineage: Lineage, line: str) -> int:
+    """Return the keep that first wrote a line, as far as it is known; 0 where it may be the baseline's."""
+    part, gone = lineage.wrote.get(line), lineage.erased.get(line)
+    return part.keep if part and (gone is None or gone.keep > part.keep) else 0
 
 
 def writers(part: Part, old: Sequence[str]) -> tuple[int, ...]:
