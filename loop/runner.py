@@ -136,6 +136,7 @@ class Runner:
         self.repo, self.home, self.campaign = repo, home, campaign
         self.conditions, self.sandbox = conditions, sandbox
         self._free = [home.slots / "a", home.slots / "b"]
+        self._rehearsing = asyncio.Lock()  # two proposals may be looked at at once, and there is one slot for that
 
     async def stage(
         self, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str = "val"
@@ -214,17 +215,18 @@ class Runner:
         if conditions.ruler is None:
             return None
         slot, scratch = self.home.slots / "rehearsal", self.home.root / "rehearsal"
-        for folder in ("home", "tmp"):
-            (scratch / folder).mkdir(parents=True, exist_ok=True)
-        canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
-        await asyncio.to_thread(self.repo.lay, commit, slot, canvas)
-        return await dry_run(
-            folder=slot / conditions.folder,
-            canvas=conditions.canvas,
-            python=conditions.python,
-            environment=environment(scratch, conditions.variables()),
-            wrap=self._wrap(slot, scratch),
-        )
+        async with self._rehearsing:
+            for folder in ("home", "tmp"):
+                (scratch / folder).mkdir(parents=True, exist_ok=True)
+            canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
+            await asyncio.to_thread(self.repo.lay, commit, slot, canvas)
+            return await dry_run(
+                folder=slot / conditions.folder,
+                canvas=conditions.canvas,
+                python=conditions.python,
+                environment=environment(scratch, conditions.variables()),
+                wrap=self._wrap(slot, scratch),
+            )
 
     def release(self, slot: Path) -> None:
         """Take a slot back."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from loop.runner import Conditions
-from loop.types import Metric
+from loop.repo import Repo
+from loop.runner import Conditions, Runner
+from loop.sandbox import PROCESS_GROUP, Sandbox
+from loop.types import Failure, FailureKind, Metric
 from loop.values import parse_budget
 
 
@@ -25,3 +32,20 @@ def test_a_run_is_killed_when_it_takes_much_longer_than_its_budget(
 ) -> None:
     amount = parse_budget(budget)
     assert Conditions("python", "", "train.py", "python train.py", amount, Metric(), None).limit_s(slowest_s) == limit_s
+
+
+async def test_two_rehearsals_at_once_have_the_slot_in_turn(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read(*, folder: Path, canvas: str, **_: object) -> Failure:
+        await asyncio.sleep(0)
+        return Failure(FailureKind.OTHER, (folder / canvas).read_text())
+
+    monkeypatch.setattr("loop.runner.dry_run", read)
+    repo = Repo(repository)
+    ruler: Any = SimpleNamespace(read_paths=(), sealed_paths=())
+    conditions = Conditions("python", "", "train.py", "python train.py", parse_budget("5s"), Metric(), ruler)
+    runner = Runner(repo, repo.home, "night", conditions, Sandbox(PROCESS_GROUP))
+    head, texts = repo.ref("HEAD"), [f"LR = {n}\n" for n in range(4)]
+    assert head is not None
+    commits = [repo.commit_text(head, "train.py", text, "an idea", 0.0) for text in texts]
+    found = await asyncio.gather(*map(runner.rehearse, commits))
+    assert [failure and failure.message for failure in found] == texts
