@@ -401,6 +401,22 @@ def test_an_agent_that_writes_plain_ends_leaves_those_of_the_canvas(tmp_path: Pa
     assert text.count("\r\n") == text.count("\n") > 5 and text.endswith('12.5")')
 
 
+def test_an_agent_of_a_campaign_in_a_sub_folder_works_where_its_canvas_is(tmp_path: Path) -> None:
+    top = make_campaign(tmp_path / "c", PROGRAM.replace("model: knobs", "command: python agent.py"))
+    agent = (
+        "import pathlib, sys\n"
+        "canvas, = pathlib.Path().rglob('train.py')\n"
+        "assert 'sub/' not in sys.stdin.read() and canvas == pathlib.Path('train.py')\n"
+        "canvas.write_text(canvas.read_text().replace('= 0.04', '= 0.03'))\n"
+    )
+    (top / "sub").mkdir()
+    (top / "agent.py").write_text(agent)
+    for name in ("program.md", "train.py", "agent.py"):
+        (top / name).rename(top / "sub" / name)
+    ledger = run_to_end(top / "sub", experiments="1")
+    assert ledger.experiments[1].knobs == {"LEARNING_RATE": ("0.04", "0.03")} and ledger.experiments[1].measured
+
+
 def make_link(campaign: Path) -> None:
     (campaign / "train.py").rename(campaign / "real.py")
     (campaign / "train.py").symlink_to("real.py")
