@@ -76,7 +76,7 @@ async def test_a_sealed_run_finishes_in_both_sandboxes(start: Start, tier: tuple
     result = await train(start, canvas, gated=True, wrap=tier)
     assert result.failure is None and result.outcome is Outcome.FINISHED
     assert (result.train_seconds, result.peak_memory_mb, result.tokens_per_s) == (2.0, 123.0, 500.0)
-    assert result.reported is None and 0 < result.total_seconds < 5
+    assert result.reported is None and result.total_seconds > 0
 
 
 ORIGINAL = """
@@ -262,6 +262,12 @@ def test_progress_of_the_original_script(tmp_path: Path) -> None:
     assert read_progress(tmp_path) == Progress(999, 0.034, 5.612345, tokens_per_s=1690112.0, remaining_s=289.0)
 
 
+@pytest.mark.parametrize("line", ["step 1 (1.2.3%)", "step 1 (..%) loss: 1", f"step {'9' * 5000} (5%)"])
+def test_a_line_that_only_looks_like_progress_is_none(tmp_path: Path, line: str) -> None:
+    (tmp_path / LOG).write_text(line)
+    assert read_progress(tmp_path) is None
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "[", "[1]", "null", "[" * 50_000, '{"step": 1e999, "share": 0.5}', '{"step": true, "share": "x"}', "9" * 5000],
@@ -297,6 +303,7 @@ def test_a_file_that_is_a_pipe_or_a_link_is_not_read(tmp_path: Path) -> None:
         pytest.param(Metric("loss"), "loss: 0.5, step 7", 0.5, id="a comma behind it"),
         pytest.param(Metric("loss"), "loss: 0,987", None, id="a decimal comma is no number, least of all 0"),
         pytest.param(Metric("loss"), "loss: 12,5", None, id="another one"),
+        pytest.param(Metric(pattern=r"took (\d+)? ms"), "took 5 ms\ntook  ms", 5.0, id="a group that may be absent"),
         pytest.param(Metric(), "", None, id="nothing"),
     ],
 )
@@ -381,6 +388,7 @@ def test_what_is_shown_is_clean(text: str, cleaned: str) -> None:
         ("uv run train.py", ("PY", "train.py")),
         ("uv run python train.py", ("PY", "train.py")),
         ("torchrun --nproc 1 train.py", ("torchrun", "--nproc", "1", "train.py")),
+        ('python train.py ""', ("PY", "train.py", "")),
     ],
 )
 def test_the_command_runs_under_the_chosen_python(run: str, words: tuple[str, ...]) -> None:
