@@ -18,6 +18,7 @@ from loop.entries import (
     Merged,
     PauseRequested,
     Proposed,
+    ProposeRequested,
     RunEnded,
     RunStarted,
     Scored,
@@ -28,7 +29,7 @@ from loop.home import find_home
 from loop.journal import Journal
 from loop.proposers import make
 from loop.repo import Repo
-from loop.types import Author, Outcome, Purpose, Reason, Refused, ScoreSource, State, Verdict
+from loop.types import Author, Outcome, Purpose, Reason, Refused, RepoError, ScoreSource, State, Verdict
 from tests.stub import (
     CANVAS,
     DEADLINE_S,
@@ -344,6 +345,32 @@ def test_a_stop_after_the_start_is_heeded_although_the_daemon_came_later(campaig
         journal.append("night", StartRequested(), StopRequested())
     asyncio.run(Engine(campaign, "night", make).run())
     assert control.load(campaign).state is State.STOPPED
+
+
+def test_what_ends_the_reading_of_the_journal_is_said(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_: Engine) -> None:
+        raise RepoError("no space left on the device; free some")
+
+    monkeypatch.setattr(Engine, "_tail", fail)
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append("night", StartRequested())
+    asyncio.run(Engine(campaign, "night", make).run())
+    ledger = control.load(campaign)
+    assert (ledger.state, ledger.message) == (State.STOPPED, "no space left on the device; free some")
+
+
+def test_a_text_that_git_cannot_take_is_refused_and_the_campaign_goes_on(
+    campaign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = run_to_end(campaign, experiments="1")
+    text = ProposeRequested(CANVAS.replace("0.04", "0.5"), "an idea", base="no such commit")
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append(ledger.campaign, StartRequested({"experiments": "2"}), text)
+    asyncio.run(Engine(campaign, ledger.campaign, make).run())
+    ledger = control.load(campaign)
+    answers = [e.body for e in entries(campaign) if isinstance(e.body, Answered) and not e.body.ok]
+    assert (ledger.state, ledger.judged, ledger.unanswered) == (State.FINISHED, 2, {})
+    assert len(answers) == 1 and "no such commit" in answers[0].message
 
 
 def test_a_note_is_answered_at_once_and_kept(campaign: Path) -> None:
