@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from loop.canvas import changed_knobs, changed_lines, fingerprint
 from loop.preflight import Severity, check, failure
 from loop.rehearsal import dry_run, read
 from loop.types import Failure, FailureKind
@@ -211,6 +212,24 @@ def test_the_check_takes_any_text() -> None:
     for text in ("", "\x00", "(" * 500, "x = 1\r\n", "\ufeffx = 1"):
         check(text, CANVAS)
     assert check("int main() {}", canvas="kernel.cu") == []
+
+
+DEEP = [
+    pytest.param("x = " + " + ".join(["1"] * 900), id="a sum"),
+    pytest.param("X = " + " * ".join(["1"] * 900), id="a knob's product"),
+    pytest.param("if 0:\n    pass\n" + "".join(f"elif {n}:\n    pass\n" for n in range(1, 260)), id="branches"),
+    pytest.param("prepare.budget = " + " + ".join(["1"] * 900), id="a finding's own statement"),
+]
+
+
+@pytest.mark.parametrize("deep", DEEP)
+def test_what_python_runs_is_not_too_deep_to_be_looked_at(deep: str) -> None:
+    compile(deep, "train.py", "exec")
+    deep = f"{CANVAS}{deep}\n"
+    assert check(deep, deep) == check(deep.replace("DEPTH = 2", "DEPTH = 3"), deep) == []
+    assert [f.rule for f in check(deep, CANVAS)] == ["ruler"] * deep.count("prepare.budget")
+    assert [f.rule for f in check(deep.replace("prepare.submit(", "print("), deep)] == ["contract"]
+    assert changed_knobs(CANVAS, deep) == {} and fingerprint(deep) and changed_lines(CANVAS, deep)
 
 
 async def rehearse(folder: Path, text: str) -> Failure | None:
