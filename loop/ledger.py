@@ -100,11 +100,10 @@ class Ledger:
     def since_keep(self) -> int:
         """Measured experiments since the last keep: the length of the plateau."""
         count = 0
-        for number in sorted(self.experiments, reverse=True):
-            experiment = self.experiments[number]
-            if number == 0 or experiment.verdict is Verdict.KEEP:
+        for experiment in reversed(self.verdicts):
+            if experiment.number == 0 or experiment.verdict is Verdict.KEEP:
                 break
-            count += experiment.verdict is not None and bool(experiment.runs)
+            count += bool(experiment.runs)
         return count
 
     @property

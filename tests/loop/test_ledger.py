@@ -90,6 +90,12 @@ def test_the_best_is_not_the_incumbent_after_a_human_made_it_worse() -> None:
     assert ledger.best is not None and ledger.best.number == 1
 
 
+def test_a_plateau_is_as_long_as_what_was_judged_after_the_last_keep_whatever_its_number() -> None:
+    body = [*night(), Judged(3, Verdict.KEEP, Reason.HUMAN, 1.97), proposed(4), proposed(5)]
+    body += [*measured(5, 1.8, Verdict.KEEP), *measured(4, 1.9, Verdict.DISCARD)]
+    assert Ledger("night").feed(entries(*body)).since_keep == 1
+
+
 def test_a_run_without_an_end_is_nobodys_once_a_new_daemon_took_over() -> None:
     ledger = Ledger("night").feed(entries(*night(), Resumed()))
     assert ledger.running is None

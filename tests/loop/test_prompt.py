@@ -50,6 +50,7 @@ def experiment(n: int, verdict: Verdict, reason: Reason, delta: float | None, **
         "delta": delta,
         "score": score,
         "judged_at": float(n),
+        "judged_seq": n + 1,
         "runs": (run,),
     }
     return replace(base, **{**known, **more})  # type: ignore[arg-type]
