@@ -14,7 +14,7 @@ from itertools import islice
 from loop.experiment import Experiment
 from loop.ledger import Ledger, add
 from loop.program import Program
-from loop.proposers import Brief, Proposal, Proposer
+from loop.proposers import Abandoned, Brief, Proposal, Proposer
 from loop.types import Cost, Failure, ProposalFailed, Verdict
 
 SHARE = 0.2  # of the choices are made without looking, so that none is ever forgotten
@@ -49,6 +49,8 @@ class Mix:
         for name in able:
             try:
                 proposal = await by_name[name].propose(brief)
+            except Abandoned as cut:
+                raise Abandoned(add(cost, cut.cost)) from None
             except ProposalFailed as failed:
                 failures.append(failed)
                 cost = add(cost, failed.cost)

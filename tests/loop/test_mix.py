@@ -10,7 +10,7 @@ import pytest
 from loop.experiment import Run
 from loop.ledger import Ledger
 from loop.program import Program, Stop
-from loop.proposers import Brief, Proposal
+from loop.proposers import Abandoned, Brief, Proposal
 from loop.proposers.mix import Mix, order, share_used
 from loop.types import Author, Cost, Failure, FailureKind, Outcome, ProposalFailed, Purpose, Reason, Verdict
 from tests.loop.test_prompt import CREATED, brief, experiment
@@ -72,7 +72,7 @@ def test_the_humans_limits_are_the_rate_between_hours_and_dollars() -> None:
 class Stub:
     """A proposer that answers or fails as told."""
 
-    def __init__(self, name: str, failure: ProposalFailed | None = None) -> None:
+    def __init__(self, name: str, failure: ProposalFailed | Abandoned | None = None) -> None:
         self.name, self.failure, self.asked = name, failure, 0
 
     async def propose(self, brief: Brief) -> Proposal:
@@ -102,6 +102,15 @@ async def test_where_all_fail_it_pauses_only_if_all_need_a_person() -> None:
         with pytest.raises(ProposalFailed, match="llm failed") as caught:
             await Mix(tuple(stubs)).propose(brief(Ledger("night")))
         assert caught.value.pause is all(pauses) and caught.value.cost.dollars == pytest.approx(0.2)
+
+
+async def test_what_a_failure_cost_is_paid_although_the_next_is_cut_off() -> None:
+    failed, cut = ProposalFailed("no", cost=Cost(5, 5, 0.25)), Abandoned(Cost(10, 1, 0.5))
+    for seed in range(12):
+        with pytest.raises(Abandoned) as caught:
+            stubs = Stub("llm", failed), Stub("knobs", cut)
+            await Mix(stubs).propose(brief(Ledger("night"), seed=seed))
+        assert caught.value.cost.dollars == (0.75 if stubs[0].asked else 0.5)
 
 
 async def test_a_repair_goes_to_its_author() -> None:
