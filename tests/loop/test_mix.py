@@ -23,7 +23,7 @@ def night(gains: dict[str, float], keep_every: dict[str, int], seconds: float = 
     ledger = Ledger("night", created=CREATED, incumbent=0)
     for n in range(1, 61):
         name = NAMES[n % 2]
-        run = Run(1, Purpose.MEASURE, 0, f"c{n}", 0.0, Outcome.FINISHED, total_seconds=seconds)
+        run = Run(1, Purpose.MEASURE, 0, f"c{n}", Outcome.FINISHED, total_seconds=seconds)
         kept = n // 2 % keep_every[name] == 0
         verdict, reason = (Verdict.KEEP, Reason.BETTER) if kept else (Verdict.DISCARD, Reason.WORSE)
         cost = Cost(dollars=dollars if name == "llm" else 0.0)
@@ -62,7 +62,7 @@ def test_a_replay_chooses_the_same() -> None:
 
 
 def test_the_humans_limits_are_the_rate_between_hours_and_dollars() -> None:
-    run = Run(1, Purpose.MEASURE, 0, "c", 0.0, Outcome.FINISHED, total_seconds=3600.0)
+    run = Run(1, Purpose.MEASURE, 0, "c", Outcome.FINISHED, total_seconds=3600.0)
     spent = experiment(1, Verdict.KEEP, Reason.BETTER, -0.1, runs=(run,), cost=Cost(dollars=4.0))
     assert share_used(spent, replace(Program(), stop=Stop(hours=10, dollars=20))) == pytest.approx(0.1 + 0.2)
     unknown = replace(spent, cost=Cost(dollars=None))
