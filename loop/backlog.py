@@ -71,12 +71,12 @@ class Backlog:
         """Return what a proposer may know now."""
         engine = self.engine
         ledger = engine.ledger
-        incumbent, created = ledger.incumbent_experiment or ledger.experiments[0], ledger.created
-        assert created is not None, "a campaign is created before anything is proposed"
+        assert ledger.created is not None, "a campaign is created before anything is proposed"
+        incumbent = ledger.incumbent_experiment or ledger.experiments[0]
         return Brief(
             program=engine.writing.program,
             program_hash=engine.writing.program_hash,
-            canvas=created.canvas,
+            canvas=ledger.created.canvas,
             text=self._text(incumbent.commit),
             commit=incumbent.commit,
             ledger=ledger,

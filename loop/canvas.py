@@ -27,6 +27,7 @@ Owner: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFuncti
 
 NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # as Python counts them; str.splitlines knows eight ends more
+DEEPEST = 50  # operations within another that a knob's value may have; Python's own limit is near 1000
 LARGEST = 1e30  # 2**18 is the value of a knob; 9**9**9 is an attack on whoever opens the file
 
 
@@ -111,7 +112,7 @@ def value_of(literal: str) -> Value | None:
     tree = _parse(literal.strip())
     match tree:
         case ast.Module(body=[ast.Expr(value=node)]):
-            return _worth(node)
+            return _value(node)
         case _:
             return None
 
@@ -192,7 +193,7 @@ def _statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
     for node in tree.body:
         match node:
             case ast.If(test=ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str(name))])) if (
-                "PROFILE" in ast.unparse(left)
+                any("PROFILE" in getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(left))
             ):
                 yield from ((inner, name) for inner in node.body)
                 yield from ((inner, f"not {name}") for inner in node.orelse)
@@ -208,7 +209,7 @@ def _knob(node: ast.stmt, profile: str, lines: list[str]) -> Knob | None:
             pass
         case _:
             return None
-    value = _worth(literal)
+    value = _value(literal)
     if value is None or node.lineno != literal.end_lineno:
         return None
     line = lines[node.lineno - 1]
@@ -222,25 +223,20 @@ def _knob(node: ast.stmt, profile: str, lines: list[str]) -> Knob | None:
     return Knob(name, line[start:end], value, node.lineno, start, end, rest.lstrip("# "), profile)
 
 
-def _worth(node: ast.expr) -> Value | None:
-    try:
-        return _value(node)
-    except RecursionError:  # a product of a thousand factors is no knob
-        return None
-
-
-def _value(node: ast.expr) -> Value | None:
+def _value(node: ast.expr, deepest: int = DEEPEST) -> Value | None:
     """Return what a literal or a small product of numbers is worth; None for anything else."""
     match node:
+        case _ if not deepest:
+            return None
         case ast.Constant(value=bool() | str() as value):
             return value
         case ast.Constant(value=int() | float() as value):
             return value if math.isfinite(value) and abs(value) < LARGEST else None
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            number = _value(operand)
+            number = _value(operand, deepest - 1)
             return None if number is None or isinstance(number, bool | str) else -number
         case ast.BinOp(left=left, op=ast.Mult() | ast.Div() | ast.Pow() as op, right=right):
-            return _calculate(_value(left), op, _value(right))
+            return _calculate(_value(left, deepest - 1), op, _value(right, deepest - 1))
         case _:
             return None
 

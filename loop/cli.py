@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from loop import control
-from loop.experiment import Experiment
 from loop.ledger import Ledger
 from loop.status import message_text, plain, status_dict, status_line, visible
 from loop.types import AutoResearchError, Refused, State
@@ -187,16 +186,10 @@ def _line(row: dict[str, Any]) -> str:
     return f"#{row['experiment']:<4} {score:>9} {delta:>10} {verdict:<8} {row['reason'] or '':<12} {row['hypothesis']}"
 
 
-def _experiment(ledger: Ledger, number: int) -> Experiment:
-    if number not in ledger.experiments:
-        last = max(ledger.experiments, default=None)
-        span = "there is none yet" if last is None else f"there are #0 to #{last}"
-        raise Refused(f"no experiment #{number} in campaign {ledger.campaign}; {span}")
-    return ledger.experiments[number]
-
-
 def _show(options: argparse.Namespace) -> None:
-    experiment = _experiment(_load(options), options.number)
+    from loop.review import find
+
+    experiment = find(_load(options), options.number)
     print(f"#{experiment.number}  {plain(experiment.hypothesis)}")
     print(f"by {plain(experiment.proposer)}, commit {experiment.commit[:12]}")
     if experiment.expected:
@@ -209,8 +202,10 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _diff(options: argparse.Namespace) -> None:
+    from loop.review import find
+
     ledger = _load(options)
-    experiment = _experiment(ledger, options.number)
+    experiment = find(ledger, options.number)
     base = experiment.parent
     if options.baseline or not base:
         base = ledger.experiments[0].commit

@@ -16,11 +16,11 @@ from loop.disk import NEEDED_MB
 from loop.facts import Facts, look
 from loop.program import Program
 from loop.providers import OLLAMA, is_local, key_of
+from loop.repo import OLDEST_GIT
 from loop.types import State
 from loop.values import counted
 
 OLDEST_PYTHON = (3, 11)
-OLDEST_GIT = (2, 25)
 
 
 class Level(StrEnum):

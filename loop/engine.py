@@ -37,7 +37,7 @@ from loop.proposers import Proposer
 from loop.repo import Repo
 from loop.runner import Runner
 from loop.staging import Staging
-from loop.types import AutoResearchError, RepoError, State
+from loop.types import AutoResearchError, JournalError, State
 from loop.writing import Writing
 
 PATIENCE_S = 600.0  # a database browser that somebody left open must not end the night
@@ -77,18 +77,17 @@ class Engine:
         """Run to the end of the campaign. Expected endings are recorded; only a broken journal raises."""
         self.sync()
         work = asyncio.create_task(self._work())
-        tail = asyncio.create_task(self._tail())
-        others = [tail, asyncio.create_task(self._stop_now.wait())]
+        tail, stop = asyncio.create_task(self._tail()), asyncio.create_task(self._stop_now.wait())
         try:
-            await asyncio.wait({work, *others}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, tail, stop}, return_when=asyncio.FIRST_COMPLETED)
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
-            error = tail.exception() if tail.done() else None if work.cancelled() else work.exception()
-            self._end(error, interrupted=error is None and work.cancelled())
+            ended = tail if work.cancelled() and tail.done() else work  # the tail ends by an error only
+            self._end(None if ended.cancelled() else ended.exception(), interrupted=ended.cancelled())
         finally:
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
+            tail.cancel()
+            stop.cancel()
+            await asyncio.gather(tail, stop, return_exceptions=True)
             self.journal.close()
 
     def _end(self, error: BaseException | None, interrupted: bool) -> None:
@@ -169,6 +168,15 @@ class Engine:
             self._wake.set()
 
     def _heed(self, intent: Entry) -> None:
+        """Act on one intent; one that cannot be dealt with is answered with why, or every next start would meet it."""
+        try:
+            self._act(intent)
+        except JournalError:
+            raise
+        except AutoResearchError as error:
+            self.record(Answered(intent.seq, False, str(error)))
+
+    def _act(self, intent: Entry) -> None:
         """Act on one intent. A start is answered once the campaign is open, a proposal once it has a number."""
         match intent.body:
             case StartRequested() if self._runner is not None:
@@ -191,10 +199,7 @@ class Engine:
             case NoteAdded():
                 self._answer(intent, "the next prompt carries it")
             case ProposeRequested() if self._runner is not None:
-                try:
-                    self.backlog.admit_human(intent)
-                except RepoError as error:  # unanswered, it would end the next start too
-                    self.record(Answered(intent.seq, False, f"not measured: {error}"))
+                self.backlog.admit_human(intent)
             case WithdrawRequested() if self._runner is not None:
                 self.backlog.withdraw(intent)
             case _:

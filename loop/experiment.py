@@ -15,7 +15,6 @@ class Run:
     purpose: Purpose
     seed: int
     commit: str
-    started_at: float
     outcome: Outcome | None = None
     score: float | None = None
     source: ScoreSource | None = None

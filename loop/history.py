@@ -6,7 +6,6 @@ changed in the canvas. The scores are self-reported and of other conditions: his
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Callable
@@ -26,13 +25,13 @@ Text = Callable[[str], str]  # the canvas at a commit; raises RepoError where gi
 def read_results(path: Path, text: Text) -> list[Imported]:
     """Return the past experiments of a results.tsv, in their order; raises Refused naming the line that is wrong."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        content = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n")
     except FileNotFoundError:
         raise Refused(f"{path.name}: not found; name the file: 'autoresearch import FILE'") from None
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"{path.name} cannot be read: {error}") from error
-    rows = list(csv.reader(lines, dialect="excel-tab", quoting=csv.QUOTE_NONE))
-    if not rows or [name.strip().lower() for name in rows[0][:5]] != list(COLUMNS):
+    rows = [line.split("\t") for line in content.split("\n")]
+    if [name.strip().lower() for name in rows[0][:5]] != list(COLUMNS):
         raise Refused(f"{path.name}, line 1: not the five columns {', '.join(COLUMNS)}, separated by tabs")
     if len(rows) > MOST + 1:
         raise Refused(f"{path.name}: {len(rows) - 1} rows are more than the {MOST} that can be imported; cut the file")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
@@ -120,6 +123,8 @@ class Supervised:
                 self._on_text(event["text"])
             elif kind == "ended":
                 ending = Ending(**event)
+                if ending.unkillable:
+                    log.warning("processes of a run could not be killed; look for them with 'ps'")
         if ending.why == "lost" and self._child:
             with contextlib.suppress(OSError):  # it died with its supervisor
                 os.killpg(self._child, signal.SIGKILL)

@@ -235,7 +235,7 @@ class Ledger:
             case Doomed():
                 self._change(body.experiment, doomed=body.failure)
             case RunStarted():
-                run = Run(body.attempt, body.purpose, body.seed, body.commit, entry.at)
+                run = Run(body.attempt, body.purpose, body.seed, body.commit)
                 self._change(body.experiment, runs=(*self.experiments[body.experiment].runs, run))
                 self._current = (body.experiment, body.attempt)
             case RunEnded():

@@ -7,6 +7,7 @@ Only what a patch brings is found: what the incumbent does too is the human's ch
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import functools
 import re
@@ -64,13 +65,6 @@ def check(text: str, incumbent: str = "", canvas: str = "train.py", metric: str 
         return [Finding(error.lineno or 1, "syntax", f"{canvas} does not compile: {error.msg}{shown}")]
     except (ValueError, RecursionError, MemoryError) as error:
         return [Finding(1, "syntax", f"{canvas} does not compile: {type(error).__name__}: {error}"[:200])]
-    try:
-        return _compare(tree, incumbent, metric)
-    except RecursionError:
-        return []  # nested deeper than we can follow; Python runs it, and the run says more
-
-
-def _compare(tree: ast.Module, incumbent: str, metric: str) -> list[Finding]:
     before = _before(incumbent, metric)
     known = Counter(before.found)
     findings = []
@@ -80,7 +74,9 @@ def _compare(tree: ast.Module, incumbent: str, metric: str) -> list[Finding]:
         else:
             findings.append(finding)
     if incumbent:
-        findings += [*_contract(tree, before), *_seed_only(tree, before)]
+        findings += _contract(tree, before)
+        with contextlib.suppress(RecursionError):  # Python runs what is nested deeper than this can compare
+            findings += _seed_only(tree, before)
     return sorted(findings, key=lambda f: f.line)
 
 
@@ -108,11 +104,12 @@ def _before(text: str, metric: str) -> _Before:
         tree = ast.parse(text.removeprefix(BOM))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = ast.Module([], [])
+    found = tuple((finding.rule, source) for finding, source in _Walk(tree, metric).findings())
     try:
-        found = tuple((finding.rule, source) for finding, source in _Walk(tree, metric).findings())
-        return _Before(found, frozenset(_landmarks(tree)), {ast.dump(node): node for node in tree.body})
+        statements = {ast.dump(node): node for node in tree.body}
     except RecursionError:
-        return _Before((), frozenset(), {})
+        statements = {}
+    return _Before(found, frozenset(_landmarks(tree)), statements)
 
 
 class _Walk:
@@ -144,8 +141,7 @@ class _Walk:
                 statement: ast.AST = node
                 while not isinstance(statement, ast.stmt) and statement in self.parent:
                     statement = self.parent[statement]
-                source = "" if isinstance(statement, ast.FunctionDef | ast.ClassDef) else ast.unparse(statement)
-                yield Finding(getattr(node, "lineno", 1), rule, message, severity), source
+                yield Finding(getattr(node, "lineno", 1), rule, message, severity), _source(statement)
 
     def _rules(self, node: ast.AST) -> Iterator[tuple[str, str, Severity]]:
         refuse, warn = Severity.REFUSE, Severity.WARN
@@ -227,6 +223,14 @@ class _Walk:
     def _prints_score(self, call: ast.Call) -> bool:
         texts = [n.value for arg in call.args for n in ast.walk(arg) if isinstance(n, ast.Constant)]
         return any(isinstance(text, str) and self.printed.search(text) for text in texts)
+
+
+def _source(statement: ast.AST) -> str:
+    """Return a statement's text, "" for one that holds others or is nested deeper than Python can write down."""
+    try:
+        return "" if isinstance(statement, ast.FunctionDef | ast.ClassDef) else ast.unparse(statement)
+    except RecursionError:
+        return ""
 
 
 def _internal(name: str) -> Iterator[tuple[str, str, Severity]]:

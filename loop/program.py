@@ -61,7 +61,6 @@ class Program:
     deadline_s: float = 600.0  # of one proposal, all attempts together
     api_base: str | None = None
     prose: str = ""
-    headings: tuple[Heading, ...] = ()
 
 
 def parse(text: str) -> Program:
@@ -125,7 +124,7 @@ def _read(text: str) -> tuple[Program, list[Problem], Front]:
     front = Front("\n".join(lines[first:last]), first).read()
     program, problems = _apply(Program(), front.texts)
     body = last + 1 if first else 0
-    program = replace(program, prose="\n".join(lines[body:]).strip(), headings=headings_of(lines, body))
+    program = replace(program, prose="\n".join(lines[body:]).strip())
     return program, sorted(front.problems + problems, key=lambda p: p.line), front
 
 

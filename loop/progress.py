@@ -54,11 +54,12 @@ def read_progress(run_dir: Path) -> Progress | None:
 def number_printed(log: str, metric: Metric) -> float | None:
     """Return the last number that a log reports under the metric's name or pattern, None when there is none. Pure."""
     pattern = metric.pattern or rf"^{re.escape(metric.name)}:[ \t]*([-+]?(?:{NUMBER}(?:e[-+]?\d+)?|nan|inf))\b"
-    found = list(re.finditer(pattern, log, re.M if metric.pattern else re.M | re.I))
-    numbers = [text for match in found if (text := match[min(1, match.re.groups)]) is not None]
+    matches = re.finditer(pattern, log, re.M if metric.pattern else re.M | re.I)
+    # A pattern's group may be optional: a match without it reports nothing.
+    found = [number for match in matches if (number := match[min(1, match.re.groups)]) is not None]
     try:
-        return float(_ungrouped(numbers[-1])) if numbers else None
-    except (ValueError, TypeError):
+        return float(_ungrouped(found[-1])) if found else None
+    except ValueError:
         return None
 
 
@@ -69,11 +70,12 @@ def _ungrouped(number: str) -> str:
 
 def printed_progress(log: str) -> Progress | None:
     """Return the progress in the last `step 00012 (3.4%) | loss: 5.6 | tok/sec: 1,234 | remaining: 289s`. Pure."""
-    found = re.findall(r"step\s+(\d{1,18})\b[^\r\n]*?\((\d+(?:\.\d+)?)%\)([^\r\n]*)", log)
+    found = re.findall(r"step\s+(\d{1,15})\b[^\r\n]*?\((\d{1,15}(?:\.\d*)?)%\)([^\r\n]*)", log)
     if not found:
         return None
     step, percent, rest = found[-1]
-    values = {name: float(text.replace(",", "")) for name, text in re.findall(r"([\w/]+):\s*(-?\d[\d,]*\.?\d*)", rest)}
+    said = re.findall(r"([\w/]+):\s*(-?\d[\d,]{0,30}(?![\d,])\.?\d*)", rest)
+    values = {name: float(text.replace(",", "")) for name, text in said}
     return Progress(
         step=int(step),
         share=min(1.0, float(percent) / 100),

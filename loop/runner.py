@@ -136,7 +136,7 @@ class Runner:
         self.repo, self.home, self.campaign = repo, home, campaign
         self.conditions, self.sandbox = conditions, sandbox
         self._free = [home.slots / "a", home.slots / "b"]
-        self._rehearsing = asyncio.Lock()
+        self._rehearsing = asyncio.Lock()  # two proposals may be looked at at once, and there is one slot for that
 
     async def stage(
         self, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str = "val"
@@ -214,22 +214,19 @@ class Runner:
         conditions = self.conditions
         if conditions.ruler is None:
             return None
-        async with self._rehearsing:  # several authors may ask at once, and there is one slot
-            return await self._rehearse(commit, conditions)
-
-    async def _rehearse(self, commit: str, conditions: Conditions) -> Failure | None:
         slot, scratch = self.home.slots / "rehearsal", self.home.root / "rehearsal"
-        scratch.mkdir(parents=True, exist_ok=True)
         canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
-        await asyncio.to_thread(self.repo.lay, commit, slot, canvas)
-        return await dry_run(
-            folder=slot / conditions.folder,
-            scratch=scratch,
-            canvas=conditions.canvas,
-            python=conditions.python,
-            environment=environment(scratch, conditions.variables()),
-            wrap=self._wrap(slot, scratch),
-        )
+        async with self._rehearsing:
+            scratch.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(self.repo.lay, commit, slot, canvas)
+            return await dry_run(
+                folder=slot / conditions.folder,
+                scratch=scratch,
+                canvas=conditions.canvas,
+                python=conditions.python,
+                environment=environment(scratch, conditions.variables()),
+                wrap=self._wrap(slot, scratch),
+            )
 
     def release(self, slot: Path) -> None:
         """Take a slot back."""

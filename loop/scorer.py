@@ -36,13 +36,9 @@ class Ruler:
     device: str
     device_name: str
     threads: int
-    data_dir: Path
     sealed_paths: tuple[Path, ...]  # rows that training must not see
     read_paths: tuple[Path, ...]  # what training reads
-    bytes_per_token: float
     uniform: float  # the score of a model that has learnt nothing
-    train_tokens: int
-    val_tokens: int
 
 
 @dataclass(frozen=True)
@@ -52,9 +48,7 @@ class SealedScore:
     score: float
     split: str
     tokens: int
-    bytes: int
     uniform: float
-    audited_rows: int
     seconds: float
 
 
@@ -130,13 +124,9 @@ async def prepare_data(
         device=profile["device"],
         device_name=profile["device_name"],
         threads=profile["threads"],
-        data_dir=Path(said["data_dir"]),
         sealed_paths=tuple(map(Path, said["sealed_paths"])),
         read_paths=tuple(map(Path, said["read_paths"])),
-        bytes_per_token=said["bytes_per_token"],
         uniform=said["uniform_bpb"],
-        train_tokens=said["train_tokens"],
-        val_tokens=said["val_tokens"],
     )
 
 
@@ -212,7 +202,7 @@ def read_score(said: Mapping[str, Any], folder: Path, canvas: str) -> SealedScor
         score = float(said["val_bpb"])
         if not math.isfinite(score):
             return Failure(FailureKind.NAN, f"{canvas}: its score is {score}")
-        counts = {name: said[name] for name in ("split", "tokens", "bytes", "audited_rows", "seconds")}
+        counts = {name: said[name] for name in ("split", "tokens", "seconds")}
         return SealedScore(score=score, uniform=said["uniform_bpb"], **counts)
     names = {"crash": FailureKind.OTHER, "oom": FailureKind.OUT_OF_MEMORY, "timeout": FailureKind.TIMED_OUT}
     kind = names.get(said["kind"]) or FailureKind(said["kind"])

@@ -56,7 +56,7 @@ class Staging:
         return await self._stage(experiment, planned.seed, split)
 
     async def drop(self) -> None:
-        """Throw away what waits, and start nothing more until another run trains."""
+        """Throw away what waits; nothing is started ahead before another run trains."""
         self._running = None
         staged = await self._pop()
         if staged is not None:

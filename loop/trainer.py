@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop import values
 from loop.failure import clean, failure_in
 from loop.home import find_top
 from loop.leash import Ending, Supervised, supervise
@@ -89,15 +90,9 @@ def python_for(folder: Path) -> str:
 def command_of(run: str, python: str) -> tuple[str, ...]:
     """Return the argv of program.md's `run:`, a leading `python` or `uv run` replaced by the chosen interpreter."""
     try:
-        words = shlex.split(run)
-        punctuation = [
-            word for word in shlex.shlex(run, posix=True, punctuation_chars=True) if word[:1] in tuple("();<>|&")
-        ]
+        words = shlex.split(values.run(run))
     except ValueError as error:
-        raise Refused(f"run: {run!r} cannot be read as a command ({error}); check its quotes") from None
-    if not words or not words[0] or punctuation:
-        found = f"uses the shell ({punctuation[0]})" if punctuation else "is empty"
-        raise Refused(f"run: {run!r} {found}; write one plain command such as 'python train.py'")
+        raise Refused(f"run: {error}") from None
     # `uv run` would build a second environment, without a network and in every slot.
     uv = words[:2] == ["uv", "run"]
     words = words[2:] if uv else words

@@ -20,7 +20,6 @@ from loop.types import Problem
 from server.documents import Document
 
 SOURCE = "autoresearch"
-NOWHERE = t.Range(t.Position(0, 0), t.Position(0, 0))
 
 
 class Encoding:

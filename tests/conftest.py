@@ -7,14 +7,8 @@ import os
 import sys
 
 import pytest
-from hypothesis import settings
 
 from loop.sandbox import BUBBLEWRAP, probe
-
-# In CI the same cases each time: a case that was found elsewhere is no fault of the change under test.
-settings.register_profile("ci", derandomize=True, deadline=None)
-if "CI" in os.environ:
-    settings.load_profile("ci")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

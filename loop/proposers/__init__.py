@@ -19,7 +19,7 @@ class Brief:
 
     program: Program
     program_hash: str
-    canvas: str  # relative to the campaign's folder, which is all that an agent sees
+    canvas: str  # relative to the campaign's folder, as program.md names it
     text: str  # the incumbent's canvas
     ledger: Ledger
     tried: frozenset[str]  # fingerprints (loop.canvas.fingerprint) of every text measured or waiting; none is run again

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from loop.entries import (
     Merged,
     PauseRequested,
     Proposed,
+    ProposeRequested,
     RunEnded,
     RunStarted,
     Scored,
@@ -348,32 +347,30 @@ def test_a_stop_after_the_start_is_heeded_although_the_daemon_came_later(campaig
     assert control.load(campaign).state is State.STOPPED
 
 
-def test_what_ends_the_reading_of_intents_is_the_sentence_of_the_end(
-    campaign: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def tail(_: Engine) -> None:
-        raise RepoError("no space left on the device")
+def test_what_ends_the_reading_of_the_journal_is_said(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_: Engine) -> None:
+        raise RepoError("no space left on the device; free some")
 
-    monkeypatch.setattr(Engine, "_tail", tail)
+    monkeypatch.setattr(Engine, "_tail", fail)
     with Journal(find_home(campaign).journal) as journal:
         journal.append("night", StartRequested())
     asyncio.run(Engine(campaign, "night", make).run())
-    assert control.load(campaign).message == "no space left on the device"
+    ledger = control.load(campaign)
+    assert (ledger.state, ledger.message) == (State.STOPPED, "no space left on the device; free some")
 
 
-def test_an_agent_in_a_subfolder_finds_its_canvas_where_it_is_told(tmp_path: Path) -> None:
-    campaign = make_campaign(tmp_path / "c") / "deep"
-    campaign.mkdir()
-    script = (
-        "import re; t = open('train.py').read(); open('train.py', 'w').write(re.sub('BATCH = .*', 'BATCH = 1024', t))"
-    )
-    (tmp_path / "agent.py").write_text(script)
-    keys = f"command: {json.dumps(f'{sys.executable} {tmp_path}/agent.py')}"
-    (campaign / "program.md").write_text(PROGRAM.replace("model: knobs", keys).replace("queue: 2", "queue: 0"))
-    (campaign / "train.py").write_text(CANVAS)
+def test_a_text_that_git_cannot_take_is_refused_and_the_campaign_goes_on(
+    campaign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = run_to_end(campaign, experiments="1")
-    assert ledger.state is State.FINISHED, ledger.message
-    assert ledger.experiments[1].author is Author.COMMAND and ledger.experiments[1].verdict is Verdict.KEEP
+    text = ProposeRequested(CANVAS.replace("0.04", "0.5"), "an idea", base="no such commit")
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append(ledger.campaign, StartRequested({"experiments": "2"}), text)
+    asyncio.run(Engine(campaign, ledger.campaign, make).run())
+    ledger = control.load(campaign)
+    answers = [e.body for e in entries(campaign) if isinstance(e.body, Answered) and not e.body.ok]
+    assert (ledger.state, ledger.judged, ledger.unanswered) == (State.FINISHED, 2, {})
+    assert len(answers) == 1 and "no such commit" in answers[0].message
 
 
 def test_a_note_is_answered_at_once_and_kept(campaign: Path) -> None:
@@ -429,6 +426,22 @@ def test_an_agent_that_writes_plain_ends_leaves_those_of_the_canvas(tmp_path: Pa
     ledger = run_to_end(campaign, experiments="1")
     text = Repo(campaign).text_at(ledger.experiments[1].commit, "train.py")
     assert text.count("\r\n") == text.count("\n") > 5 and text.endswith('12.5")')
+
+
+def test_an_agent_of_a_campaign_in_a_sub_folder_works_where_its_canvas_is(tmp_path: Path) -> None:
+    top = make_campaign(tmp_path / "c", PROGRAM.replace("model: knobs", "command: python agent.py"))
+    agent = (
+        "import pathlib, sys\n"
+        "canvas, = pathlib.Path().rglob('train.py')\n"
+        "assert 'sub/' not in sys.stdin.read() and canvas == pathlib.Path('train.py')\n"
+        "canvas.write_text(canvas.read_text().replace('= 0.04', '= 0.03'))\n"
+    )
+    (top / "sub").mkdir()
+    (top / "agent.py").write_text(agent)
+    for name in ("program.md", "train.py", "agent.py"):
+        (top / name).rename(top / "sub" / name)
+    ledger = run_to_end(top / "sub", experiments="1")
+    assert ledger.experiments[1].knobs == {"LEARNING_RATE": ("0.04", "0.03")} and ledger.experiments[1].measured
 
 
 def make_link(campaign: Path) -> None:

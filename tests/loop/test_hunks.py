@@ -103,6 +103,21 @@ def test_accepting_in_any_order_ends_with_everything_accepted(before: str, after
     assert base == new
 
 
+@given(st.permutations(range(8)), st.permutations(range(12)), st.randoms(use_true_random=False))
+def test_what_was_accepted_is_never_undone_where_no_line_repeats(
+    before: list[int], after: list[int], chance: random.Random
+) -> None:
+    base, new = ([f"line {n}\n" for n in numbers] for numbers in (before, after[:8]))
+    left = hunks(base, new)
+    while left:
+        base = advance_all(base, [chance.choice(left)])
+        now = hunks(base, new)
+        assert len(now) <= len(left) + 1
+        assert sum(len(h.old) + len(h.new) for h in now) <= sum(len(h.old) + len(h.new) for h in left)
+        left = now
+    assert base == new
+
+
 @given(TEXT, TEXT, st.lists(st.sampled_from([3, 5, None]), min_size=40, max_size=40))
 def test_cutting_by_owner_leads_to_the_same_text(before: str, after: str, owners: list[int | None]) -> None:
     old, new = split_lines(before), split_lines(after)

@@ -62,12 +62,6 @@ def night() -> list[Body]:
     ]
 
 
-def test_the_plateau_is_counted_in_the_order_of_the_verdicts() -> None:
-    human_first = [*measured(3, 1.8, Verdict.KEEP), *measured(1, 1.9, Verdict.DISCARD)]
-    bodies = [proposed(0), *measured(0, 2.0, Verdict.KEEP), proposed(1), proposed(2), proposed(3), *human_first]
-    assert Ledger("night").feed(entries(*bodies, *measured(2, 1.9, Verdict.DISCARD))).since_keep == 2
-
-
 def test_a_night_is_read_from_its_entries() -> None:
     ledger = Ledger("night").feed(entries(*night()))
     assert (ledger.baseline, ledger.noise_floor, ledger.incumbent, ledger.keeps) == (2.0, 0.01, 1, 1)
@@ -94,6 +88,12 @@ def test_the_best_is_not_the_incumbent_after_a_human_made_it_worse() -> None:
     ledger = Ledger("night").feed(entries(*body))
     assert ledger.incumbent == 3
     assert ledger.best is not None and ledger.best.number == 1
+
+
+def test_a_plateau_is_as_long_as_what_was_judged_after_the_last_keep_whatever_its_number() -> None:
+    body = [*night(), Judged(3, Verdict.KEEP, Reason.HUMAN, 1.97), proposed(4), proposed(5)]
+    body += [*measured(5, 1.8, Verdict.KEEP), *measured(4, 1.9, Verdict.DISCARD)]
+    assert Ledger("night").feed(entries(*body)).since_keep == 1
 
 
 def test_a_run_without_an_end_is_nobodys_once_a_new_daemon_took_over() -> None:

@@ -23,7 +23,7 @@ def night(gains: dict[str, float], keep_every: dict[str, int], seconds: float = 
     ledger = Ledger("night", created=CREATED, incumbent=0)
     for n in range(1, 61):
         name = NAMES[n % 2]
-        run = Run(1, Purpose.MEASURE, 0, f"c{n}", 0.0, Outcome.FINISHED, total_seconds=seconds)
+        run = Run(1, Purpose.MEASURE, 0, f"c{n}", Outcome.FINISHED, total_seconds=seconds)
         kept = n // 2 % keep_every[name] == 0
         verdict, reason = (Verdict.KEEP, Reason.BETTER) if kept else (Verdict.DISCARD, Reason.WORSE)
         cost = Cost(dollars=dollars if name == "llm" else 0.0)
@@ -62,7 +62,7 @@ def test_a_replay_chooses_the_same() -> None:
 
 
 def test_the_humans_limits_are_the_rate_between_hours_and_dollars() -> None:
-    run = Run(1, Purpose.MEASURE, 0, "c", 0.0, Outcome.FINISHED, total_seconds=3600.0)
+    run = Run(1, Purpose.MEASURE, 0, "c", Outcome.FINISHED, total_seconds=3600.0)
     spent = experiment(1, Verdict.KEEP, Reason.BETTER, -0.1, runs=(run,), cost=Cost(dollars=4.0))
     assert share_used(spent, replace(Program(), stop=Stop(hours=10, dollars=20))) == pytest.approx(0.1 + 0.2)
     unknown = replace(spent, cost=Cost(dollars=None))
@@ -72,7 +72,7 @@ def test_the_humans_limits_are_the_rate_between_hours_and_dollars() -> None:
 class Stub:
     """A proposer that answers or fails as told."""
 
-    def __init__(self, name: str, failure: BaseException | None = None) -> None:
+    def __init__(self, name: str, failure: ProposalFailed | Abandoned | None = None) -> None:
         self.name, self.failure, self.asked = name, failure, 0
 
     async def propose(self, brief: Brief) -> Proposal:
@@ -93,17 +93,6 @@ async def test_where_one_fails_the_other_proposes_and_both_are_paid() -> None:
     assert sorted({cost.dollars for cost in paid}, key=str) == [0.5, 0.75]
 
 
-async def test_one_that_is_cut_off_leaves_what_the_others_had_cost() -> None:
-    failed = Stub("llm", ProposalFailed("no patch", cost=Cost(5, 5, 1.25)))
-    mix = Mix((failed, Stub("knobs", Abandoned(Cost(1, 1, 0.01)))))
-    spent = []
-    for seed in range(12):
-        with pytest.raises(Abandoned) as cut:
-            await mix.propose(brief(Ledger("night"), seed=seed))
-        spent.append(cut.value.cost.dollars)
-    assert sum(map(bool, spent)) == 12 and max(map(float, spent)) == pytest.approx(1.26)
-
-
 async def test_where_all_fail_it_pauses_only_if_all_need_a_person() -> None:
     for pauses in ((True, True), (True, False)):
         stubs = [
@@ -113,6 +102,15 @@ async def test_where_all_fail_it_pauses_only_if_all_need_a_person() -> None:
         with pytest.raises(ProposalFailed, match="llm failed") as caught:
             await Mix(tuple(stubs)).propose(brief(Ledger("night")))
         assert caught.value.pause is all(pauses) and caught.value.cost.dollars == pytest.approx(0.2)
+
+
+async def test_what_a_failure_cost_is_paid_although_the_next_is_cut_off() -> None:
+    failed, cut = ProposalFailed("no", cost=Cost(5, 5, 0.25)), Abandoned(Cost(10, 1, 0.5))
+    for seed in range(12):
+        with pytest.raises(Abandoned) as caught:
+            stubs = Stub("llm", failed), Stub("knobs", cut)
+            await Mix(stubs).propose(brief(Ledger("night"), seed=seed))
+        assert caught.value.cost.dollars == (0.75 if stubs[0].asked else 0.5)
 
 
 async def test_a_repair_goes_to_its_author() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.canvas import knobs
+from loop.canvas import changed_knobs, changed_lines, fingerprint
 from loop.preflight import Severity, check, failure
 from loop.rehearsal import dry_run, read
 from loop.types import Failure, FailureKind
@@ -216,6 +216,24 @@ def test_the_check_takes_any_text() -> None:
     assert check("int main() {}", canvas="kernel.cu") == []
 
 
+DEEP = [
+    pytest.param("x = " + " + ".join(["1"] * 900), id="a sum"),
+    pytest.param("X = " + " * ".join(["1"] * 900), id="a knob's product"),
+    pytest.param("if 0:\n    pass\n" + "".join(f"elif {n}:\n    pass\n" for n in range(1, 260)), id="branches"),
+    pytest.param("prepare.budget = " + " + ".join(["1"] * 900), id="a finding's own statement"),
+]
+
+
+@pytest.mark.parametrize("deep", DEEP)
+def test_what_python_runs_is_not_too_deep_to_be_looked_at(deep: str) -> None:
+    compile(deep, "train.py", "exec")
+    deep = f"{CANVAS}{deep}\n"
+    assert check(deep, deep) == check(deep.replace("DEPTH = 2", "DEPTH = 3"), deep) == []
+    assert [f.rule for f in check(deep, CANVAS)] == ["ruler"] * deep.count("prepare.budget")
+    assert [f.rule for f in check(deep.replace("prepare.submit(", "print("), deep)] == ["contract"]
+    assert changed_knobs(CANVAS, deep) == {} and fingerprint(deep) and changed_lines(CANVAS, deep)
+
+
 async def rehearse(folder: Path, text: str) -> Failure | None:
     """Return what a rehearsal of a canvas finds; the benchmark calls this too."""
     folder.mkdir(exist_ok=True)
@@ -312,14 +330,3 @@ async def test_a_rehearsal_that_is_cancelled_leaves_nothing(tmp_path: Path) -> N
 def test_what_a_rehearsal_printed_is_read(output: str, code: int, kind: FailureKind | None) -> None:
     found = read(output, code, Path("/w"), "train.py")
     assert (found and found.kind) == kind
-
-
-@pytest.mark.parametrize(
-    "deep", ["X = " + " + ".join(["1"] * 900), "X = 1\nif X:\n    pass\n" + "elif X:\n    pass\n" * 190]
-)
-def test_a_canvas_that_is_deeper_than_we_can_follow_is_left_to_its_run(deep: str) -> None:
-    assert check(deep, deep) == check("LR = 1\n", deep) == []
-
-
-def test_a_product_of_a_thousand_factors_is_no_knob() -> None:
-    assert knobs("LR = 0.1\nX = " + " * ".join(["2"] * 1500))[0].name == "LR"

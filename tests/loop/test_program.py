@@ -17,6 +17,7 @@ from loop.program import (
     Program,
     Stop,
     check,
+    headings_of,
     key_lines,
     override,
     parse,
@@ -43,7 +44,7 @@ def front(*lines: str) -> str:
     ],
 )
 def test_a_program_without_settings_has_the_defaults(text):
-    assert dataclasses.replace(parse(text), prose="", headings=()) == Program()
+    assert dataclasses.replace(parse(text), prose="") == Program()
 
 
 def test_the_defaults_never_spend_without_limit():
@@ -219,8 +220,9 @@ def test_no_text_breaks_the_parser(noise):
 
 
 def test_the_prose_and_its_headings_know_their_lines():
-    program = parse("---\nqueue: 1\n---\n\n# Goal\ntext\n```\n# not a heading\n```\n## Ideas, small ##\n#no\n")
-    assert program.headings == (Heading(5, 1, "Goal"), Heading(10, 2, "Ideas, small"))
+    text = "---\nqueue: 1\n---\n\n# Goal\ntext\n```\n# not a heading\n```\n## Ideas, small ##\n#no\n"
+    program = parse(text)
+    assert headings_of(text.split("\n"), 3) == (Heading(5, 1, "Goal"), Heading(10, 2, "Ideas, small"))
     assert program.prose.startswith("# Goal\ntext") and "queue" not in program.prose
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from loop import runner
+from loop.repo import Repo
 from loop.runner import Conditions, Runner
-from loop.staging import Staging
-from loop.types import Metric
+from loop.sandbox import PROCESS_GROUP, Sandbox
+from loop.types import Failure, FailureKind, Metric
 from loop.values import parse_budget
 
 
@@ -34,27 +34,18 @@ def test_a_run_is_killed_when_it_takes_much_longer_than_its_budget(
     assert Conditions("python", "", "train.py", "python train.py", amount, Metric(), None).limit_s(slowest_s) == limit_s
 
 
-async def test_two_rehearsals_share_one_slot_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inside: list[str] = []
-
-    def lay(commit: str, slot: Path, canvas: str) -> None:
-        assert not inside, "another commit's files would be rehearsed"
-        inside.append(commit)
-
-    async def dry_run(**where: object) -> None:
+async def test_two_rehearsals_at_once_have_the_slot_in_turn(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read(*, folder: Path, canvas: str, **_: object) -> Failure:
         await asyncio.sleep(0)
-        inside.pop()
+        return Failure(FailureKind.OTHER, (folder / canvas).read_text())
 
-    monkeypatch.setattr(runner, "dry_run", dry_run)
-    monkeypatch.setattr(Runner, "_wrap", lambda *_, **__: ())
-    conditions = SimpleNamespace(ruler=object(), folder="", canvas="train.py", python="python", variables=dict)
-    home = SimpleNamespace(slots=tmp_path / "slots", root=tmp_path)
-    one = Runner(cast(Any, SimpleNamespace(lay=lay)), cast(Any, home), "c", cast(Any, conditions), cast(Any, None))
-    assert await asyncio.gather(one.rehearse("1"), one.rehearse("2")) == [None, None]
-
-
-async def test_what_was_dropped_at_a_pause_is_not_staged_again() -> None:
-    staging = Staging(cast(Any, None))  # whoever asks for the backlog fails
-    staging._running = 3
-    await staging.drop()
-    staging.again()
+    monkeypatch.setattr("loop.runner.dry_run", read)
+    repo = Repo(repository)
+    ruler: Any = SimpleNamespace(read_paths=(), sealed_paths=())
+    conditions = Conditions("python", "", "train.py", "python train.py", parse_budget("5s"), Metric(), ruler)
+    runner = Runner(repo, repo.home, "night", conditions, Sandbox(PROCESS_GROUP))
+    head, texts = repo.ref("HEAD"), [f"LR = {n}\n" for n in range(4)]
+    assert head is not None
+    commits = [repo.commit_text(head, "train.py", text, "an idea", 0.0) for text in texts]
+    found = await asyncio.gather(*map(runner.rehearse, commits))
+    assert [failure and failure.message for failure in found] == texts

@@ -32,7 +32,7 @@ print("said by the model", file=sys.stderr)
 {answer}
 """
 OK = {"ok": True, "val_bpb": 1.25, "split": "val", "tokens": 9, "bytes": 30, "uniform_bpb": 3.5, "audited_rows": 2}
-RULER = Ruler("", "key", "5m", "cpu", "python", "cpu", "CPU", 1, Path("/d"), (), (), 4.0, 3.5, 100, 10)
+RULER = Ruler("", "key", "5m", "cpu", "python", "cpu", "CPU", 1, (), (), 3.5)
 Start = Callable[..., Any]
 
 
@@ -75,7 +75,7 @@ async def answered(start: Start, answer: dict[str, object]) -> SealedScore | Fai
 
 
 async def test_a_score_comes_from_prepare(start: Start, tmp_path: Path) -> None:
-    assert await answered(start, OK) == SealedScore(1.25, "val", 9, 30, 3.5, 2, 0.5)
+    assert await answered(start, OK) == SealedScore(1.25, "val", 9, 3.5, 0.5)
     assert (tmp_path / "run-1-val" / "run.log").read_text() == "said by the model\n"
     assert [p.name for p in (tmp_path / "run-1-val").iterdir()] == ["run.log"]
 
