@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loop import preflight
-from loop.canvas import changed_knobs, changed_lines, fingerprint, in_form_of
+from loop.canvas import changed_knobs, changed_lines, fingerprint
+from loop.diff import in_form_of
 from loop.entries import (
     Answered,
     Entry,

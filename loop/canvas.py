@@ -20,13 +20,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-from loop.hunks import BOM
+from loop.diff import BOM, LINE
 
 Value: TypeAlias = int | float | bool | str
 Owner: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
-LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # as Python counts them; str.splitlines knows eight ends more
 DEEPEST = 50  # operations within another that a knob's value may have; Python's own limit is near 1000
 LARGEST = 1e30  # 2**18 is the value of a knob; 9**9**9 is an attack on whoever opens the file
 
@@ -71,24 +70,6 @@ def fingerprint(text: str) -> str:
     if content is None:
         content = " ".join(text.split())
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def in_form_of(text: str, parent: str) -> str:
-    r"""Return a text with the line ends, the missing last one too, and the byte order mark of the one it grew from.
-
-    Most tools write \n and end the last line, whatever they read: that is no change, but a review compares bytes.
-    Mixed ends are left as they are, and so is a text beside an empty one.
-    """
-    if not text or not parent:
-        return text
-    ends = [line[len(line.rstrip("\r\n")) :] for line in LINE.findall(parent)]
-    if set(ends) - {""} in ({"\n"}, {"\r\n"}):
-        text = re.sub(r"\r?\n", ends[0], text)
-    if not ends[-1]:
-        text = text.rstrip("\r\n")
-    elif not text.endswith(("\r", "\n")):
-        text += ends[-1]
-    return (BOM if parent.startswith(BOM) else "") + text.removeprefix(BOM)
 
 
 def knobs(text: str, profile: str | None = None) -> dict[str, Knob]:

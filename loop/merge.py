@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from loop.hunks import Change, changes, hunks, split_lines
+from loop.diff import Change, changes, split_lines
+from loop.hunks import hunks
 from loop.types import MergeConflict
 
 

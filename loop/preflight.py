@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loop.hunks import BOM
+from loop.diff import BOM
 from loop.types import Failure, FailureKind
 
 RULER = "prepare"

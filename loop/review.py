@@ -1,7 +1,7 @@
 """Review: the accepted base, the kept line as the editor needs it, pull, accept, the price of a revert, commits.
 
 All of git that the language server needs, so that it runs none itself. Every function may wait for git or the daemon:
-call it from a worker thread. Texts are in the repository's line ends; the caller converts (`hunks.converted`).
+call it from a worker thread. Texts are in the repository's line ends; the caller converts (`diff.converted`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loop import control, lineage
-from loop.canvas import in_form_of
 from loop.checkout import Checkout
+from loop.diff import in_form_of, split_lines
 from loop.entries import ProposeRequested, WithdrawRequested
 from loop.experiment import Experiment
-from loop.hunks import Hunk, advance_all, hunks, invert, split_lines, take_out
+from loop.hunks import Hunk, advance_all, hunks, invert, take_out
 from loop.ledger import Ledger
 from loop.lineage import Kept, Removal, Reviewed, grown_from
 from loop.merge import merge, merge_again

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from lsprotocol import types as t
 
-from loop.hunks import changes
+from loop.diff import changes
 from loop.types import Problem
 from server.documents import Document
 

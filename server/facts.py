@@ -17,9 +17,9 @@ from typing import Any
 from loop import control, review
 from loop.campaigns import of_folder
 from loop.checkout import Checkout
+from loop.diff import split_lines
 from loop.entries import Entry, Proposed, Repaired, RunStarted
 from loop.home import Home, find_home
-from loop.hunks import split_lines
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.lineage import Kept

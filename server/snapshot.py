@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from loop import lineage
+from loop.diff import TAKEN_OUT, converted, fates
 from loop.experiment import Experiment
-from loop.hunks import TAKEN_OUT, Hunk, converted, fates, hunks
+from loop.hunks import Hunk, hunks
 from loop.ledger import Ledger
 from loop.lineage import Kept, Part, Removal, Reviewed, grown_from
 from loop.progress import Progress

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.hunks import BOM
+from loop.diff import BOM
 from loop.types import AutoResearchError, Refused
 from server.documents import Document, Role
 from server.publish import describe

@@ -6,7 +6,7 @@ import re
 
 from lsprotocol import types as t
 
-from loop.hunks import BOM
+from loop.diff import BOM
 from loop.program import KEYS, Key
 from server.convert import Encoding, markdown
 from server.documents import Document, Role

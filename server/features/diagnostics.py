@@ -5,7 +5,7 @@ from __future__ import annotations
 from lsprotocol import types as t
 
 from loop import preflight
-from loop.hunks import changes, converted
+from loop.diff import changes, converted
 from loop.preflight import Severity
 from loop.program import check, key_lines, parse
 from loop.status import NAMED, plain

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types as t
 
-from loop.hunks import Hunk, apply, converted, shows
+from loop.diff import converted
+from loop.hunks import Hunk, apply, shows
 from loop.lineage import experiments_of, in_order
 from loop.status import names
 from loop.types import AutoResearchError, Refused

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.hunks import Hunk, converted
+from loop.diff import converted
+from loop.hunks import Hunk
 from loop.lineage import in_order
 from loop.status import names
 from loop.types import Refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loop.hunks import BOM
+from loop.diff import BOM
 from loop.types import Refused
 from server.features.commands import Result, campaign_asked, snapshot_asked, work
 

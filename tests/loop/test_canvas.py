@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.canvas import all_knobs, changed_knobs, changed_lines, fingerprint, in_form_of, knobs, value_of, with_knob
+from loop.canvas import all_knobs, changed_knobs, changed_lines, fingerprint, knobs, value_of, with_knob
+from loop.diff import in_form_of
 
 PROFILES = """\
 LR = 0.04  # rate

@@ -359,9 +359,7 @@ def test_what_ends_the_reading_of_the_journal_is_said(campaign: Path, monkeypatc
     assert (ledger.state, ledger.message) == (State.STOPPED, "no space left on the device; free some")
 
 
-def test_a_text_that_git_cannot_take_is_refused_and_the_campaign_goes_on(
-    campaign: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_text_that_git_cannot_take_is_refused_and_the_campaign_goes_on(campaign: Path) -> None:
     ledger = run_to_end(campaign, experiments="1")
     text = ProposeRequested(CANVAS.replace("0.04", "0.5"), "an idea", base="no such commit")
     with Journal(find_home(campaign).journal) as journal:

@@ -9,19 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop import lineage
-from loop.hunks import (
-    advance_all,
-    apply,
-    carry,
-    changes,
-    converted,
-    hunks,
-    invert,
-    locate,
-    shows,
-    split_lines,
-    take_out,
-)
+from loop.diff import carry, changes, converted, split_lines
+from loop.hunks import advance_all, apply, hunks, invert, locate, shows, take_out
 from loop.types import Refused
 
 # Few different lines, so that repeats, moves and ambiguous places are common; several kinds of ends, one without.

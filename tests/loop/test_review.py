@@ -9,8 +9,9 @@ import pytest
 
 from loop import review
 from loop.checkout import Checkout
+from loop.diff import split_lines
 from loop.entries import ProposeRequested, Withdrawn, WithdrawRequested
-from loop.hunks import Hunk, apply, hunks, invert, split_lines
+from loop.hunks import Hunk, apply, hunks, invert
 from loop.lineage import Kept, Reviewed, authors, grown_from, parts_of
 from loop.types import Author, Refused
 from tests.campaigns import Campaign, git, make_repository

@@ -25,6 +25,7 @@ ROOMS = {
         "experiment",
         "ledger",
         "control",
+        "diff",
         "hunks",
         "program",
         "keys",

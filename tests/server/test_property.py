@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from loop.diff import split_lines
 from loop.entries import ProposeRequested, WithdrawRequested
-from loop.hunks import advance_all, apply, invert, split_lines
+from loop.hunks import advance_all, apply, invert
 from loop.review import reverts as standing
 from server import app
 from server.snapshot import read_canvas
