@@ -25,7 +25,7 @@ from loop.entries import (
     WithdrawRequested,
 )
 from loop.experiment import Experiment
-from loop.merge import merge
+from loop.merge import merge, merge_over
 from loop.plan import limit_reached
 from loop.proposers import Brief, Proposal
 from loop.status import plain
@@ -203,13 +203,15 @@ class Backlog:
         if experiment.parent == incumbent.commit or experiment.scores:
             return True
         ours = self._text(incumbent.commit)
+        texts = self._text(experiment.parent), ours, self._text(experiment.commit)
         try:
-            text = merge(self._text(experiment.parent), ours, self._text(experiment.commit))
+            text = merge(*texts)
         except MergeConflict:
-            again = "; propose yours again on top of it" if experiment.author is Author.HUMAN else ""
-            return self._reject(
-                experiment, f"it changes the same lines as #{incumbent.number}, which was kept meanwhile{again}"
-            )
+            if experiment.author is not Author.HUMAN or experiment.removes is not None:
+                return self._reject(
+                    experiment, f"it changes the same lines as #{incumbent.number}, which was kept meanwhile"
+                )
+            text = merge_over(*texts)  # what a human wrote is measured: where both changed a line, theirs stands
         mark = fingerprint(text)
         twin = next((e for e in ledger.experiments.values() if e.fingerprint == mark and e is not experiment), None)
         if twin is not None and experiment.author is not Author.HUMAN:

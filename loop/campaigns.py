@@ -18,7 +18,7 @@ from loop.ledger import Ledger
 from loop.lock import served
 from loop.types import Refused, State, Verdict
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,40}")
+NAME = re.compile(r"(?!.*\.\.)(?!.*\.lock$)[a-z0-9]([a-z0-9._-]{0,39}[a-z0-9_-])?")
 NONE_YET = "no campaign has been started in {}; 'autoresearch start' starts one"
 BEGUN = (StartRequested, CampaignCreated, StateChanged)
 
@@ -112,7 +112,10 @@ def to_start(journal: Journal, folder: Path, campaign: str | None = None, new: b
     everything = {k.name: k for k in known(journal)}
     if campaign is not None:
         if not NAME.fullmatch(campaign):
-            raise Refused(f"campaign {campaign!r}: use lower-case letters, digits, '.', '_' and '-', 41 at most")
+            raise Refused(
+                f"campaign {campaign!r}: use lower-case letters, digits, '.', '_' and '-', 41 at most, "
+                "and as git wants it no '..', nor '.' or '.lock' at the end"
+            )
         if new and campaign in everything:
             raise Refused(f"campaign {campaign} exists; choose another name, or leave '--new' out to continue it")
         if campaign in everything and everything[campaign].folder not in (None, here):

@@ -17,7 +17,7 @@ from typing import Any
 
 from loop import control
 from loop.ledger import Ledger
-from loop.status import message_text, plain, status_dict, status_line, visible
+from loop.status import message_text, plain, precise, status_dict, status_line, visible
 from loop.types import AutoResearchError, Refused, State
 
 OVERRIDES = ("model", "budget", "experiments", "hours", "dollars", "plateau", "devices", "data")
@@ -180,8 +180,8 @@ def _results(options: argparse.Namespace) -> None:
 
 
 def _line(row: dict[str, Any]) -> str:
-    score = "" if row["score"] is None else f"{row['score']:.6f}"
-    delta = "" if row["delta"] is None else f"{row['delta']:+.6f}"
+    score = "" if row["score"] is None else precise(row["score"])
+    delta = "" if row["delta"] is None else ("+" if row["delta"] >= 0 else "") + precise(row["delta"])
     verdict = row["verdict"] or row["outcome"] or "waiting"
     return f"#{row['experiment']:<4} {score:>9} {delta:>10} {verdict:<8} {row['reason'] or '':<12} {row['hypothesis']}"
 
@@ -195,7 +195,7 @@ def _show(options: argparse.Namespace) -> None:
     if experiment.expected:
         print(f"expected: {plain(experiment.expected)}")
     for run in experiment.runs:
-        score = "" if run.score is None else f"  {run.score:.6f} ({run.source})"
+        score = "" if run.score is None else f"  {precise(run.score)} ({run.source})"
         failure = "" if run.failure is None else f"  {plain(run.failure.message)}"
         print(f"run {run.attempt}: {run.purpose}, seed {run.seed}, {run.outcome or 'running'}{score}{failure}")
     print(f"{experiment.verdict or 'no verdict yet'} ({experiment.reason or '-'}): {plain(experiment.explanation)}")
@@ -240,8 +240,10 @@ def _propose(options: argparse.Namespace) -> None:
         raise Refused(f"{options.file}: cannot be read ({error.strerror}); name a version of the canvas") from error
     except UnicodeDecodeError as error:
         raise Refused(f"{options.file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    from loop.review import propose_file
+
     hypothesis = options.hypothesis or f"a version of the canvas by hand, {options.file.name}"
-    print(control.propose(options.folder, text, hypothesis, campaign=options.campaign).message)
+    print(propose_file(options.folder, text, hypothesis, options.campaign).message)
 
 
 def _import(options: argparse.Namespace) -> None:

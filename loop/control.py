@@ -157,6 +157,10 @@ def stop(folder: Path, campaign: str | None = None, now: bool = False) -> Answer
 def note(folder: Path, text: str, experiment: int | None = None, campaign: str | None = None) -> Answer:
     """Tell the proposer something; kept for the next start where nothing runs. Raises Refused once it has ended."""
     ledger = load(folder, campaign)
+    if not text.strip():
+        raise Refused("a note without words; write what the proposer should know")
+    if experiment is not None and experiment not in ledger.experiments:
+        raise Refused(f"there is no experiment #{experiment} in campaign {ledger.campaign}")
     if not unfinished(ledger):
         raise Refused(
             f"campaign {ledger.campaign} has ended, and its proposer with it; "

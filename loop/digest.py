@@ -68,7 +68,7 @@ def select(ledger: Ledger) -> Selection:
         if verdict is Verdict.CRASH:
             failures.append(e)
         elif e.delta is not None:
-            (gains if verdict is Verdict.KEEP else ties if e.reason is Reason.WITHIN_NOISE else misses).append(e)
+            (gains if ledger.gained(e) else ties if e.reason is Reason.WITHIN_NOISE else misses).append(e)
         for name in e.knobs:
             knobs[name].append(e)
     sign = 1.0 if ledger.minimize else -1.0

@@ -51,7 +51,7 @@ def _row(name: str, number: int, row: list[str], text: Text) -> Imported:
     return Imported(
         commit=commit if known else "",
         score=None if verdict is Verdict.CRASH else _number(where, "val_bpb", score),
-        memory_mb=1024 * (_number(where, "memory_gb", memory) or 0.0) or None,
+        memory_mb=1024 * (_number(where, "memory_gb", memory or "0") or 0.0) or None,
         verdict=verdict,
         hypothesis=description[:LONGEST],
         knobs=knobs,

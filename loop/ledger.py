@@ -38,7 +38,7 @@ from loop.entries import (
     WithdrawRequested,
 )
 from loop.experiment import Experiment, Run
-from loop.types import Author, Cost, State, Verdict
+from loop.types import Author, Cost, Reason, State, Verdict
 
 
 @dataclass
@@ -61,6 +61,7 @@ class Ledger:
     notes: list[NoteAdded] = field(default_factory=list)
     audits: list[Audited] = field(default_factory=list)
     spent: Cost = field(default_factory=Cost)
+    trouble: str = ""  # why the last proposal came to nothing, until one comes
     known_dollars: float = 0.0  # of `spent`, what has a price: what `stop: {dollars}` counts
     busy_s: float = 0.0  # time in states that run experiments, up to the last entry; what `stop: {hours}` counts
     _current: tuple[int, int] | None = None  # (experiment, attempt) of the run that trains
@@ -105,6 +106,12 @@ class Ledger:
                 break
             count += bool(experiment.runs)
         return count
+
+    def gained(self, experiment: Experiment) -> bool:
+        """Return whether an experiment was kept for its score; what a human proposed is kept whatever it scores."""
+        if experiment.verdict is not Verdict.KEEP or experiment.reason is not Reason.HUMAN:
+            return experiment.verdict is Verdict.KEEP
+        return experiment.delta is not None and (experiment.delta < 0) == self.minimize and experiment.delta != 0
 
     @property
     def slowest_s(self) -> float | None:
@@ -215,6 +222,7 @@ class Ledger:
             case NoiseMeasured():
                 self.noise_floor = body.noise_floor
             case Proposed():
+                self.trouble = self.trouble if body.author is Author.HUMAN else ""
                 self._propose(entry, body)
             case Merged():
                 self._change(
@@ -271,6 +279,7 @@ class Ledger:
                 self.audits.append(body)
             case Spent():
                 self._spend(body.cost)
+                self.trouble = body.message
             case StateChanged():
                 self.state, self.message = body.state, body.message
 

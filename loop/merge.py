@@ -23,6 +23,18 @@ def merge(base: str, ours: str, theirs: str) -> str:
             raise MergeConflict(f"both changed line {change.a + 1} of the text they started from")
         if not rivals:  # else both made the same change, which is there already
             sides.append((change, their_lines))
+    return _put(old, sides)
+
+
+def merge_over(base: str, ours: str, theirs: str) -> str:
+    """Return `base` with their changes, and with those of ours that touch none of them."""
+    old, our_lines, their_lines = split_lines(base), split_lines(ours), split_lines(theirs)
+    come = changes(old, their_lines)
+    stay = [c for c in changes(old, our_lines) if not any(_clash(c, change) for change in come)]
+    return _put(old, [*((c, our_lines) for c in stay), *((c, their_lines) for c in come)])
+
+
+def _put(old: list[str], sides: list[tuple[Change, list[str]]]) -> str:
     merged: list[str] = []
     at = 0
     for change, lines in sorted(sides, key=lambda side: (side[0].a, side[0].a_end)):

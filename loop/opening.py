@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from loop.canvas import fingerprint, unusable
 from loop.entries import CampaignCreated, Proposed, Resumed, StartRequested, StateChanged
+from loop.program import Program
 from loop.runner import Conditions, Runner, ruler_variables
 from loop.sandbox import environment, probe
 from loop.scorer import Ruler, is_ruler, prepare_data
@@ -97,8 +98,26 @@ async def open_campaign(engine: Engine) -> Runner:
     engine.record(StateChanged(State.RUNNING, doing))
     for entry in list(ledger.unanswered.values()):
         if isinstance(entry.body, StartRequested):
-            engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}")
+            earlier = {name: text for name, text in ledger.overrides.items() if name not in entry.body.overrides}
+            still = "".join(f"; --{name} {text} of an earlier start still holds" for name, text in earlier.items())
+            kept = _kept(conditions, program)
+            engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}{still}{kept}")
     return Runner(engine.repo, engine.home, engine.campaign, conditions, sandbox)
+
+
+def _kept(conditions: Conditions, program: Program) -> str:
+    """Return what program.md says otherwise by now, which a campaign cannot change: its scores would not compare."""
+    budget = parse_budget(program.budget) if program.budget else conditions.budget
+    pairs = {
+        "canvas": (conditions.canvas, program.canvas),
+        "run": (conditions.run, program.run),
+        "budget": (str(conditions.budget), str(budget)),
+        "metric": (conditions.metric, program.metric),
+    }
+    kept = [name for name, (began, now) in pairs.items() if began != now]
+    if not kept:
+        return ""
+    return f"; it keeps the {' and '.join(kept)} that it began with, program.md's are for 'autoresearch start --new'"
 
 
 def _check_snapshot(engine: Engine, commit: str, canvas: str) -> None:

@@ -5,13 +5,13 @@ Pure: no files, no clock. The engine acts on what this says, so a resumed campai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loop.entries import Judged
 from loop.experiment import Experiment
 from loop.ledger import Ledger
 from loop.program import Stop
-from loop.types import Author, FailureKind, Outcome, Purpose, Reason, Verdict
+from loop.types import Author, Cost, FailureKind, Outcome, Purpose, Reason, Verdict
 from loop.values import counted
 from loop.verdict import judge
 
@@ -85,18 +85,24 @@ def _decide_baseline(experiment: Experiment, repeats: int) -> Planned | Judged:
 def limit_reached(ledger: Ledger, stop: Stop, now: float) -> str:
     """Return the sentence of the limit that has been reached at `now` (monotonic seconds), or an empty string."""
     hours = (ledger.busy_s + max(0.0, now - (ledger.last_tick or now))) / 3600
-    tokens = ledger.spent.tokens_in + ledger.spent.tokens_out
-    dollars = ledger.known_dollars
     if stop.experiments is not None and ledger.judged >= stop.experiments:
         return f"{counted(ledger.judged, 'experiment')} done, as many as 'stop: experiments' allows"
     if stop.hours is not None and hours >= stop.hours:
         return f"{hours:.2f} hours spent, as many as 'stop: hours' allows"
+    if spent := spent_limit(stop, replace(ledger.spent, dollars=ledger.known_dollars)):
+        return spent
+    if stop.plateau is not None and ledger.since_keep >= stop.plateau:
+        return f"{counted(ledger.since_keep, 'experiment')} without a gain, as many as 'stop: plateau' allows"
+    return ""
+
+
+def spent_limit(stop: Stop, spent: Cost) -> str:
+    """Return the sentence of the limit in dollars or tokens that this reaches, or an empty string."""
+    tokens, dollars = spent.tokens_in + spent.tokens_out, spent.dollars or 0.0
     if stop.dollars is not None and dollars >= stop.dollars > 0:
         return f"${dollars:.2f} spent, as much as 'stop: dollars' allows"
     if stop.tokens is not None and tokens >= stop.tokens:
         return f"{counted(tokens, 'token')} spent, as many as 'stop: tokens' allows"
-    if stop.plateau is not None and ledger.since_keep >= stop.plateau:
-        return f"{counted(ledger.since_keep, 'experiment')} without a gain, as many as 'stop: plateau' allows"
     return ""
 
 

@@ -21,7 +21,7 @@ from loop.chart import BOTTOM, FONT, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, dra
 from loop.claims import audit, conditions, counts, facts, headline, summary
 from loop.experiment import Experiment
 from loop.ledger import Ledger
-from loop.status import plain, score_text, signed_number, trouble, verdict_text, visible
+from loop.status import plain, precise, score_text, signed_number, trouble, verdict_text, visible
 from loop.types import AutoResearchError, Refused, ScoreSource, Verdict
 
 __all__ = ["exports", "plot", "results_rows", "summary", "tsv", "write_html", "write_tsv"]
@@ -110,7 +110,8 @@ def tsv(ledger: Ledger) -> str:
         crashed = score is None or e.verdict is Verdict.CRASH
         status = "crash" if crashed else "keep" if e.verdict is Verdict.KEEP else "discard"
         memory = 0.0 if crashed else (_finite(e.peak_memory_mb) or 0.0) / 1024
-        lines.append(f"{e.commit[:7]}\t{0.0 if crashed else score:.6f}\t{memory:.1f}\t{status}\t{plain(e.hypothesis)}")
+        shown = precise(0.0 if crashed or score is None else score)
+        lines.append(f"{e.commit[:7]}\t{shown}\t{memory:.1f}\t{status}\t{plain(e.hypothesis)}")
     return "\n".join(lines) + "\n"
 
 

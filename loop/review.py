@@ -14,7 +14,7 @@ from pathlib import Path
 
 from loop import control, lineage
 from loop.checkout import Checkout
-from loop.diff import in_form_of, split_lines
+from loop.diff import converted, in_form_of, split_lines
 from loop.entries import ProposeRequested, WithdrawRequested
 from loop.experiment import Experiment
 from loop.hunks import Hunk, advance_all, hunks, invert, take_out
@@ -182,6 +182,16 @@ def propose_text(
     """File a human's own text as a proposal against the kept text that it grew from; raises Refused."""
     base = kept.commits[grown_from(kept, removals, text)]
     return control.propose(folder, "".join(text), hypothesis, base, campaign=ledger.campaign)
+
+
+def propose_file(folder: Path, text: str, hypothesis: str, campaign: str | None = None) -> control.Answer:
+    """File a version of the canvas that grew from a kept text that nobody names: the nearest. Raises Refused."""
+    ledger, repo = control.load(folder, campaign), Checkout(folder)
+    kept = read_kept(repo, ledger, None)
+    if kept is None:
+        return control.propose(folder, text, hypothesis, campaign=ledger.campaign)
+    lines = converted(split_lines(text), kept.line.lines)
+    return propose_text(folder, ledger, kept, read_removals(repo, ledger), lines, hypothesis)
 
 
 def last_revert(folder: Path, campaign: str | None = None) -> tuple[Revert, list[Hunk]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,9 @@ class Conditions:
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables of every run and of the preparation (see docs/ruler.md)."""
-        return ruler_variables(str(self.budget), self.devices, self.data)
+        # A `run:` that is not Python itself (make, a script) finds the experiments' Python by its name.
+        path = os.pathsep.join([os.path.dirname(self.python), os.environ.get("PATH", os.defpath)])
+        return {**ruler_variables(str(self.budget), self.devices, self.data), "PATH": path}
 
 
 def ruler_variables(budget: str | None, devices: str, data: str) -> dict[str, str]:

@@ -67,7 +67,12 @@ def message_text(ledger: Ledger, alive: bool | None = None) -> str:
     """Return the sentence below the line: how it goes on where nothing runs it, else its last message."""
     if alive is False and not ledger.begun:
         return "not begun; 'autoresearch start' begins it"
-    return "interrupted; 'autoresearch start' goes on" if is_lost(ledger, alive) else plain(ledger.message)
+    if is_lost(ledger, alive):
+        return "interrupted; 'autoresearch start' goes on"
+    trouble = (
+        f"a proposal came to nothing: {ledger.trouble}" if ledger.state is State.RUNNING and ledger.trouble else ""
+    )
+    return plain("; ".join(part for part in (ledger.message, trouble) if part))
 
 
 def status_dict(ledger: Ledger, progress: Progress | None, alive: bool | None = None) -> dict[str, Any]:
@@ -204,6 +209,11 @@ def number(value: float) -> str:
     if value == 0 or 0.01 <= abs(value) < 100:
         return f"{value:.4f}".replace("-", "−")
     return (f"{value:,.1f}" if 100 <= abs(value) < 1e9 else f"{value:.5g}").replace("-", "−")
+
+
+def precise(value: float) -> str:
+    """Return a score for a table: six decimals, as the original project has them, more where these show nothing."""
+    return f"{value:.6f}" if value == 0 or abs(value) >= 0.001 else f"{value:.5e}"
 
 
 def uncertainty(value: float) -> str:

@@ -6,17 +6,20 @@ Runs beside the engine's own order and never touches a run. Failed calls are pai
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from loop.entries import Doomed, Spent
+from loop.entries import Doomed, Spent, StateChanged
 from loop.experiment import Experiment
-from loop.plan import limit_reached
+from loop.ledger import add
+from loop.plan import limit_reached, spent_limit
 from loop.program import Program, override, parse, program_hash
-from loop.proposers import Abandoned, Proposer
-from loop.types import Author, ProgramError, ProposalFailed
+from loop.proposers import Abandoned, Brief, Proposer
+from loop.types import Author, Cost, ProgramError, ProposalFailed
 
 if TYPE_CHECKING:
     from loop.engine import Engine
@@ -25,8 +28,6 @@ WRITERS = 2
 MAX_REPAIRS = 2
 MAX_FAILURES = 5  # proposals in a row that came to nothing
 LONGEST_WAIT_S = 60.0
-
-log = logging.getLogger(__name__)
 
 
 class Writing:
@@ -42,7 +43,8 @@ class Writing:
         self._failures = 0  # in a row
         self._proposer: Proposer | None = None
         self._chosen: object = None  # what program.md named when the proposer was chosen
-        self._trouble = ""  # why the last proposal came to nothing
+        self._costs: dict[object, Cost] = {}  # of what is being written now
+        self._unread = ""  # why program.md is not used as it is now
 
     def read_program(self) -> None:
         """Read program.md anew, so that an edit steers the very next proposal; a broken one changes nothing."""
@@ -50,10 +52,19 @@ class Writing:
             text = (self.engine.folder / "program.md").read_text(encoding="utf-8")
             self.program = override(parse(text), self.engine.ledger.asked)
             self.program_hash = program_hash(text)
+            self._tell_unread("")
         except (OSError, UnicodeDecodeError, ProgramError) as error:
             if not self.program_hash:
                 raise
-            log.warning("program.md is not used as it is now: %s", error)
+            self._tell_unread(str(error))
+
+    def _tell_unread(self, why: str) -> None:
+        """Say once that program.md cannot be used, and once that it can be again."""
+        if why == self._unread:
+            return
+        self._unread = why
+        sentence = f"program.md is not used as it is now: {why}" if why else "program.md is used again"
+        self.engine.record(StateChanged(self.engine.ledger.state, sentence))
 
     @property
     def proposer(self) -> Proposer:
@@ -78,37 +89,39 @@ class Writing:
             if self.engine.paused or self.exhausted or not self.engine.backlog.wants_more():
                 await self.engine.news()
                 continue
-            self._failures = 0 if await self._propose() else self._failures + 1
+            failed = await self._propose()
+            self._failures = 0 if failed is None else self._failures + 1
             if self._failures >= MAX_FAILURES:
-                self._give_up(f"{MAX_FAILURES} proposals in a row came to nothing; mend and resume: {self._trouble}")
+                self._give_up(f"{MAX_FAILURES} proposals in a row came to nothing; mend and resume: {failed}")
                 self._failures = 0
             elif self._failures and not self.exhausted:
                 await asyncio.sleep(min(LONGEST_WAIT_S, 2.0**self._failures))
             self.engine.tell()
 
-    async def _propose(self) -> bool:
-        """Write one proposal and look at it; return whether one came."""
+    async def _propose(self) -> ProposalFailed | None:
+        """Write one proposal and look at it; return why none came, None where one did."""
         backlog = self.engine.backlog
         self.read_program()
-        brief, proposer = backlog.brief(), self.proposer
+        proposer = self.proposer
         self.in_flight += 1
         try:
-            proposal = await proposer.propose(brief)
+            with self._brief() as brief:
+                proposal = await proposer.propose(brief)
         except Abandoned as cut:
             self.engine.record(Spent(cut.cost, proposer.name, str(cut)))
             raise
         except ProposalFailed as failed:
             self.engine.record(Spent(failed.cost, proposer.name, str(failed)))
-            self._trouble = str(failed)
             if failed.pause:
                 self._give_up(str(failed))
-            return False
+            return failed
         finally:
             self.in_flight -= 1
         number = backlog.admit(proposal, brief.commit)
         if number is None:
-            self._trouble = "a text that was already measured"
-            return False
+            return ProposalFailed("a text that was already measured")
+        if proposal.trouble:
+            self.engine.record(Spent(Cost(), proposer.name, proposal.trouble))
         try:
             while (failure := await backlog.look(number, self.engine.runner)) is not None:
                 self.engine.record(Doomed(number, failure))
@@ -117,7 +130,22 @@ class Writing:
         finally:
             backlog.looked_at(number)
         self.engine.staging.again()
-        return True
+        return None
+
+    @contextmanager
+    def _brief(self) -> Iterator[Brief]:
+        """Give what a proposer may know now; what it tells of its cost counts for the limits meanwhile."""
+        key, ledger = object(), self.engine.ledger
+
+        def limit(cost: Cost) -> str:
+            self._costs[key] = replace(cost, dollars=cost.dollars or 0.0)
+            recorded = replace(ledger.spent, dollars=ledger.known_dollars)
+            return spent_limit(self.program.stop, reduce(add, self._costs.values(), recorded))
+
+        try:
+            yield replace(self.engine.backlog.brief(), limit=limit)
+        finally:
+            self._costs.pop(key, None)
 
     async def repair(self, experiment: Experiment) -> bool:
         """Hand a crashed patch back to its author, at most twice; return whether a mended text came."""
@@ -128,7 +156,8 @@ class Writing:
         if limit_reached(self.engine.ledger, self.program.stop, time.monotonic()):
             return False
         try:
-            mended = await self.proposer.repair(backlog.brief(), backlog.broken(experiment), failure)
+            with self._brief() as brief:
+                mended = await self.proposer.repair(brief, backlog.broken(experiment), failure)
         except Abandoned as cut:
             self.engine.record(Spent(cut.cost, self.proposer.name, str(cut)))
             raise

@@ -26,6 +26,7 @@ class Brief:
     waiting: tuple[str, ...] = ()  # hypotheses of the proposals that wait in the queue or train now
     commit: str = ""  # of `text`: what a proposal is a patch to
     random_seed: int = 0  # fixed by campaign and experiment number, so that a replay proposes the same
+    limit: Callable[[Cost], str] = lambda _: ""  # cost of this proposal so far → the limit of `stop:` that is reached
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Proposal:
     cites: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
     evidence: dict[str, str] = field(default_factory=dict)  # file name → text, saved beside the experiment
+    trouble: str = ""  # why others who were asked before came to nothing
 
 
 class Abandoned(asyncio.CancelledError):

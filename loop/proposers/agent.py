@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-MARK = "AUTORESEARCH_AGENT"  # in the environment of the whole tree, to find who left it
+MARK = "AUTORESEARCH_AGENT"  # in the environment of the whole tree, to find who left it: our process, then a token
 LONGEST_OUTPUT = 1 << 20  # bytes that are kept
 MOST_OUTPUT = 64 << 20  # bytes after which it is ended: a night of JSON events was a few megabytes
 CHUNK = 1 << 16
@@ -67,7 +67,7 @@ class Printed:
 
 async def execute(argv: list[str], folder: Path, prompt: Path, limit_s: float) -> Exit:
     """Run the agent in `folder` with the prompt on its standard input. Raises OSError where it cannot be started."""
-    token = secrets.token_hex(16)
+    token = f"{_name(psutil.Process())}:{secrets.token_hex(16)}"
     environment = {**os.environ, MARK: token, "GIT_CEILING_DIRECTORIES": str(folder.parent), "PWD": str(folder)}
     printed, output = Printed(), ""
     try:
@@ -93,6 +93,24 @@ async def execute(argv: list[str], folder: Path, prompt: Path, limit_s: float) -
         output = printed.close()
     flooded = printed.flood.is_set()
     return Exit(None if flooded else code, output, flooded)
+
+
+def sweep() -> None:
+    """Kill what agents have left whose daemon was killed: they would go on, and be paid for."""
+    alive: set[str] = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            alive.add(_name(process))
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            owner = process.environ().get(MARK, "").rpartition(":")[0]
+            if owner and owner not in alive:
+                process.kill()
+
+
+def _name(process: psutil.Process) -> str:
+    """Return what no other process has, also not one that has its number later."""
+    return f"{process.pid}-{process.create_time()}"
 
 
 def _kill(pid: int, token: str) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from loop.digest import said
 from loop.ledger import add
 from loop.prompt import Message, Mode, build, repair
-from loop.proposers import Brief, Proposal
+from loop.proposers import Abandoned, Brief, Proposal
 from loop.proposers.agent import MOST_OUTPUT, Exit, execute
 from loop.proposers.dialogue import Fault, objection
 from loop.proposers.scrub import scrub
@@ -63,9 +63,13 @@ class Command:
         start, complaint, cost, said_so = time.monotonic(), "", Cost(), list[str]()
         for attempt in range(TRIES):
             left_s = brief.program.deadline_s - (time.monotonic() - start)
+            if attempt and (reached := brief.limit(cost)):
+                raise ProposalFailed(reached, cost=cost)
             asked = f"{prompt}\n\n{complaint}" if complaint else prompt
             try:
                 ending = await self._once(brief, text, asked, left_s)
+            except asyncio.CancelledError:
+                raise Abandoned(replace(cost, seconds=time.monotonic() - start)) from None
             except OSError as error:
                 sentence = f"'{self.name}' cannot be started: {error.strerror or error}; check 'command:' in program.md"
                 raise ProposalFailed(scrub(sentence), True, replace(cost, seconds=time.monotonic() - start)) from None
@@ -115,7 +119,9 @@ class Command:
             end = await execute(shlex.split(self.name), folder, Path(scratch) / "prompt", limit_s)
             after = await asyncio.to_thread(_fingerprints, folder)
             changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-            return Ending(end, _text(folder, canvas), tuple(sorted(changed - {brief.canvas})))
+            left = _text(folder, canvas)  # an agent has its user's keys: none may get into git with the canvas
+            left = None if left is None else scrub(left, shapes=False)
+            return Ending(end, left, tuple(sorted(changed - {brief.canvas})))
 
 
 def _fingerprints(folder: Path) -> dict[str, str]:

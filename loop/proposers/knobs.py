@@ -97,7 +97,10 @@ def _patience(move: Move, waiting: set[str], beside: set[str]) -> float:
 
 
 def _learn(ledger: Ledger) -> dict[tuple[str, int], Past]:
-    """Return what each knob and direction has brought so far; a joint failure says nothing of one knob."""
+    """Return what each knob and direction has brought so far; a joint failure says nothing of one knob.
+
+    A human's own text is adopted whatever it scores, so it has paid only where it gained.
+    """
     past: dict[tuple[str, int], Past] = {}
     for number, experiment in sorted(ledger.experiments.items()):
         for name, (before, after) in experiment.knobs.items():
@@ -106,7 +109,7 @@ def _learn(ledger: Ledger) -> dict[tuple[str, int], Past]:
                 continue
             key = (name, UP if new > old else DOWN)
             here = past.get(key, Past())
-            if experiment.verdict is Verdict.KEEP:
+            if ledger.gained(experiment):
                 past[key] = Past(paid=number, crashes=here.crashes)
             elif len(experiment.knobs) > 1:
                 continue
@@ -114,7 +117,7 @@ def _learn(ledger: Ledger) -> dict[tuple[str, int], Past]:
                 past[key] = replace(here, crashes=(*here.crashes, float(new)))
             elif experiment.verdict is Verdict.DISCARD and experiment.reason is Reason.WITHIN_NOISE:
                 past[key] = replace(here, tied=here.tied + 1)
-            elif experiment.verdict is Verdict.DISCARD:
+            elif experiment.verdict in (Verdict.DISCARD, Verdict.KEEP):
                 past[key] = replace(here, worse=here.worse + 1)
     return past
 

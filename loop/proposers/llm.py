@@ -116,6 +116,8 @@ class _Conversation:
         """Return the model's answer, however often the provider must be asked within the deadline."""
         attempt = 0
         while True:
+            if reached := self.brief.limit(self.cost):
+                raise ProposalFailed(reached)
             try:
                 return await self._stream(messages)
             except Exception as error:

@@ -57,7 +57,8 @@ class Mix:
                 if failed.pause:
                     self._rests_until[name] = time.monotonic() + REST_S
             else:
-                return replace(proposal, cost=add(cost, proposal.cost))
+                trouble = "; ".join(map(str, failures))
+                return replace(proposal, cost=add(cost, proposal.cost), trouble=trouble)
         pause = all(f.pause for f in failures) and len(failures) == len(self.proposers)
         raise ProposalFailed("; ".join(map(str, failures)), pause, cost)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -13,11 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loop.proposers import Brief, Proposal, command
-from loop.proposers.agent import LONGEST_OUTPUT, Exit, execute
+from loop.proposers import Abandoned, Brief, Proposal, command
+from loop.proposers.agent import LONGEST_OUTPUT, MARK, Exit, execute, sweep
 from loop.proposers.command import Command
 from loop.types import Author, Failure, FailureKind, ProposalFailed
-from tests.loop.test_llm import DEEPER, TEXT, brief, canaries, history  # noqa: F401 - a fixture that is always on
+from tests.loop.test_llm import CANARIES, DEEPER, TEXT, brief, canaries, history  # noqa: F401 - a fixture that is always on
 
 EDIT = "p = pathlib.Path('train.py'); p.write_text(p.read_text().replace('DEPTH = 2', 'DEPTH = 3'))\n"
 SAY = "print('HYPOTHESIS: one more layer pays'); print('EXPECTED: -0.01')\n"
@@ -52,6 +54,52 @@ async def test_other_files_are_discarded_and_said(tmp_path: Path) -> None:
     proposal = await Command(agent(tmp_path, body), lay).propose(brief())
     assert proposal.text == DEEPER
     assert "- notes.txt\n- prepare.py" in proposal.evidence["reply.md"]
+
+
+def test_what_an_agent_left_goes_once_its_daemon_is_gone() -> None:
+    def left(owner: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: f"{owner}:token"}, start_new_session=True)
+
+    ours = psutil.Process()
+    orphan, other = left("999999999-1.5"), left(f"{ours.pid}-{ours.create_time()}")
+    try:
+        sweep()
+        assert orphan.wait(60) == -signal.SIGKILL and other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+async def test_no_secret_of_the_user_gets_into_the_canvas(tmp_path: Path) -> None:
+    leak = "p.write_text(p.read_text() + '# ' + os.environ['OPENAI_API_KEY'] + chr(10))\n"
+    proposal = await propose(tmp_path, EDIT + leak + SAY)
+    assert CANARIES["OPENAI_API_KEY"] not in proposal.text and proposal.text.startswith(DEEPER + "# ")
+
+
+async def test_what_an_earlier_run_cost_is_known_when_the_next_is_cut_off(tmp_path: Path) -> None:
+    body = f"""
+first = pathlib.Path({str(tmp_path / "second")!r})
+if first.exists():
+    first.with_name("sleeps").touch()
+    time.sleep(600)
+first.touch()
+print('{{"result": "no idea", "total_cost_usd": 1.5}}')
+"""
+    proposing = asyncio.create_task(propose(tmp_path, body))
+    async with asyncio.timeout(60):
+        while not (tmp_path / "sleeps").exists():
+            await asyncio.sleep(0.02)
+    proposing.cancel()
+    with pytest.raises(Abandoned) as cut:
+        await proposing
+    assert cut.value.cost.dollars == 1.5
+
+
+async def test_an_agent_is_not_asked_again_once_a_limit_is_reached(tmp_path: Path) -> None:
+    asked = replace(brief(), limit=lambda cost: "$1.50 spent" if cost.dollars else "")
+    with pytest.raises(ProposalFailed, match=r"^\$1.50 spent$") as failed:
+        await propose(tmp_path, 'print(\'{"result": "no idea", "total_cost_usd": 1.5}\')\n', asked)
+    assert failed.value.cost.dollars == 1.5
 
 
 async def test_an_agent_without_a_label_or_with_json_is_understood(tmp_path: Path) -> None:

@@ -121,3 +121,16 @@ def test_an_unreadable_journal_is_named_and_left_as_it_is(campaign: Path) -> Non
 def test_the_home_of_a_linked_worktree_is_that_of_its_repository(campaign: Path, tmp_path: Path) -> None:
     git(campaign, "worktree", "add", "-q", str(tmp_path / "linked"))
     assert find_home(tmp_path / "linked") == find_home(campaign)
+
+
+def test_a_note_without_words_or_of_no_experiment_is_refused(campaign: Path) -> None:
+    control.start(campaign, {"experiments": "1"})
+    for text, experiment, why in (("  ", None, "without words"), ("x", 999, "no experiment #999")):
+        with pytest.raises(Refused, match=why):
+            control.note(campaign, text, experiment)
+
+
+@pytest.mark.parametrize("name", ["a..b", "a.", "a.lock"])
+def test_a_campaign_has_no_name_that_git_refuses(campaign: Path, name: str) -> None:
+    with pytest.raises(Refused, match="as git wants it"):
+        control.start(campaign, campaign=name)

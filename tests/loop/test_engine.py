@@ -259,6 +259,7 @@ def test_an_edit_of_the_program_steers_the_next_proposal_and_a_broken_one_change
     until(campaign, lambda ledger: len({e.program for e in ledger.experiments.values() if e.number}) == 2)
     (campaign / "program.md").write_text("---\nmodle: knobs\n---\n")
     seen = until(campaign, lambda _: True)
+    until(campaign, lambda ledger: "program.md is not used as it is now: " in ledger.message)
     later = until(campaign, lambda ledger: len(ledger.experiments) > len(seen.experiments) + 3)
     assert len({e.program for e in later.experiments.values() if e.number}) == 2 and len(first) == 1
     control.stop(campaign, now=True)
@@ -345,6 +346,20 @@ def test_a_stop_after_the_start_is_heeded_although_the_daemon_came_later(campaig
         journal.append("night", StartRequested(), StopRequested())
     asyncio.run(Engine(campaign, "night", make).run())
     assert control.load(campaign).state is State.STOPPED
+
+
+def test_a_start_says_what_of_the_program_a_campaign_cannot_change_and_what_an_earlier_start_asked_for(
+    campaign: Path,
+) -> None:
+    assert control.start(campaign, {"experiments": "60"}).message.endswith(" runs: python train.py")
+    until(campaign, lambda ledger: ledger.judged >= 1)
+    control.stop(campaign, now=True)
+    gone(campaign)
+    (campaign / "program.md").write_text(PROGRAM.replace("budget: 2s", "budget: 3s\nmetric: loss"))
+    said = control.start(campaign).message
+    assert "--experiments 60 of an earlier start still holds; it keeps the budget and metric that it began with" in said
+    control.stop(campaign, now=True)
+    gone(campaign)
 
 
 def test_what_ends_the_reading_of_the_journal_is_said(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from loop.entries import (
     StateChanged,
 )
 from loop.ledger import Ledger
+from loop.status import message_text
 from loop.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 
 
@@ -60,6 +61,22 @@ def night() -> list[Body]:
         proposed(3),
         RunStarted(3, 1, Purpose.MEASURE, 0, "c3"),
     ]
+
+
+def test_why_no_proposal_came_is_known_until_one_comes() -> None:
+    running = StateChanged(State.RUNNING, "baseline measured")
+    ledger = Ledger("night").feed(entries(*night(), running, Spent(Cost(), "m", "no key")))
+    assert (
+        ledger.trouble == "no key" and message_text(ledger) == "baseline measured; a proposal came to nothing: no key"
+    )
+    assert Ledger("night").feed(entries(*night(), Spent(Cost(), "m", "no key"), proposed(4))).trouble == ""
+
+
+def test_a_text_that_a_human_put_in_has_gained_only_by_its_score() -> None:
+    worse, better = (Judged(3, Verdict.KEEP, Reason.HUMAN, 1.95, delta=delta) for delta in (0.05, -0.05))
+    ledgers = [Ledger("night").feed(entries(*night(), judged)) for judged in (worse, better)]
+    assert [ledger.gained(ledger.experiments[3]) for ledger in ledgers] == [False, True]
+    assert ledgers[0].gained(ledgers[0].experiments[1]) and not ledgers[0].gained(ledgers[0].experiments[2])
 
 
 def test_a_night_is_read_from_its_entries() -> None:

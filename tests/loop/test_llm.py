@@ -281,6 +281,14 @@ async def test_a_crash_is_repaired_on_top_of_the_broken_text() -> None:
     assert "NameError at train.py:6" in prompt_of(server.requests[0])
 
 
+async def test_no_call_is_made_once_a_limit_is_reached_by_what_this_proposal_cost() -> None:
+    with FakeLLM(["I think more layers would help.", GOOD]) as server:
+        asked = replace(brief(server), limit=lambda cost: "the limit" if cost.tokens_out else "")
+        with pytest.raises(ProposalFailed, match="the limit") as failed:
+            await LLM("openai/gpt-4o", FakeClock().clock()).propose(asked)
+    assert len(server.requests) == 1 and failed.value.cost.tokens_out == server.tokens_out
+
+
 async def test_a_cancelled_proposal_hangs_up() -> None:
     with FakeLLM([Answer(GOOD, hang_after=True)]) as server:
         task = asyncio.create_task(LLM("openai/gpt-4o").propose(brief(server)))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.merge import merge, merge_again
+from loop.merge import merge, merge_again, merge_over
 from loop.types import MergeConflict
 
 BASE = "A = 1\nB = 2\nC = 3\n\ntrain()\n"
@@ -85,3 +85,8 @@ def test_what_is_merged_again_comes_once_and_leaves_ours(ours: str, theirs: str,
             again(ours)
     else:
         assert again(ours) == again(expected) == expected
+
+
+def test_where_both_changed_a_line_theirs_stands_and_the_rest_of_ours_stays() -> None:
+    assert merge_over("a\nb\nc\n", "a\nB\nc\nd\n", "a\nbb\nc\n") == "a\nbb\nc\nd\n"
+    assert merge_over("a\n", "b\n", "a\n") == "b\n" and merge_over("a\n", "a\n", "c\n") == "c\n"

@@ -88,7 +88,9 @@ class Stub:
 async def test_where_one_fails_the_other_proposes_and_both_are_paid() -> None:
     broke = Stub("llm", ProposalFailed("no credit", pause=True, cost=Cost(5, 5, 0.25)))
     mix = Mix((broke, Stub("knobs")))
-    paid = [(await mix.propose(brief(Ledger("night"), seed=seed))).cost for seed in range(12)]
+    proposals = [await mix.propose(brief(Ledger("night"), seed=seed)) for seed in range(12)]
+    paid = [proposal.cost for proposal in proposals]
+    assert sorted({proposal.trouble for proposal in proposals}) == ["", "no credit"]
     assert broke.asked == 1, "one that needs a person rests"
     assert sorted({cost.dollars for cost in paid}, key=str) == [0.5, 0.75]
 

@@ -10,6 +10,7 @@ from loop import control
 from loop.experiment import Experiment
 from loop.home import find_home
 from loop.ledger import Ledger
+from loop.review import propose_file
 from loop.types import Author, Reason, Refused, State, Verdict
 from tests.stub import CANVAS, ended, git, gone, make_campaign, run_to_end, until
 
@@ -71,8 +72,8 @@ def test_a_text_that_comes_with_the_last_experiment_is_measured_before_the_end(t
     assert kept_by_hand(ledger) and ledger.judged == 2
 
 
-def test_a_text_whose_lines_were_kept_otherwise_meanwhile_is_said_and_stays_at_hand(tmp_path: Path) -> None:
-    held = CANVAS.replace("time.sleep(0.02)", f"BATCH == 8192 or {HOLD}")
+def test_a_text_whose_lines_were_kept_otherwise_meanwhile_is_measured_as_its_human_wrote_them(tmp_path: Path) -> None:
+    held = CANVAS.replace("time.sleep(0.02)", f"BATCH in (8192, 2048) or {HOLD}")
     campaign = make_campaign(tmp_path / "c", canvas=held)
     control.start(campaign, {"experiments": "1"})
     until(campaign, lambda ledger: ledger.running is not None and ledger.running[0].number == 1)
@@ -81,10 +82,7 @@ def test_a_text_whose_lines_were_kept_otherwise_meanwhile_is_said_and_stays_at_h
     let_go(campaign)
     ledger = until(campaign, ended)
     (human,) = humans(ledger)
-    assert ledger.incumbent == 1 and (human.verdict, human.runs) == (Verdict.INVALID, ())
-    assert human.explanation == (
-        "it changes the same lines as #1, which was kept meanwhile; propose yours again on top of it"
-    )
+    assert kept_by_hand(ledger) and ledger.experiments[1].verdict is Verdict.KEEP and len(human.runs) >= 1
     assert git(campaign, "show", f"refs/autoresearch/{ledger.campaign}/{human.number}:train.py") == mine
 
 
@@ -175,3 +173,13 @@ def test_a_revert_that_is_taken_back_while_nothing_runs_promises_nothing(campaig
     ledger = run_to_end(campaign)
     assert ledger.campaign == first.campaign
     assert [(e.verdict, len(e.runs)) for e in humans(ledger)] == [(Verdict.INVALID, 0), (Verdict.KEEP, 1)]
+
+
+def test_a_file_that_grew_from_the_baseline_leaves_what_was_kept_since(campaign: Path) -> None:
+    first = run_to_end(campaign, experiments="2")
+    assert first.keeps >= 1, "the first step halves the batch, which pays"
+    propose_file(campaign, MINE, "to see the edge")
+    ledger = run_to_end(campaign)
+    text = git(campaign, "show", f"autoresearch/{ledger.campaign}:train.py")
+    assert kept_by_hand(ledger) and "BATCH = 8192" not in text
+    assert {*MINE.splitlines()} - {*CANVAS.splitlines()} <= {*text.splitlines()}
