@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,11 @@ class Review:
     kept: Kept
     reviewed: Reviewed
     removals: tuple[Removal, ...] = ()
+
+    @cached_property
+    def stood(self) -> list[int]:
+        """The fates of the accepted lines in the incumbent."""
+        return fates(self.reviewed.lines, self.kept.line.lines)
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ def read_canvas(review: Review, document: Document) -> Reading:
     """Return how a document reads. Cached by identity: neither a review nor a document ever changes."""
     line = review.kept.line
     lines = converted(document.lines, review.reviewed.lines or line.lines)
-    stood, stands = fates(review.reviewed.lines, line.lines), fates(lines, line.lines)
+    stood, stands = review.stood, fates(lines, line.lines)
     parts = lineage.parts_of(line, lines, stands)
     for n in range(1, len(lines)):
         if parts[n - 1] is None and not lines[n].strip():
