@@ -45,7 +45,7 @@ class Wire(LanguageServerProtocol):
     def __init__(self, server: Any, converter: Any) -> None:
         super().__init__(server, converter)
         self.handlers = {}
-        self._tasks: dict[MessageId, asyncio.Task[Any]] = {}
+        self._tasks: dict[MessageId, asyncio.Future[Any]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._ready = False
         # Documents are kept by the session: pygls' own store splits lines where Python does, and raises for strangers.
@@ -124,14 +124,14 @@ class Wire(LanguageServerProtocol):
             log.exception("%s failed", method)
             self._refuse(number, INTERNAL_ERROR, f"{method} failed; the server's log says why")
             return
-        if not asyncio.iscoroutine(result):
+        if not (asyncio.iscoroutine(result) or asyncio.isfuture(result)):
             self._send_response(number, result)
             return
         task = asyncio.ensure_future(result)
         self._tasks[number] = task
         task.add_done_callback(lambda done: self._finished(number, method, done))
 
-    def _finished(self, number: MessageId, method: str, task: asyncio.Task[Any]) -> None:
+    def _finished(self, number: MessageId, method: str, task: asyncio.Future[Any]) -> None:
         self._tasks.pop(number, None)
         if task.cancelled():
             self._refuse(number, CANCELLED, "cancelled")
@@ -215,6 +215,7 @@ async def serve(wire: Wire, reader: AsyncReader, stopped: Callable[[], bool] = l
         if 0 < length <= LARGEST_FRAME:
             try:
                 wire.receive(await reader.readexactly(length))
+                await asyncio.sleep(0)  # a request begins on the text that it was sent about, not on the next one
             except asyncio.IncompleteReadError:
                 return
 

@@ -54,12 +54,12 @@ def looked(session: Session, params: object) -> None:
     session.watcher.poke()
 
 
-async def execute(session: Session, params: t.ExecuteCommandParams) -> Any:
+def execute(session: Session, params: t.ExecuteCommandParams) -> Any:
     """Run a command; once begun it is finished, whether or not the client still wants the answer."""
     import asyncio
 
     given = list(params.arguments or [])
-    return await asyncio.shield(session.server.wire.spawn(commands.execute(session, params.command, given)))
+    return asyncio.shield(session.server.wire.spawn(commands.execute(session, params.command, given)))
 
 
 async def cancelled(session: Session, params: t.WorkDoneProgressCancelParams) -> None:

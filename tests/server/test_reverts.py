@@ -12,6 +12,7 @@ from loop.types import Author, Verdict
 from tests.campaigns import Campaign
 from tests.server.editor import Editor, editing
 from tests.server.small import BASE, FOURTH, opened, told
+from tests.server.test_property import Desk
 
 WITHOUT_FIRST = FOURTH.replace("LR = 0.3", "LR = 0.1")
 
@@ -123,8 +124,21 @@ async def test_a_second_revert_at_the_heels_of_the_first_is_honoured(campaign: C
         hunks = (await editor.client.protocol.send_request_async("autoresearch/hunks", {"uri": uri})).hunks
         asked = [editor.run("revertHunk", uri=uri, hunk=str(hunk.id), version=1) for hunk in hunks]
         results = await asyncio.gather(*asked)
-        assert [(r["ok"], r.get("experiment")) for r in results] == [(True, 1), (True, 2)]
+        assert [(r["ok"], r.get("experiment")) for r in results] == [(True, 1), (True, 2)], results
         assert editor.buffers[uri].text == BASE and [revert.removes for revert in reverts(campaign.ledger)] == [1, 2]
+
+
+async def test_a_command_begins_on_the_text_that_it_was_sent_about(campaign: Campaign) -> None:
+    desk = Desk(campaign.folder, FOURTH, "utf-16")
+    await desk.begin(campaign.folder)
+    shown = await desk.settle(campaign)
+    asked = asyncio.ensure_future(desk.run("acceptHunk", hunk=shown["hunks"][0]["id"], version=1))
+    await asyncio.sleep(0)  # both are read in one piece
+    desk.type(FOURTH + "# mine\n")
+    assert (await asked)["ok"], await asked
+    refused = await desk.run("acceptHunk", hunk=shown["hunks"][1]["id"], version=1)
+    assert refused["message"] == "train.py has changed since this was shown; nothing was done, look again"
+    await desk.end()
 
 
 async def test_of_two_reverts_of_an_experiment_the_one_that_comes_back_is_taken_back(campaign: Campaign) -> None:
