@@ -58,7 +58,8 @@ KEYS: dict[str, Key] = {
         Key("devices", "devices", values.devices, "cuda:0", "auto",
             "Where to train: auto, cpu, mps, cuda or cuda:1.", many=True),
         Key("data", "data", values.one_line, "climbmix", "auto",
-            "What to train on: auto, python, climbmix, tinystories, or a path to text, jsonl or parquet."),
+            "What to train on: auto, python, climbmix, tinystories, or a path to text, jsonl or parquet. A script that "
+            "measures itself may read the path, also where git ignores it."),
         Key("queue", "queue", values.whole(0, 16, "2"), "2", "2",
             "How many proposals are prepared ahead while one trains; 0 is a serial loop."),
         Key("repeats", "repeats", values.whole(2, 20, "3"), "3", "3",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from loop.types import AutoResearchError, Failure, Outcome, Purpose, Reason, Sco
 if TYPE_CHECKING:
     from loop.engine import Engine
 
+NO_FILE = re.compile(r"No such file or directory: '([^'\n]+)'")
 AUDIT_SEED = 7919  # chose nothing: baselines and confirming runs count up from 0
 MAX_CRASHES_IN_ROW = 8  # more than any healthy night; something outside the patches is broken
 
@@ -129,13 +131,23 @@ class Measuring:
             lost = "the baseline does not run; propose it to a campaign whose baseline does"
             waiting = [e.number for e in self.engine.ledger.waiting if e.number]
             self.engine.record(judged, *(Judged(n, Verdict.INVALID, Reason.FAILED, explanation=lost) for n in waiting))
-            raise AutoResearchError(f"the baseline does not run: {judged.explanation}; mend it and start again")
+            why = judged.explanation + self._ignored(judged.explanation)
+            raise AutoResearchError(f"the baseline does not run: {why}; mend it and start again")
         scores = tuple(self.engine.ledger.experiments[0].scores.values())
         noise = verdict.noise_floor(scores) if len(scores) > 1 else None
         facts: list[Body] = [judged, StateChanged(State.RUNNING, "baseline measured")]
         if noise is not None:
             facts.insert(0, NoiseMeasured(noise, scores))
         self.engine.record(*facts)
+
+    def _ignored(self, explanation: str) -> str:
+        """Return what helps a script that misses a file which the user has: git ignores it, so no run has it."""
+        missed, created = NO_FILE.search(explanation), self.engine.ledger.created
+        if created is None or created.source is ScoreSource.SEALED or missed is None:
+            return ""
+        if not (self.engine.folder / missed[1]).exists():
+            return ""
+        return f" (you have it, but git ignores it; to lend it to the runs, write 'data: {missed[1]}' in program.md)"
 
     async def heal(self) -> None:
         """Finish what a dead daemon left: runs without an end, a branch behind its verdict. Then the baseline."""

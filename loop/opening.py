@@ -5,6 +5,7 @@ Runs at every start: a new campaign is created, an old one is held against the c
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from loop.sandbox import environment, probe
 from loop.scorer import Ruler, is_ruler, prepare_data
 from loop.trainer import python_for
 from loop.types import Author, Refused, RepoError, ScoreSource, State
-from loop.values import parse_budget
+from loop.values import SOURCES, parse_budget
 
 if TYPE_CHECKING:
     from loop.engine import Engine
@@ -39,6 +40,19 @@ def check_canvas(folder: Path, canvas: str) -> str:
     if finding := unusable(data, canvas):
         raise Refused(f"{finding}, then start again")
     return data.decode("utf-8")
+
+
+def find_data(folder: Path, named: str, sealed: bool) -> str:
+    """Return a `data:` as it is, or as an absolute path where it names a file or folder, from program.md's.
+
+    Raises Refused for a path where nothing is; a name may be of a source that only the human's prepare.py knows.
+    """
+    path = os.path.normpath(folder / os.path.expanduser(named))
+    if named in SOURCES or not os.path.exists(path):
+        if "/" in named and not sealed:
+            raise Refused(f"data: {named}: no such file or folder; correct it in program.md and start again")
+        return named
+    return path
 
 
 async def open_campaign(engine: Engine) -> Runner:
@@ -70,9 +84,10 @@ async def open_campaign(engine: Engine) -> Runner:
     sealed = created.source is ScoreSource.SEALED if created else is_ruler(engine.folder / "prepare.py")
     if created is not None:
         engine.record(Resumed())
+    data = find_data(engine.repo.top / engine.repo.prefix, program.data, sealed)
     engine.record(StateChanged(State.PREPARING, "preparing the data" if sealed else "getting ready"))
     budget = created.budget if created else program.budget
-    ruler = await _prepare(engine, commit, budget) if sealed else None
+    ruler = await _prepare(engine, commit, budget, data) if sealed else None
     budget = budget or (ruler.default_budget if ruler else DEFAULT_BUDGET)
     if created is not None and ruler is not None and ruler.comparison_key != created.comparison_key:
         raise Refused(
@@ -90,7 +105,7 @@ async def open_campaign(engine: Engine) -> Runner:
         metric=created.metric if created else program.metric,
         ruler=ruler,
         devices=program.devices,
-        data=program.data,
+        data=data,
     )
     if created is None:
         _create(engine, commit, text, conditions, sandbox.kind)
@@ -131,11 +146,11 @@ def _check_snapshot(engine: Engine, commit: str, canvas: str) -> None:
         ) from error
 
 
-async def _prepare(engine: Engine, commit: str, budget: str | None) -> Ruler:
+async def _prepare(engine: Engine, commit: str, budget: str | None, data: str) -> Ruler:
     """Let the baseline's prepare.py download, tokenise and pack. It is the human's file: it may use the network."""
     slot = engine.home.slots / "baseline"
     engine.repo.lay(commit, slot)
-    variables = ruler_variables(budget, engine.writing.program.devices, engine.writing.program.data)
+    variables = ruler_variables(budget, engine.writing.program.devices, data)
 
     def say(line: str) -> None:
         engine.record(StateChanged(State.PREPARING, line))

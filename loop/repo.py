@@ -174,12 +174,13 @@ class Repo:
         out = self._git("diff-tree", "-p", "--text", "--no-ext-diff", "--no-textconv", *labels, a, b, "--", path)
         return out.decode("utf-8", "replace")
 
-    def lay(self, commit: str, slot: Path, canvas: str = "") -> None:
+    def lay(self, commit: str, slot: Path, canvas: str = "", lent: Path | None = None) -> None:
         """Make a folder below `home.slots` hold the commit's tree and nothing else, reusing what is there already.
 
         `canvas` (path from the top) is guaranteed to hold the commit's bytes whatever `.gitattributes` says; other
         files pass the user's smudge filters. An initialised submodule is laid at its recorded commit, any other is
-        an empty folder. Not for two processes on one slot at once.
+        an empty folder. What is `lent` (a path in the user's checkout) and git ignores is there by links. Not for two
+        processes on one slot at once.
         """
         if self.home.slots not in slot.parents or ".." in slot.parts:
             raise RepoError(f"{slot}: not one of our slots, left alone")
@@ -194,6 +195,8 @@ class Repo:
                 for left in (slot, *slot.parent.glob(f"{slot.name}.index*")):
                     slots.remove(left)
                 slots.lay(source, commit, slot, index, canvas)
+            if lent is not None and lent != self.top and lent.is_relative_to(self.top):
+                slots.lend(lent, slot, lent.relative_to(self.top))
 
     def exclude(self, names: Sequence[str]) -> None:
         """Hide our exports in this Repo's folder from `git status`, by lines in `info/exclude` that are missing yet."""

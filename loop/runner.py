@@ -42,7 +42,12 @@ class Conditions:
     metric: Metric
     ruler: Ruler | None  # None for a script that measures itself
     devices: str = "auto"
-    data: str = "auto"
+    data: str = "auto"  # a source that prepare.py knows, or an absolute path
+
+    @property
+    def own_data(self) -> Path | None:
+        """The file or folder that a script which measures itself may read besides the commit's files."""
+        return Path(self.data) if self.ruler is None and os.path.isabs(self.data) else None
 
     def limit_s(self, slowest_s: float | None) -> float:
         """Return the wall seconds after which a run is killed: its budget plus grace.
@@ -161,7 +166,7 @@ class Runner:
         shutil.rmtree(run_dir, ignore_errors=True)
         run_dir.mkdir(parents=True)
         canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
-        await asyncio.to_thread(self.repo.lay, commit, slot, canvas)
+        await asyncio.to_thread(self.repo.lay, commit, slot, canvas, conditions.own_data)
         spec = RunSpec(
             command=conditions.run,
             python=conditions.python,
@@ -185,13 +190,14 @@ class Runner:
         """Return the sandbox's command: no home, no repository, and where the score is sealed no network, no rows."""
         ruler, folder = self.conditions.ruler, slot / self.conditions.folder
         # A script that measures itself brings its own habits: the original one fetches a kernel when it starts.
-        caches = [cache(), Path.home() / ".cache" / "huggingface" / "hub"]
+        own = self.conditions.own_data
+        brought = [cache(), Path.home() / ".cache" / "huggingface" / "hub", *([own] if own else [])]
         return self.sandbox.wrap(
             slot=slot,
             run_dir=run_dir,
             top=self.repo.top,
             python=self.conditions.python,
-            readable=ruler.read_paths if ruler else caches,
+            readable=ruler.read_paths if ruler else brought,
             protect=[folder / "prepare.py", folder / self.conditions.canvas],
             hidden=ruler.sealed_paths if ruler else [],
             network=ruler is None,

@@ -69,6 +69,23 @@ def _check_canvas(git: Git, folder: Path, canvas: str, kept: Mapping[bytes, tupl
         put(folder, canvas, git("cat-file", "blob", oid))
 
 
+def lend(given: Path, slot: Path, path: Path) -> None:
+    """Link the user's own file or folder at its path in the slot; where the commit has a part of it, what it lacks.
+
+    Nothing is linked through a link that the commit brought, and no `.git` ever is.
+    """
+    place = slot / path
+    if slot.resolve() not in (place.parent.resolve(), *place.parent.resolve().parents):
+        raise RepoError(f"{path}: leads out of the slot")
+    if place.is_dir() and not place.is_symlink() and given.is_dir():
+        for child in given.iterdir():
+            if child.name != ".git":
+                lend(child, slot, path / child.name)
+    elif not os.path.lexists(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(given.resolve())
+
+
 def sweep(root: bytes, kept: Mapping[bytes, bool]) -> None:
     """Remove whatever is not in `kept` (path → is a submodule) or is of another kind; follows no link."""
     folders = {path[:end] for path in kept for end, byte in enumerate(path) if byte == 0x2F}

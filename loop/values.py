@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12, "p": 10**15}
 SECONDS = {"s": 1, "sec": 1, "seconds": 1, "m": 60, "min": 60, "minutes": 60, "h": 3600, "hours": 3600}
 NONE = ("none", "null", "~")
+SOURCES = ("auto", "python", "climbmix", "tinystories")  # what our prepare.py calls its data; anything else is a path
 BUDGET_FORMS = "write 15s, 5m or 2h (wall time), 500k tokens, or 2 TFLOP"
 
 

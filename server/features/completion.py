@@ -8,6 +8,7 @@ from lsprotocol import types as t
 
 from loop.diff import BOM
 from loop.program import KEYS, Key
+from loop.values import SOURCES
 from server.convert import Encoding, markdown
 from server.documents import Document, Role
 from server.snapshot import Snapshot
@@ -16,7 +17,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "model": ("knobs", "anthropic/claude-sonnet-4-5", "openai/gpt-5", "gemini/gemini-2.5-pro", "ollama/qwen3-coder"),
     "metric.goal": ("minimize", "maximize"),
     "devices": ("auto", "cpu", "cuda", "cuda:0", "mps"),
-    "data": ("auto", "python", "climbmix", "tinystories"),
+    "data": SOURCES,
     "budget": ("30s", "5m", "500k tokens", "2 TFLOP"),
     "command": ('"claude -p"', '"codex exec"'),
 }

@@ -27,6 +27,7 @@ from loop.entries import (
 )
 from loop.home import find_home
 from loop.journal import Journal
+from loop.opening import find_data
 from loop.proposers import make
 from loop.repo import Repo
 from loop.types import Author, Outcome, Purpose, Reason, Refused, RepoError, ScoreSource, State, Verdict
@@ -60,6 +61,37 @@ def test_a_campaign_measures_a_baseline_improves_on_it_and_ends_at_its_limit(cam
     assert ledger.best.score < ledger.baseline
     assert ledger.noise_floor is not None and ledger.noise_floor > 0
     assert {e.source for e in ledger.experiments.values() if e.measured} == {ScoreSource.SELF_REPORTED}
+
+
+def test_a_script_reads_data_that_git_ignores_once_it_is_named(tmp_path: Path) -> None:
+    canvas = CANVAS.replace("import", "numbers = open('corpus/numbers.txt').read()\nimport", 1)
+    campaign = make_campaign(tmp_path / "a campaign, übung", canvas=canvas)
+    (campaign / ".gitignore").write_text("corpus\n")
+    (campaign / "corpus").mkdir()
+    (campaign / "corpus" / "numbers.txt").write_text("1 2 3\n")
+    failed = run_to_end(campaign)
+    advice = "git ignores it; to lend it to the runs, write 'data: corpus/numbers.txt' in program.md"
+    assert failed.state is State.STOPPED and advice in failed.message
+    (campaign / "program.md").write_text(PROGRAM.replace("---\n", "---\ndata: corpus\n", 1))
+    ledger = run_to_end(campaign)
+    assert ledger.state is State.FINISHED and ledger.judged == 6
+    assert (campaign / "corpus" / "numbers.txt").read_text() == "1 2 3\n"
+    (campaign / "program.md").write_text(PROGRAM.replace("---\n", "---\ndata: ../corpora/x\n", 1))
+    with pytest.raises(Refused, match=r"data: \.\./corpora/x: no such file or folder; correct it in program.md"):
+        control.start(campaign, {}, new=True)
+
+
+def test_a_named_path_is_looked_for_beside_program_md(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "in home").mkdir()
+    (tmp_path / "night" / "python").mkdir(parents=True)
+    night = tmp_path / "night"
+    for named, found in {
+        "auto": "auto", "python": "python", "climbmix:4": "climbmix:4", "mine": "mine",  # of a prepare.py of one's own
+        "./python": f"{night}/python", "../in home": f"{tmp_path}/in home", "~/in home": f"{tmp_path}/in home",
+    }.items():  # fmt: skip
+        assert find_data(night, named, sealed=False) == found
+    assert find_data(night, "no/such", sealed=True) == "no/such", "prepare.py says what it knows"
 
 
 def test_every_run_is_recorded_before_it_trains_and_ends_before_the_next_begins(campaign: Path) -> None:

@@ -715,6 +715,28 @@ def test_a_link_that_a_run_left_in_place_of_the_canvas_is_not_followed(repositor
     assert (repository / "train.py").read_text() == "LR = 0.1\n" and not (slot / "train.py").is_symlink()
 
 
+def test_what_git_ignores_is_lent_by_links_beside_what_the_commit_has(repository: Path):
+    for path, text in {"data/README": "r", "data/deep/a.bin": "a", "data/deep/own.py": "o", "data/b.bin": "b"}.items():
+        (repository / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository / path).write_text(text)
+    (repository / "data/.git").mkdir()
+    (repository / ".gitignore").write_text("*.bin\n")
+    (repository / "elsewhere").symlink_to(repository / "data")
+    repo = Repo(repository)
+    commit = repo.snapshot("baseline", AT)
+    slot = repo.home.slots / "0"
+    for _ in range(2):
+        repo.lay(commit, slot, "train.py", repository / "data")
+        assert [p.name for p in (slot / "data").rglob("*") if p.is_symlink()] == ["b.bin", "a.bin"]
+        assert {p.name for p in (slot / "data").rglob("*")} == {"README", "deep", "own.py", "b.bin", "a.bin"}
+        assert (slot / "data/deep/a.bin").read_text() == "a" and (slot / "data/b.bin").resolve().parent.name == "data"
+    with pytest.raises(RepoError, match="leads out of the slot"):
+        repo.lay(commit, slot, "train.py", repository / "elsewhere" / "b.bin")
+    repo.lay(commit, slot, "train.py", repository)  # all of it is none of it
+    assert not [p for p in (slot / "data").rglob("*") if p.is_symlink()]
+    assert (repository / "data/deep/a.bin").read_text() == "a" and (repository / "data/b.bin").read_text() == "b"
+
+
 def test_a_folder_that_is_not_a_slot_is_left_alone(repository: Path):
     repo = Repo(repository)
     before = footprint(repository)
