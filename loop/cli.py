@@ -17,10 +17,13 @@ from typing import Any
 
 from loop import control
 from loop.ledger import Ledger
-from loop.status import message_text, plain, precise, status_dict, status_line, visible
+from loop.status import cost_text, message_text, plain, precise, status_dict, status_line, visible
 from loop.types import AutoResearchError, Refused, State
 
-OVERRIDES = ("model", "budget", "experiments", "hours", "dollars", "plateau", "devices", "data")
+OVERRIDES = (
+    "model", "command", "budget", "experiments", "hours", "dollars", "tokens", "plateau", "devices", "data", "queue",
+    "repeats",
+)  # fmt: skip
 ABOUT_ONE = ("pause", "resume", "stop", "status", "watch", "results", "show", "diff", "report", "note", "propose")
 EXPORTS = ("results.tsv", "progress.png", "report.html")
 
@@ -191,7 +194,8 @@ def _show(options: argparse.Namespace) -> None:
 
     experiment = find(_load(options), options.number)
     print(f"#{experiment.number}  {plain(experiment.hypothesis)}")
-    print(f"by {plain(experiment.proposer)}, commit {experiment.commit[:12]}")
+    print(", ".join(filter(None, (f"by {plain(experiment.proposer)}", cost_text(experiment.cost)))))
+    print(f"commit {experiment.commit[:12]}, {experiment.train_seconds:.0f} s training")
     if experiment.expected:
         print(f"expected: {plain(experiment.expected)}")
     for run in experiment.runs:

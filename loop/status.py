@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from loop.experiment import Experiment
 from loop.ledger import Ledger
-from loop.types import Reason, ScoreSource, State
+from loop.types import Cost, Reason, ScoreSource, State
 
 if TYPE_CHECKING:
     from loop.progress import Progress
@@ -167,6 +167,14 @@ def spent_text(ledger: Ledger) -> str:
     if spent.dollars is None:
         return "$?"
     return f"${spent.dollars:.2f}" if spent.dollars > 0 else ""
+
+
+def cost_text(cost: Cost) -> str:
+    """Return `$0.03, 11,240 tokens` of one proposal, `price unknown` for what has none, "" for a free one."""
+    tokens = cost.tokens_in + cost.tokens_out
+    digits = 4 if cost.dollars and cost.dollars < 0.1 else 2
+    price = "price unknown" if cost.dollars is None else f"${cost.dollars:.{digits}f}"
+    return ", ".join([*([price] if tokens or cost.dollars != 0 else []), *([f"{tokens:,} tokens"] if tokens else [])])
 
 
 def score_text(experiment: Experiment, spread: bool = True) -> str:

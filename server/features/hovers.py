@@ -8,7 +8,7 @@ from datetime import datetime
 from lsprotocol import types as t
 
 from loop.experiment import Experiment
-from loop.status import NAMED, number, plain, score_text, spent_text, verdict_text
+from loop.status import NAMED, cost_text, number, plain, score_text, spent_text, verdict_text
 from loop.types import Verdict
 from loop.values import counted
 from server.convert import Encoding, markdown
@@ -52,14 +52,8 @@ def details(snapshot: Snapshot, experiment: Experiment, diff: str = "") -> str:
     if experiment.failure is not None and experiment.failure.message != experiment.explanation:
         parts.append(f"crashed: {literal(experiment.failure.message)}")
     when = datetime.fromtimestamp(experiment.judged_at or experiment.proposed_at).strftime("%Y-%m-%d %H:%M")
-    cost = experiment.cost
-    money = (
-        "" if not cost.tokens_in else " · " + (f"${cost.dollars:.2f}" if cost.dollars is not None else "price unknown")
-    )
-    tokens = f", {cost.tokens_in + cost.tokens_out} tokens" if cost.tokens_in else ""
-    parts.append(
-        f"{when} · by {literal(experiment.proposer)} · {experiment.train_seconds:.0f} s training{money}{tokens}"
-    )
+    facts = (when, f"by {literal(experiment.proposer)}", f"{experiment.train_seconds:.0f} s training")
+    parts.append(" · ".join(filter(None, (*facts, cost_text(experiment.cost)))))
     if experiment.cites:
         parts.append("because of: " + "; ".join(literal(c) for c in experiment.cites))
     return "\n\n".join(parts) + (f"\n\n```diff\n{diff}```" if diff else "")

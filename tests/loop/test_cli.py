@@ -74,7 +74,8 @@ def test_results_as_a_table_and_as_tsv_have_a_line_for_each_experiment(night: Pa
 
 
 def test_show_and_diff_tell_of_one_experiment(night: Path) -> None:
-    assert "run 1: measure" in run(night, "show", "1").stdout
+    shown = run(night, "show", "1").stdout
+    assert "run 1: measure" in shown and re.search(r"^commit [0-9a-f]{12}, \d+ s training$", shown, re.M)
     assert re.search(r"^\+[A-Z_]+ = ", run(night, "diff", "1").stdout, re.M)
     missing = run(night, "show", "999")
     assert missing.returncode == 1 and "there are #0 to #" in missing.stderr

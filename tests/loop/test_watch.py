@@ -24,7 +24,7 @@ from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.progress import Progress, present_progress
-from loop.status import number, plain, signed_number, status_dict, status_line, uncertainty, visible
+from loop.status import cost_text, number, plain, signed_number, status_dict, status_line, uncertainty, visible
 from loop.types import (
     Author,
     Cost,
@@ -339,3 +339,18 @@ def test_the_progress_of_the_present_run_is_read_as_untrusted_text(tmp_path, sou
 
 def test_control_characters_are_shown_and_lines_kept() -> None:
     assert visible("a\x1b[2J\tb\u202e\nß") == "a\ufffd[2J\tb\ufffd\nß"
+
+
+@pytest.mark.parametrize(
+    ("cost", "text"),
+    [
+        (Cost(), ""),
+        (Cost(10_000, 1_240, 0.034), "$0.0340, 11,240 tokens"),
+        (Cost(10_000, 1_240, 1.2), "$1.20, 11,240 tokens"),
+        (Cost(10, 2, 0.0), "$0.00, 12 tokens"),
+        (Cost(10, 2, None), "price unknown, 12 tokens"),
+        (Cost(0, 0, None), "price unknown"),
+    ],
+)
+def test_what_a_proposal_cost(cost: Cost, text: str) -> None:
+    assert cost_text(cost) == text
