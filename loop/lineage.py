@@ -49,6 +49,7 @@ class Lineage:
     steps: tuple[Step, ...] = ()
     wrote: dict[str, Part] = field(default_factory=dict, compare=False)  # line → what wrote it last, also if it is gone
     erased: dict[str, Part] = field(default_factory=dict, compare=False)  # line → what took it out last
+    ages: dict[str, int] = field(default_factory=dict, compare=False)  # line → the keep that wrote it first
 
     @property
     def tip(self) -> int:
@@ -58,13 +59,13 @@ class Lineage:
 
 def begin(baseline: Sequence[str]) -> Lineage:
     """Return the line that has only the baseline."""
-    return Lineage(tuple(baseline), (BASELINE,) * len(baseline))
+    return Lineage(tuple(baseline), (BASELINE,) * len(baseline), ages=dict.fromkeys(baseline, 0))
 
 
 def extend(lineage: Lineage, kept: Iterable[tuple[int, Sequence[str]]]) -> Lineage:
     """Return the line with further keeps, each an experiment and its text, in their order."""
     lines, parts, steps = lineage.lines, list(lineage.parts), list(lineage.steps)
-    wrote, erased = dict(lineage.wrote), dict(lineage.erased)
+    wrote, erased, ages = dict(lineage.wrote), dict(lineage.erased), dict(lineage.ages)
     for experiment, text in kept:
         added: list[str] = []
         removed: list[str] = []
@@ -74,12 +75,14 @@ def extend(lineage: Lineage, kept: Iterable[tuple[int, Sequence[str]]]) -> Linea
             writes, takes = _cut(experiment, keep, tuple(text[b:b_end]), went)
             wrote.update(pair for pair in zip(text[b:b_end], writes, strict=True) if not TRIVIAL.fullmatch(pair[0]))
             erased.update(pair for pair in zip(lines[a:a_end], takes, strict=True) if not TRIVIAL.fullmatch(pair[0]))
+            for line in text[b:b_end]:
+                ages.setdefault(line, 0 if TRIVIAL.fullmatch(line) else keep)
             added.extend(text[b:b_end])
             removed.extend(lines[a:a_end])
             parts[a:a_end] = writes
         steps.append(Step(experiment, tuple(added), tuple(removed)))
         lines = tuple(text)
-    return Lineage(lines, tuple(parts), tuple(steps), wrote, erased)
+    return Lineage(lines, tuple(parts), tuple(steps), wrote, erased, ages)
 
 
 def _cut(
@@ -122,23 +125,18 @@ def experiments_of(
     """Return all experiments behind a hunk, as they were kept, given the parts of its new lines; () behind a human's.
 
     Those whose lines another wrote over meanwhile count too, and so do those that took an old line out. Old lines that
-    are all newer than the new ones were accepted since: the human went back.
+    are all newer than the new ones were accepted since: the human went back. A line that was there before and came back
+    is as old as it was first.
     """
     wrote = [part for part in parts if part is not None and part.keep]
     if not wrote and any(line.strip() for line in new):
         return ()
-    accepted = [_age(lineage, line) for line in old]
+    accepted = [lineage.ages.get(line, 0) for line in old]
     if wrote and accepted and min(accepted) > max(part.keep for part in wrote):
         return ()
     found, reached = _back(wrote, old)
     found |= _on(lineage, [line for line in old if line not in reached], new)
     return _in_order(found)
-
-
-def _age(lineage: Lineage, line: str) -> int:
-    """Return the keep that first wrote a line, as far as it is known; 0 where it may be the baseline's."""
-    part, gone = lineage.wrote.get(line), lineage.erased.get(line)
-    return part.keep if part and (gone is None or gone.keep > part.keep) else 0
 
 
 def writers(part: Part, old: Sequence[str]) -> tuple[int, ...]:

@@ -52,6 +52,15 @@ def test_an_accepted_keep_that_the_human_undoes_is_not_the_older_keeps() -> None
     assert (reading.pending, len(reading.own)) == ([], 1)
 
 
+@pytest.mark.parametrize("values", [[8, 4, 2], [8, 4, 2, 8], [8, 4, 2, 8, 4], [8, 4, 2, 8, 1], [8, 4, 2, 8, 4, 8, 1]])
+def test_an_undone_revert_waits_whatever_is_kept_after_its_price(values: list[int]) -> None:
+    texts = [[f"A = {value}\n"] for value in values]
+    known = lineage.extend(lineage.begin(texts[0]), list(enumerate(texts))[1:])
+    review = Review(Kept(known, tuple(map(str, range(len(values))))), Reviewed("", ("A = 8\n",)))
+    reading = read_canvas(review, Document("file:///train.py", Path("/train.py"), 1, "A = 2\n"))
+    assert [p.experiments for p in reading.pending] == [(1, 2)] and not reading.own
+
+
 def test_a_copy_of_an_agents_line_is_the_humans() -> None:
     known = lineage.extend(lineage.begin(["a = 1\n", "b = 2\n"]), [(1, ["a = 1\n", "clip()\n", "b = 2\n"])])
     base = Reviewed("", ("a = 1\n", "clip()\n", "b = 2\n"))
