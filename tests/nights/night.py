@@ -79,10 +79,12 @@ class Night:
         return ledger
 
 
-async def run(folder: Path, meanwhile: Callable[[Night], Awaitable[None]] | None = None) -> Ledger:
+async def run(
+    folder: Path, meanwhile: Callable[[Night], Awaitable[None]] | None = None, limit_s: float = 2 * DEADLINE_S
+) -> Ledger:
     """Run a campaign in this process to its end and return its ledger; `meanwhile` is the human."""
     night = Night(folder)
-    async with asyncio.timeout(2 * DEADLINE_S):
+    async with asyncio.timeout(limit_s):
         human = asyncio.create_task(meanwhile(night)) if meanwhile else None  # type: ignore[arg-type]
         engine = asyncio.create_task(Engine(folder, CAMPAIGN, make).run())
         try:

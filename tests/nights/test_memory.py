@@ -18,6 +18,8 @@ from tests.fake_llm import FakeLLM, prompt_of, reply
 from tests.nights.night import KNOBS, MODEL, bodies, campaign, canvas_in, front, price, run, turn
 from tests.stub import git
 
+pytestmark = pytest.mark.timeout(900)
+
 EXPERIMENTS = 200
 BOUND = 4_000
 
@@ -81,7 +83,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger, FakeL
         stop = f"{{experiments: {EXPERIMENTS}, plateau: none, dollars: 100}}"
         folder = tmp_path_factory.mktemp("long") / "c"
         campaign(folder, front(server, stop=stop, prompt_tokens=str(BOUND)))
-        ledger = asyncio.run(run(folder))
+        ledger = asyncio.run(run(folder, limit_s=800))
     return folder, ledger, server, model
 
 
