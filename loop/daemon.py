@@ -22,7 +22,7 @@ from loop.entries import Answered, StartRequested
 from loop.home import find_home
 from loop.journal import Journal
 from loop.lock import holding
-from loop.proposers.agent import sweep
+from loop.proposers.agent import claim
 from loop.types import Refused
 
 LOG_BYTES = 2**20
@@ -63,7 +63,7 @@ def serve(folder: Path, campaign: str) -> int:
             return 1
         try:
             home.lock.write_text(campaign, encoding="utf-8")
-            sweep()
+            claim(home.root)
             asyncio.run(_run(folder, campaign))
         except Refused as refusal:  # no git, or one that will not work here
             logging.error("the daemon ends: %s", refusal)

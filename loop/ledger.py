@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from loop.entries import (
     Answered,
@@ -147,8 +148,8 @@ class Ledger:
 
         The last word counts.
         """
-        waiting = (e.body for e in self.unanswered.values() if isinstance(e.body, StartRequested))
-        return {**self.overrides, **{name: text for start in waiting for name, text in start.overrides.items()}}
+        waiting = (e.body.overrides for e in self.unanswered.values() if isinstance(e.body, StartRequested))
+        return reduce(overridden, waiting, self.overrides)
 
     @property
     def promised(self) -> int:
@@ -216,7 +217,7 @@ class Ledger:
             case Answered():
                 intent = self.unanswered.pop(body.intent, None)
                 if intent is not None and isinstance(intent.body, StartRequested) and body.ok:
-                    self.overrides = {**self.overrides, **intent.body.overrides}
+                    self.overrides = overridden(self.overrides, intent.body.overrides)
             case CampaignCreated():
                 self.created = body
             case NoiseMeasured():
@@ -334,6 +335,13 @@ class Ledger:
             for run in self.experiments[number].runs
         )
         self._change(number, runs=runs)
+
+
+def overridden(earlier: dict[str, str], later: dict[str, str]) -> dict[str, str]:
+    """Return the keys that two starts were given; who proposes is one choice, which a later one makes anew."""
+    if later.keys() & {"model", "command"}:
+        earlier = {name: text for name, text in earlier.items() if name not in ("model", "command")}
+    return {**earlier, **later}
 
 
 def add(a: Cost, b: Cost) -> Cost:

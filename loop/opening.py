@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from loop.canvas import fingerprint, unusable
 from loop.entries import CampaignCreated, Proposed, Resumed, StartRequested, StateChanged
+from loop.ledger import overridden
 from loop.program import Program
 from loop.runner import Conditions, Runner, ruler_variables
 from loop.sandbox import environment, probe
@@ -113,7 +114,8 @@ async def open_campaign(engine: Engine) -> Runner:
     engine.record(StateChanged(State.RUNNING, doing))
     for entry in list(ledger.unanswered.values()):
         if isinstance(entry.body, StartRequested):
-            earlier = {name: text for name, text in ledger.overrides.items() if name not in entry.body.overrides}
+            now = entry.body.overrides
+            earlier = {n: text for n, text in overridden(ledger.overrides, now).items() if n not in now}
             still = "".join(f"; --{name} {text} of an earlier start still holds" for name, text in earlier.items())
             kept = _kept(conditions, program)
             engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}{still}{kept}")

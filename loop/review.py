@@ -185,13 +185,19 @@ def propose_text(
 
 
 def propose_file(folder: Path, text: str, hypothesis: str, campaign: str | None = None) -> control.Answer:
-    """File a version of the canvas that grew from a kept text that nobody names: the nearest. Raises Refused."""
+    """File a version of the canvas that grew from a kept text that nobody names: the nearest. Raises Refused.
+
+    Where it is such a text, nothing changed since: going back to it is what is meant, and it is measured as it is.
+    """
     ledger, repo = control.load(folder, campaign), Checkout(folder)
     kept = read_kept(repo, ledger, None)
     if kept is None:
         return control.propose(folder, text, hypothesis, campaign=ledger.campaign)
-    lines = converted(split_lines(text), kept.line.lines)
-    return propose_text(folder, ledger, kept, read_removals(repo, ledger), lines, hypothesis)
+    lines, removals = converted(split_lines(text), kept.line.lines), read_removals(repo, ledger)
+    nearest = repo.text_at(kept.commits[grown_from(kept, removals, lines)], control.canvas_path(ledger))
+    if converted(split_lines(nearest), kept.line.lines) == lines:
+        return control.propose(folder, "".join(lines), hypothesis, campaign=ledger.campaign)
+    return propose_text(folder, ledger, kept, removals, lines, hypothesis)
 
 
 def last_revert(folder: Path, campaign: str | None = None) -> tuple[Revert, list[Hunk]]:

@@ -66,7 +66,8 @@ class Conditions:
     def variables(self) -> dict[str, str]:
         """Return the environment variables of every run and of the preparation (see docs/ruler.md)."""
         # A `run:` that is not Python itself (make, a script) finds the experiments' Python by its name.
-        path = os.pathsep.join([os.path.dirname(self.python), os.environ.get("PATH", os.defpath)])
+        places = (os.path.dirname(self.python), os.environ.get("PATH", os.defpath))
+        path = os.pathsep.join(filter(None, places))  # an empty place would be the run's own folder
         return {**ruler_variables(str(self.budget), self.devices, self.data), "PATH": path}
 
 

@@ -11,6 +11,7 @@ import math
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -75,7 +76,7 @@ def python_for(folder: Path) -> str:
     repository, else our own.
     """
     if chosen := os.environ.get("AUTORESEARCH_PYTHON"):
-        return chosen
+        return shutil.which(chosen) or chosen
     folder = folder.absolute()
     top = find_top(folder) or folder
     for place in (folder, *folder.parents):

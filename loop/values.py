@@ -16,6 +16,10 @@ from urllib.parse import urlsplit
 SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12, "p": 10**15}
 SECONDS = {"s": 1, "sec": 1, "seconds": 1, "m": 60, "min": 60, "minutes": 60, "h": 3600, "hours": 3600}
 NONE = ("none", "null", "~")
+KEY_SHAPE = re.compile(
+    r"\b(?:sk|pk|rk|gsk|hf|xai|nvapi|gh[pousr]|github_pat|glpat|AIza|AKIA)[-_]?(?=[\w*-]*\d)[\w*-]{12,}"
+    r"|(?<=Bearer )[\w.~+/=-]{8,}|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)"
+)
 SOURCES = ("auto", "python", "climbmix", "tinystories")  # what our prepare.py calls its data; anything else is a path
 BUDGET_FORMS = "write 15s, 5m or 2h (wall time), 500k tokens, or 2 TFLOP"
 
@@ -152,6 +156,8 @@ def command(text: str) -> str:
         raise ValueError(f"{shorten(text)} is not a command line ({str(error).lower()}); check its quotes") from error
     if not words or not words[0]:
         raise ValueError("the command line is empty; write one such as python train.py")
+    if KEY_SHAPE.search(text):
+        raise ValueError("a key has no place here, where git and every record has it; set it in the environment")
     return text
 
 

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import psutil
 
-MARK = "AUTORESEARCH_AGENT"  # in the environment of the whole tree, to find who left it: our process, then a token
+MARK = "AUTORESEARCH_AGENT"  # in the environment of an agent's whole tree: whose it is, then a token of its own
 LONGEST_OUTPUT = 1 << 20  # bytes that are kept
 MOST_OUTPUT = 64 << 20  # bytes after which it is ended: a night of JSON events was a few megabytes
 CHUNK = 1 << 16
+
+_owner = ""  # set by `claim`
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Printed:
 
 async def execute(argv: list[str], folder: Path, prompt: Path, limit_s: float) -> Exit:
     """Run the agent in `folder` with the prompt on its standard input. Raises OSError where it cannot be started."""
-    token = f"{_name(psutil.Process())}:{secrets.token_hex(16)}"
+    token = f"{_owner}:{secrets.token_hex(16)}"
     environment = {**os.environ, MARK: token, "GIT_CEILING_DIRECTORIES": str(folder.parent), "PWD": str(folder)}
     printed, output = Printed(), ""
     try:
@@ -95,22 +97,20 @@ async def execute(argv: list[str], folder: Path, prompt: Path, limit_s: float) -
     return Exit(None if flooded else code, output, flooded)
 
 
-def sweep() -> None:
-    """Kill what agents have left whose daemon was killed: they would go on, and be paid for."""
-    alive: set[str] = set()
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            alive.add(_name(process))
+def claim(root: Path) -> None:
+    """Mark the agents of this process as those of a repository, and kill what an earlier daemon's have left.
+
+    They would go on, and be paid for. `root` is our folder in the repository, whose only daemon the caller is; a
+    folder of that name in a container is another one.
+    """
+    global _owner
+    place = root.stat()
+    _owner = f"{place.st_dev:x}-{place.st_ino:x}"
+    ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            owner = process.environ().get(MARK, "").rpartition(":")[0]
-            if owner and owner not in alive:
+            if process.pid not in ours and process.environ().get(MARK, "").rpartition(":")[0] == _owner:
                 process.kill()
-
-
-def _name(process: psutil.Process) -> str:
-    """Return what no other process has, also not one that has its number later."""
-    return f"{process.pid}-{process.create_time()}"
 
 
 def _kill(pid: int, token: str) -> None:

@@ -120,7 +120,7 @@ class Command:
             after = await asyncio.to_thread(_fingerprints, folder)
             changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
             left = _text(folder, canvas)  # an agent has its user's keys: none may get into git with the canvas
-            left = None if left is None else scrub(left, shapes=False)
+            left = left if left in (None, text) else scrub(left, shapes=False, known=text)
             return Ending(end, left, tuple(sorted(changed - {brief.canvas})))
 
 

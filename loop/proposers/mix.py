@@ -47,8 +47,10 @@ class Mix:
         able = [name for name in names if self._rests_until.get(name, now) <= now] or names
         by_name = {p.name: p for p in self.proposers}
         for name in able:
+            if failures and brief.limit(cost):
+                break  # what failed has spent what was left
             try:
-                proposal = await by_name[name].propose(brief)
+                proposal = await by_name[name].propose(_after(brief, cost))
             except Abandoned as cut:
                 raise Abandoned(add(cost, cut.cost)) from None
             except ProposalFailed as failed:
@@ -65,6 +67,11 @@ class Mix:
     async def repair(self, brief: Brief, broken: Proposal, failure: Failure) -> Proposal | None:
         author = next((p for p in self.proposers if p.name == broken.proposer), None)
         return None if author is None else await author.repair(brief, broken, failure)
+
+
+def _after(brief: Brief, spent: Cost) -> Brief:
+    """Return the brief for one that comes after others: what they spent counts for the limits too."""
+    return replace(brief, limit=lambda cost: brief.limit(add(spent, cost)))
 
 
 def order(brief: Brief, names: tuple[str, ...]) -> list[str]:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from loop.proposers import Abandoned, Brief, Proposal, command
-from loop.proposers.agent import LONGEST_OUTPUT, MARK, Exit, execute, sweep
+from loop.proposers.agent import LONGEST_OUTPUT, MARK, Exit, claim, execute
 from loop.proposers.command import Command
 from loop.types import Author, Failure, FailureKind, ProposalFailed
 from tests.loop.test_llm import CANARIES, DEEPER, TEXT, brief, canaries, history  # noqa: F401 - a fixture that is always on
@@ -56,18 +56,35 @@ async def test_other_files_are_discarded_and_said(tmp_path: Path) -> None:
     assert "- notes.txt\n- prepare.py" in proposal.evidence["reply.md"]
 
 
-def test_what_an_agent_left_goes_once_its_daemon_is_gone() -> None:
-    def left(owner: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: f"{owner}:token"}, start_new_session=True)
+def test_what_an_earlier_daemons_agents_left_goes_and_no_other_repositorys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left(root: Path) -> subprocess.Popen[bytes]:
+        place = root.stat()
+        mark = f"{place.st_dev:x}-{place.st_ino:x}:token"
+        return subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: mark}, start_new_session=True)
 
-    ours = psutil.Process()
-    orphan, other = left("999999999-1.5"), left(f"{ours.pid}-{ours.create_time()}")
+    monkeypatch.setattr("loop.proposers.agent._owner", "")
+    mine, others = tmp_path / "mine", tmp_path / "others"
+    mine.mkdir()
+    others.mkdir()
+    orphan, other = left(mine), left(others)
     try:
-        sweep()
+        claim(mine)
         assert orphan.wait(60) == -signal.SIGKILL and other.poll() is None
     finally:
         other.kill()
         other.wait()
+
+
+async def test_what_the_canvas_had_is_no_secret_that_the_agent_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = next(line for line in TEXT.split("\n") if len(line) > 8 and line in DEEPER)
+    monkeypatch.setenv("SESSION_SECRET", line)
+    with pytest.raises(ProposalFailed, match="You changed nothing"):
+        await propose(tmp_path, SAY)
+    assert (await propose(tmp_path, EDIT + SAY)).text == DEEPER
 
 
 async def test_no_secret_of_the_user_gets_into_the_canvas(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from loop.entries import (
     StartRequested,
     StateChanged,
 )
-from loop.ledger import Ledger
+from loop.ledger import Ledger, overridden
 from loop.status import message_text
 from loop.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 
@@ -140,6 +140,17 @@ def test_hours_count_work_and_neither_pauses_nor_the_time_without_a_daemon() -> 
         proposed(1),  # one second of work
     ]
     assert Ledger("night").feed(entries(*body)).busy_s == 3.0
+
+
+def test_who_proposes_is_one_choice_that_a_later_start_makes_anew() -> None:
+    first, second = {"command": "claude -p", "budget": "15s"}, {"model": "knobs"}
+    assert overridden(first, second) == {"budget": "15s", "model": "knobs"}
+    assert overridden(second, {"command": "codex exec"}) == {"command": "codex exec"}
+    assert overridden(first, {"budget": "5s"}) == {"command": "claude -p", "budget": "5s"}
+    asked = StartRequested(first), Answered(1, True, ""), StartRequested(second)
+    assert Ledger("night").feed(entries(*asked)).asked == {"budget": "15s", "model": "knobs"}
+    answered = Ledger("night").feed(entries(*asked, Answered(3, True, "")))
+    assert answered.overrides == {"budget": "15s", "model": "knobs"}
 
 
 def test_an_intent_waits_until_it_is_answered_and_a_starts_overrides_hold_once_accepted() -> None:

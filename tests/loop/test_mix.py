@@ -115,6 +115,25 @@ async def test_what_a_failure_cost_is_paid_although_the_next_is_cut_off() -> Non
         assert caught.value.cost.dollars == (0.75 if stubs[0].asked else 0.5)
 
 
+async def test_where_the_limit_is_reached_nobody_else_is_asked() -> None:
+    told: list[float] = []
+
+    def limit(cost: Cost) -> str:
+        told.append(cost.dollars or 0.0)
+        return "$1 spent" if told[-1] >= 1 else ""
+
+    class Asking(Stub):
+        async def propose(self, brief: Brief) -> Proposal:
+            self.reached = brief.limit(Cost(5, 5, 0.4))
+            return await super().propose(brief)
+
+    stubs = [Asking(name, ProposalFailed("prose", cost=Cost(5, 5, 0.6))) for name in ("a", "b", "c")]
+    with pytest.raises(ProposalFailed, match="prose; prose"):
+        await Mix(tuple(stubs)).propose(replace(brief(Ledger("night")), limit=limit))
+    assert sorted(stub.asked for stub in stubs) == [0, 1, 1]
+    assert told == pytest.approx([0.4, 0.6, 1.0, 1.2]), "what the first spent counts while the second writes"
+
+
 async def test_a_repair_goes_to_its_author() -> None:
     mix, failure = Mix((Stub("llm"), Stub("knobs"))), Failure(FailureKind.OTHER, "no")
     assert mix.name == "llm + knobs"

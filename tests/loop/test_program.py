@@ -120,6 +120,7 @@ def test_a_setting_is_read(line, field, expected):
         ("model: claude -p", "model", 'write command: "claude -p"'),
         ("model: 4.5", "model", "not the name of a model"),
         ("command: claude 'x", "command", "check its quotes"),
+        ("command: env KEY=sk-ant-api03-abcdef1234567890abcd claude", "command", "a key has no place here"),
         ("budget: 300", "budget", "has no unit; write 15s, 5m or 2h"),
         ("budget: 5 parsecs", "budget", "has an unknown unit"),
         ("budget: 5:00", "budget", "not a budget"),

@@ -175,6 +175,15 @@ def test_a_revert_that_is_taken_back_while_nothing_runs_promises_nothing(campaig
     assert [(e.verdict, len(e.runs)) for e in humans(ledger)] == [(Verdict.INVALID, 0), (Verdict.KEEP, 1)]
 
 
+def test_a_file_that_is_an_older_kept_text_is_measured_as_it_is(campaign: Path) -> None:
+    assert run_to_end(campaign, experiments="2").keeps >= 1
+    propose_file(campaign, CANVAS, "back to the beginning")
+    ledger = run_to_end(campaign)
+    (human,) = humans(ledger)
+    assert git(campaign, "show", f"refs/autoresearch/{ledger.campaign}/{human.number}:train.py") == CANVAS
+    assert human.delta is not None and human.delta > 0
+
+
 def test_a_file_that_grew_from_the_baseline_leaves_what_was_kept_since(campaign: Path) -> None:
     first = run_to_end(campaign, experiments="2")
     assert first.keeps >= 1, "the first step halves the batch, which pays"
