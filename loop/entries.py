@@ -116,6 +116,7 @@ class CampaignCreated:
     baseline: str  # commit of the snapshot of what was on disk
     uniform: float | None = None  # the score of a model that has learnt nothing
     profile: str = ""  # of prepare.py: which of the canvas's blocks of knobs is in force
+    data: str = ""  # as it was written; "" in older journals
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loop import verdict
@@ -131,7 +133,7 @@ class Measuring:
             lost = "the baseline does not run; propose it to a campaign whose baseline does"
             waiting = [e.number for e in self.engine.ledger.waiting if e.number]
             self.engine.record(judged, *(Judged(n, Verdict.INVALID, Reason.FAILED, explanation=lost) for n in waiting))
-            why = judged.explanation + self._ignored(judged.explanation)
+            why = judged.explanation + self._lent(judged.explanation)
             raise AutoResearchError(f"the baseline does not run: {why}; mend it and start again")
         scores = tuple(self.engine.ledger.experiments[0].scores.values())
         noise = verdict.noise_floor(scores) if len(scores) > 1 else None
@@ -140,14 +142,17 @@ class Measuring:
             facts.insert(0, NoiseMeasured(noise, scores))
         self.engine.record(*facts)
 
-    def _ignored(self, explanation: str) -> str:
-        """Return what helps a script that misses a file which the user has: git ignores it, so no run has it."""
-        missed, created = NO_FILE.search(explanation), self.engine.ledger.created
-        if created is None or created.source is ScoreSource.SEALED or missed is None:
+    def _lent(self, explanation: str) -> str:
+        """Return what helps a script that measures itself and misses a file which the user has."""
+        missed, repo, conditions = NO_FILE.search(explanation), self.engine.repo, self.engine.runner.conditions
+        if missed is None or conditions.ruler is not None:
             return ""
-        if not (self.engine.folder / missed[1]).exists():
+        path = Path(os.path.normpath(repo.top / repo.prefix / missed[1]))
+        named = conditions.own_data is not None and path.is_relative_to(conditions.own_data)
+        if named or not repo.lacks(path):
             return ""
-        return f" (you have it, but git ignores it; to lend it to the runs, write 'data: {missed[1]}' in program.md)"
+        what = "you have it, but a run has only what git holds"
+        return f" ({what}; to lend it to the runs, write 'data: {missed[1]}' in program.md)"
 
     async def heal(self) -> None:
         """Finish what a dead daemon left: runs without an end, a branch behind its verdict. Then the baseline."""

@@ -15,7 +15,7 @@ from loop.entries import CampaignCreated, Proposed, Resumed, StartRequested, Sta
 from loop.ledger import overridden
 from loop.program import Program
 from loop.runner import Conditions, Runner, ruler_variables
-from loop.sandbox import environment, probe
+from loop.sandbox import BUBBLEWRAP, environment, probe
 from loop.scorer import Ruler, is_ruler, prepare_data
 from loop.trainer import python_for
 from loop.types import Author, Refused, RepoError, ScoreSource, State
@@ -46,13 +46,17 @@ def check_canvas(folder: Path, canvas: str) -> str:
 def find_data(folder: Path, named: str, sealed: bool) -> str:
     """Return a `data:` as it is, or as an absolute path where it names a file or folder, from program.md's.
 
-    Raises Refused for a path where nothing is; a name may be of a source that only the human's prepare.py knows.
+    Any other name may be of a source that the human's own scripts know. Raises Refused for a path where nothing is, and
+    for one that would lend a script which measures itself more than data.
     """
     path = os.path.normpath(folder / os.path.expanduser(named))
     if named in SOURCES or not os.path.exists(path):
-        if "/" in named and not sealed:
+        if named.startswith(("./", "../", "/", "~")) and not sealed:
             raise Refused(f"data: {named}: no such file or folder; correct it in program.md and start again")
         return named
+    path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    if not sealed and any(place.resolve().is_relative_to(os.path.realpath(path)) for place in (folder, Path.home())):
+        raise Refused(f"data: {named}: has more in it than data; name the folder that has the data alone")
     return path
 
 
@@ -85,7 +89,8 @@ async def open_campaign(engine: Engine) -> Runner:
     sealed = created.source is ScoreSource.SEALED if created else is_ruler(engine.folder / "prepare.py")
     if created is not None:
         engine.record(Resumed())
-    data = find_data(engine.repo.top / engine.repo.prefix, program.data, sealed)
+    began_with = created.data if created and created.data and not sealed else program.data
+    data = find_data(engine.repo.top / engine.repo.prefix, began_with, sealed)
     engine.record(StateChanged(State.PREPARING, "preparing the data" if sealed else "getting ready"))
     budget = created.budget if created else program.budget
     ruler = await _prepare(engine, commit, budget, data) if sealed else None
@@ -117,12 +122,14 @@ async def open_campaign(engine: Engine) -> Runner:
             now = entry.body.overrides
             earlier = {n: text for n, text in overridden(ledger.overrides, now).items() if n not in now}
             still = "".join(f"; --{name} {text} of an earlier start still holds" for name, text in earlier.items())
-            kept = _kept(conditions, program)
-            engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}{still}{kept}")
+            kept, loose = _kept(conditions, program, began_with), ""
+            if conditions.own_data and sandbox.kind != BUBBLEWRAP:
+                loose = f"; without {BUBBLEWRAP} they can also write to {program.data}"
+            engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}{loose}{still}{kept}")
     return Runner(engine.repo, engine.home, engine.campaign, conditions, sandbox)
 
 
-def _kept(conditions: Conditions, program: Program) -> str:
+def _kept(conditions: Conditions, program: Program, data: str) -> str:
     """Return what program.md says otherwise by now, which a campaign cannot change: its scores would not compare."""
     budget = parse_budget(program.budget) if program.budget else conditions.budget
     pairs = {
@@ -130,6 +137,7 @@ def _kept(conditions: Conditions, program: Program) -> str:
         "run": (conditions.run, program.run),
         "budget": (str(conditions.budget), str(budget)),
         "metric": (conditions.metric, program.metric),
+        "data": (data, program.data),
     }
     kept = [name for name, (began, now) in pairs.items() if began != now]
     if not kept:
@@ -179,6 +187,7 @@ def _create(engine: Engine, commit: str, text: str, conditions: Conditions, sand
         baseline=commit,
         uniform=ruler.uniform if ruler else None,
         profile=ruler.profile if ruler else "",
+        data=engine.writing.program.data,
     )
     repo, campaign = engine.repo, engine.campaign
     first, branch, accepted = repo.attempt_ref(campaign, 0), repo.branch(campaign), repo.accepted_ref(campaign)

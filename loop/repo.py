@@ -195,8 +195,16 @@ class Repo:
                 for left in (slot, *slot.parent.glob(f"{slot.name}.index*")):
                     slots.remove(left)
                 slots.lay(source, commit, slot, index, canvas)
-            if lent is not None and lent != self.top and lent.is_relative_to(self.top):
-                slots.lend(lent, slot, lent.relative_to(self.top))
+            if lent is not None and lent.is_relative_to(self.top):
+                slots.lend(self.top, slot, lent.relative_to(self.top))
+
+    def lacks(self, path: Path) -> bool:
+        """Return whether a file in the user's checkout is in no snapshot: git ignores it, or a link leads to it."""
+        if not path.is_relative_to(self.top) or not path.exists():
+            return False
+        linked = any(parent.is_symlink() for parent in path.parents if parent.is_relative_to(self.top))
+        named = ("check-ignore", "-q", "--", str(path))  # which knows no literal paths, and wants none
+        return linked or self._try(*named, env={"GIT_LITERAL_PATHSPECS": "0"})[0] == 0
 
     def exclude(self, names: Sequence[str]) -> None:
         """Hide our exports in this Repo's folder from `git status`, by lines in `info/exclude` that are missing yet."""

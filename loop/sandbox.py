@@ -77,10 +77,11 @@ class Sandbox:
         # Both where it is named and where it is: the folder that holds a link may be one of the empty ones.
         places = {place: p.resolve() for p in wanted for place in (p.parent.resolve() / p.name, p.resolve())}
         shown: dict[Path, Path] = {}  # place: source
+        hiding = [*empty, Path("/dev")]  # its own: no RAM disk
         for place in sorted(places, key=depth):
-            around = [p for p in (*empty, *shown) if place.is_relative_to(p)]
-            lost = bool(around) and max(around, key=depth) in empty
-            if lost and place.exists() and not any(p.is_relative_to(place) for p in empty):
+            around = [p for p in (*hiding, *shown) if place.is_relative_to(p)]
+            lost = bool(around) and max(around, key=depth) in hiding
+            if lost and place.exists() and not any(p.is_relative_to(place) for p in hiding):
                 shown[place] = places[place]
         rules |= {place: ("--ro-bind", str(source), str(place)) for place, source in shown.items()}
         for option, paths in (("--bind", (slot, run_dir)), ("--ro-bind", protect)):

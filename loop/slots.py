@@ -69,21 +69,38 @@ def _check_canvas(git: Git, folder: Path, canvas: str, kept: Mapping[bytes, tupl
         put(folder, canvas, git("cat-file", "blob", oid))
 
 
-def lend(given: Path, slot: Path, path: Path) -> None:
+def lend(top: Path, slot: Path, path: Path) -> None:
     """Link the user's own file or folder at its path in the slot; where the commit has a part of it, what it lacks.
 
-    Nothing is linked through a link that the commit brought, and no `.git` ever is.
+    A link of the commit's on the way leads where it always does; one that leads nowhere from here is put right. No
+    `.git` is ever linked.
     """
-    place = slot / path
-    if slot.resolve() not in (place.parent.resolve(), *place.parent.resolve().parents):
-        raise RepoError(f"{path}: leads out of the slot")
-    if place.is_dir() and not place.is_symlink() and given.is_dir():
-        for child in given.iterdir():
-            if child.name != ".git":
-                lend(child, slot, path / child.name)
-    elif not os.path.lexists(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
+    for parent in list(path.parents)[-2::-1]:
+        if _put_right(top / parent, slot / parent):
+            return
+        (slot / parent).mkdir(exist_ok=True)
+    _link(top / path, slot / path)
+
+
+def _link(given: Path, place: Path) -> None:
+    if _put_right(given, place):
+        return
+    if not os.path.lexists(place):
         place.symlink_to(given.resolve())
+    elif place.is_dir() and given.is_dir():
+        for name in os.listdir(given):
+            if name != ".git":
+                _link(given / name, place / name)
+
+
+def _put_right(given: Path, place: Path) -> bool:
+    """Return whether there is a link in the slot; a relative one may have led out of the checkout."""
+    if not place.is_symlink():
+        return False
+    if not place.exists() and given.exists():
+        place.unlink()
+        place.symlink_to(given.resolve())
+    return True
 
 
 def sweep(root: bytes, kept: Mapping[bytes, bool]) -> None:

@@ -70,12 +70,17 @@ def test_a_script_reads_data_that_git_ignores_once_it_is_named(tmp_path: Path) -
     (campaign / "corpus").mkdir()
     (campaign / "corpus" / "numbers.txt").write_text("1 2 3\n")
     failed = run_to_end(campaign)
-    advice = "git ignores it; to lend it to the runs, write 'data: corpus/numbers.txt' in program.md"
+    advice = "a run has only what git holds; to lend it to the runs, write 'data: corpus/numbers.txt' in program.md"
     assert failed.state is State.STOPPED and advice in failed.message
     (campaign / "program.md").write_text(PROGRAM.replace("---\n", "---\ndata: corpus\n", 1))
     ledger = run_to_end(campaign)
     assert ledger.state is State.FINISHED and ledger.judged == 6
     assert (campaign / "corpus" / "numbers.txt").read_text() == "1 2 3\n"
+    (campaign / "other").mkdir()
+    going_on = control.start(campaign, {"data": "other", "experiments": "7"}, ledger.campaign)
+    assert "it keeps the data that it began with" in going_on.message
+    assert until(campaign, ended).judged == 7
+    gone(campaign)
     (campaign / "program.md").write_text(PROGRAM.replace("---\n", "---\ndata: ../corpora/x\n", 1))
     with pytest.raises(Refused, match=r"data: \.\./corpora/x: no such file or folder; correct it in program.md"):
         control.start(campaign, {}, new=True)
@@ -87,11 +92,17 @@ def test_a_named_path_is_looked_for_beside_program_md(tmp_path: Path, monkeypatc
     (tmp_path / "night" / "python").mkdir(parents=True)
     night = tmp_path / "night"
     for named, found in {
-        "auto": "auto", "python": "python", "climbmix:4": "climbmix:4", "mine": "mine",  # of a prepare.py of one's own
+        "auto": "auto", "python": "python", "climbmix:4": "climbmix:4", "someone/corpus": "someone/corpus",
         "./python": f"{night}/python", "../in home": f"{tmp_path}/in home", "~/in home": f"{tmp_path}/in home",
     }.items():  # fmt: skip
         assert find_data(night, named, sealed=False) == found
-    assert find_data(night, "no/such", sealed=True) == "no/such", "prepare.py says what it knows"
+    (tmp_path / "alias").symlink_to(night)
+    assert find_data(tmp_path, "alias/python", sealed=False) == f"{night}/python"
+    assert find_data(night, "./no/such", sealed=True) == "./no/such", "prepare.py says what it knows"
+    assert find_data(night, "..", sealed=True) == str(tmp_path)
+    for more in (".", "..", "/", "~", f"{tmp_path}/alias"):
+        with pytest.raises(Refused, match="has more in it than data"):
+            find_data(night, more, sealed=False)
 
 
 def test_every_run_is_recorded_before_it_trains_and_ends_before_the_next_begins(campaign: Path) -> None:

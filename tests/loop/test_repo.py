@@ -730,11 +730,29 @@ def test_what_git_ignores_is_lent_by_links_beside_what_the_commit_has(repository
         assert [p.name for p in (slot / "data").rglob("*") if p.is_symlink()] == ["b.bin", "a.bin"]
         assert {p.name for p in (slot / "data").rglob("*")} == {"README", "deep", "own.py", "b.bin", "a.bin"}
         assert (slot / "data/deep/a.bin").read_text() == "a" and (slot / "data/b.bin").resolve().parent.name == "data"
-    with pytest.raises(RepoError, match="leads out of the slot"):
-        repo.lay(commit, slot, "train.py", repository / "elsewhere" / "b.bin")
-    repo.lay(commit, slot, "train.py", repository)  # all of it is none of it
+    repo.lay(commit, slot, "train.py", repository / "elsewhere" / "b.bin")
+    assert (slot / "elsewhere" / "b.bin").read_text() == "b", "a link of the commit's leads where it always does"
     assert not [p for p in (slot / "data").rglob("*") if p.is_symlink()]
     assert (repository / "data/deep/a.bin").read_text() == "a" and (repository / "data/b.bin").read_text() == "b"
+
+
+def test_a_link_that_leads_out_of_the_checkout_is_put_right_for_what_is_lent(repository: Path):
+    (repository.parent / "big").mkdir()
+    (repository.parent / "big" / "n.txt").write_text("1")
+    (repository / "data").symlink_to("../big")
+    (repository / "other").symlink_to("../big")
+    repo = Repo(repository)
+    commit = repo.snapshot("baseline", AT)
+    slot = repo.home.slots / "0"
+    for lent in ("data", "data/n.txt", "data"):
+        repo.lay(commit, slot, "train.py", repository / lent)
+        assert (slot / "data" / "n.txt").read_text() == "1" and not (slot / "other").exists()
+    assert laid(lay(repo, commit))["data"] == b"../big"
+    (repository / ".gitignore").write_text("*.bin\n")
+    (repository / "a [b].bin").touch()
+    assert repo.lacks(repository / "data/n.txt") and not repo.lacks(repository / "train.py")
+    assert repo.lacks(repository / "a [b].bin")
+    assert not repo.lacks(repository.parent / "big/n.txt") and not repo.lacks(repository / "nothing")
 
 
 def test_a_folder_that_is_not_a_slot_is_left_alone(repository: Path):
