@@ -88,9 +88,13 @@ def _link(given: Path, place: Path) -> None:
     if not os.path.lexists(place):
         place.symlink_to(given.resolve())
     elif place.is_dir() and given.is_dir():
-        for name in os.listdir(given):
-            if name != ".git":
-                _link(given / name, place / name)
+        there = {".git", *os.listdir(place)}
+        for name in there.intersection(os.listdir(given)) - {".git"}:
+            _link(given / name, place / name)
+        with os.scandir(given.resolve()) as entries:
+            for entry in entries:  # a folder of data may hold a hundred thousand
+                if entry.name not in there:
+                    os.symlink(os.path.realpath(entry) if entry.is_symlink() else entry.path, place / entry.name)
 
 
 def _put_right(given: Path, place: Path) -> bool:
