@@ -124,7 +124,7 @@ async def open_campaign(engine: Engine) -> Runner:
             still = "".join(f"; --{name} {text} of an earlier start still holds" for name, text in earlier.items())
             kept, loose = _kept(conditions, program, began_with), ""
             if conditions.own_data and sandbox.kind != BUBBLEWRAP:
-                loose = f"; without {BUBBLEWRAP} they can also write to {program.data}"
+                loose = f"; without {BUBBLEWRAP} its runs can also write to {program.data}"
             engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}{loose}{still}{kept}")
     return Runner(engine.repo, engine.home, engine.campaign, conditions, sandbox)
 
