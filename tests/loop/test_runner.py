@@ -34,6 +34,14 @@ def test_a_run_is_killed_when_it_takes_much_longer_than_its_budget(
     assert Conditions("python", "", "train.py", "python train.py", amount, Metric(), None).limit_s(slowest_s) == limit_s
 
 
+@pytest.mark.parametrize(("python", "first"), [("python3", "/usr/bin"), ("/a/venv/bin/python", "/a/venv/bin")])
+def test_no_run_finds_a_program_in_its_own_folder(python: str, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin")
+    conditions = Conditions(python, "", "train.py", "make bench", parse_budget("5s"), Metric(), None)
+    places = conditions.variables()["PATH"].split(":")
+    assert places[0] == first and "" not in places
+
+
 async def test_two_rehearsals_at_once_have_the_slot_in_turn(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def read(*, folder: Path, canvas: str, **_: object) -> Failure:
         await asyncio.sleep(0)
