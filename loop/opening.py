@@ -122,10 +122,10 @@ async def open_campaign(engine: Engine) -> Runner:
             now = entry.body.overrides
             earlier = {n: text for n, text in overridden(ledger.overrides, now).items() if n not in now}
             still = "".join(f"; --{name} {text} of an earlier start still holds" for name, text in earlier.items())
-            kept, loose = _kept(conditions, program, began_with), ""
-            if conditions.own_data and sandbox.kind != BUBBLEWRAP:
-                loose = f"; without {BUBBLEWRAP} its runs can also write to {program.data}"
-            engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}{loose}{still}{kept}")
+            loose = conditions.own_data is not None and sandbox.kind != BUBBLEWRAP
+            writable = f"; without {BUBBLEWRAP} its runs can also write to {began_with}" if loose else ""
+            kept = _kept(conditions, program, began_with)
+            engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}{writable}{still}{kept}")
     return Runner(engine.repo, engine.home, engine.campaign, conditions, sandbox)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,25 @@ def test_a_script_reads_data_that_git_ignores_once_it_is_named(tmp_path: Path) -
     (campaign / "program.md").write_text(PROGRAM.replace("---\n", "---\ndata: ../corpora/x\n", 1))
     with pytest.raises(Refused, match=r"data: \.\./corpora/x: no such file or folder; correct it in program.md"):
         control.start(campaign, {}, new=True)
+
+
+def test_a_start_without_a_sandbox_says_that_runs_can_write_to_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "bin" / "bwrap"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(fake.parent), prepend=os.pathsep)
+    canvas = CANVAS.replace("import", "numbers = open('corpus/numbers.txt').read()\nimport", 1)
+    campaign = make_campaign(tmp_path / "c", PROGRAM.replace("---\n", "---\ndata: corpus\n", 1), canvas)
+    (campaign / ".gitignore").write_text("corpus\n")
+    (campaign / "corpus").mkdir()
+    (campaign / "corpus" / "numbers.txt").write_text("1 2 3\n")
+    answer = control.start(campaign, {"experiments": "1"})
+    assert "without bubblewrap its runs can also write to corpus" in answer.message
+    assert until(campaign, ended).judged == 1
+    gone(campaign)
 
 
 def test_a_named_path_is_looked_for_beside_program_md(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,8 +100,7 @@ async def test_nothing_survives_a_run_that_ends_by_itself(tmp_path: Path, mark: 
 
 async def test_a_run_that_hangs_is_killed_at_its_limit(tmp_path: Path, mark: Path) -> None:
     ending = await run(tmp_path, "import time; time.sleep(60)", mark, limit_s=0.2)
-    assert (ending.why, alive(mark)) == ("timed_out", [])
-    assert ending.exit_code in (-signal.SIGTERM, -signal.SIGKILL), "a machine that stalls may not see the first in time"
+    assert (ending.why, ending.exit_code, alive(mark)) == ("timed_out", -signal.SIGTERM, [])
     assert ending.seconds >= 0.2
 
 
