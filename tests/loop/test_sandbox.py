@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,16 @@ def test_sealed_rows_cannot_be_read_through_a_link_to_the_data(places: dict[str,
     names = ("train.bin", "sealed/rows", "audit.bin")
     found = inside(places, READ, *(link / name for name in names), readable=[link])
     assert found.split() == ["content", "no", "no"]
+
+
+@confining
+def test_data_on_a_ram_disk_can_be_read_and_nothing_beside_it(places: dict[str, Path]) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as disk:
+        lent, other = Path(disk, "lent"), Path(disk, "other")
+        lent.write_text("content")
+        other.write_text("content")
+        assert inside(places, READ, lent, other, readable=[lent]).split() == ["content", "no"]
+        assert inside(places, WRITE, lent, readable=[lent]) == "no"
 
 
 @confining
