@@ -78,7 +78,7 @@ class Backlog:
             program=engine.writing.program,
             program_hash=engine.writing.program_hash,
             canvas=ledger.created.canvas,
-            text=self._text(incumbent.commit),
+            text=self.text(incumbent.commit),
             commit=incumbent.commit,
             ledger=ledger,
             tried=frozenset(e.fingerprint for e in ledger.experiments.values()),
@@ -110,7 +110,7 @@ class Backlog:
         experiment, incumbent = ledger.experiments[number], ledger.incumbent_experiment or ledger.experiments[0]
         created = ledger.created
         assert created is not None
-        text, before = self._text(experiment.commit), self._text(incumbent.commit)
+        text, before = self.text(experiment.commit), self.text(incumbent.commit)
         failure = preflight.failure(preflight.check(text, before, created.canvas, created.metric.name))
         if failure is None and experiment.author in (Author.MODEL, Author.COMMAND):
             failure = await runner.rehearse(experiment.commit)
@@ -156,7 +156,7 @@ class Backlog:
         engine = self.engine
         number = max(engine.ledger.experiments) + 1
         self._save(number, proposal.evidence)
-        before = self._text(parent)
+        before = self.text(parent)
         proposal = replace(proposal, text=in_form_of(proposal.text, before))
         added, removed = changed_lines(before, proposal.text)
         return Proposed(
@@ -202,8 +202,8 @@ class Backlog:
         assert incumbent is not None
         if experiment.parent == incumbent.commit or experiment.scores:
             return True
-        ours = self._text(incumbent.commit)
-        texts = self._text(experiment.parent), ours, self._text(experiment.commit)
+        ours = self.text(incumbent.commit)
+        texts = self.text(experiment.parent), ours, self.text(experiment.commit)
         try:
             text = merge(*texts)
         except MergeConflict:
@@ -229,7 +229,7 @@ class Backlog:
     def broken(self, experiment: Experiment) -> Proposal:
         """Return the proposal of a crashed experiment as its author wrote it, for the repair."""
         return Proposal(
-            self._text(experiment.commit),
+            self.text(experiment.commit),
             experiment.hypothesis,
             experiment.author,
             experiment.proposer,
@@ -244,7 +244,7 @@ class Backlog:
             self.engine.record(Spent(mended.cost, mended.proposer, "mended a crash into a text that was already tried"))
             return False
         self._save(experiment.number, {f"repair-{experiment.repairs + 1}-{k}": v for k, v in mended.evidence.items()})
-        before = self._text(experiment.parent)
+        before = self.text(experiment.parent)
         mended = replace(mended, text=in_form_of(mended.text, before))
         added, removed = changed_lines(before, mended.text)
         fact = Repaired(
@@ -260,7 +260,7 @@ class Backlog:
         self.engine.record(fact)
         return True
 
-    def _text(self, commit: str) -> str:
+    def text(self, commit: str) -> str:
         if commit not in self._texts:
             self._remember(commit, self.engine.repo.text_at(commit, self.path))
         return self._texts[commit]

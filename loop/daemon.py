@@ -18,7 +18,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from loop.campaigns import read, runs_instead
-from loop.entries import Answered, StartRequested
+from loop.entries import Answered, StartRequested, VerifyRequested
 from loop.home import find_home
 from loop.journal import Journal
 from loop.lock import holding
@@ -81,7 +81,7 @@ def serve(folder: Path, campaign: str) -> int:
 def _decline(journal: Journal, campaign: str, why: str) -> None:
     """Answer the starts that wait."""
     waiting = read(journal, campaign).unanswered.values()
-    starts = (entry.seq for entry in waiting if isinstance(entry.body, StartRequested))
+    starts = (entry.seq for entry in waiting if isinstance(entry.body, StartRequested | VerifyRequested))
     journal.append(campaign, *(Answered(seq, False, why) for seq in starts))
 
 

@@ -25,6 +25,7 @@ from loop.entries import (
     StartRequested,
     StateChanged,
     StopRequested,
+    VerifyRequested,
     WithdrawRequested,
 )
 from loop.journal import Journal
@@ -38,6 +39,7 @@ from loop.repo import Repo
 from loop.runner import Runner
 from loop.staging import Staging
 from loop.types import AutoResearchError, JournalError, State
+from loop.verifying import Verifying
 from loop.writing import Writing
 
 PATIENCE_S = 600.0  # a database browser that somebody left open must not end the night
@@ -59,11 +61,12 @@ class Engine:
         self.writing = Writing(self, choose)
         self.staging = Staging(self)
         self.measuring = Measuring(self)
+        self.verifying = Verifying(self)
         self.paused = ""  # why no new run starts
         self._runner: Runner | None = None
         self._wake = asyncio.Event()  # something changed: an intent, a proposal, a verdict
         self._stop_now = asyncio.Event()
-        self._stopping = False
+        self.stopping = False  # after the present run or experiment
 
     @property
     def runner(self) -> Runner:
@@ -115,10 +118,15 @@ class Engine:
         self._stop_now.set()
 
     async def _work(self) -> None:
+        verify_alone = self.ledger.verifying is not None and not self._asked_to_begin
+        was = self.ledger.state, self.ledger.message
         try:
             self._runner = await open_campaign(self)
             for intent in list(self.ledger.unanswered.values()):
                 self._heed(intent)
+            if verify_alone:
+                await self._verify_alone(*was)
+                return
             async with asyncio.TaskGroup() as group:
                 ahead = group.create_task(self.writing.ahead())
                 await self.measuring.heal()
@@ -127,27 +135,42 @@ class Engine:
         finally:
             await self.staging.drop()
 
+    async def _verify_alone(self, state: State, message: str) -> None:
+        """Verify a campaign that nobody asked to go on, and leave it in the state that it was in."""
+        await self.measuring.heal()
+        if not await self._verify():
+            self.record(StateChanged(State.STOPPED, "stopped while verifying"))
+        elif state is State.FINISHED:
+            self.record(StateChanged(state, message))
+        else:
+            self.record(StateChanged(State.STOPPED, "verified; 'autoresearch start' goes on"))
+
+    async def _verify(self) -> bool:
+        request = self.ledger.verifying
+        return request is None or await self.verifying.verify(request.pairs, request.keeps)
+
     async def _research(self) -> None:
-        audited = False
         while True:
             await self.pause_here()
-            if self._stopping:
+            if self.stopping:
                 self.record(StateChanged(State.STOPPED, "stopped after the experiment"))
                 return
+            if self.ledger.verifying is not None:
+                await self._verify()
+                continue
             limit = limit_reached(self.ledger, self.writing.program.stop, time.monotonic())
             # A limit binds the agents: what a human was promised is measured before the campaign ends.
             experiment = self.backlog.first(human=bool(limit))
             # Looking may have taken in an intent: what it asks for is looked at after, with no await between.
             if experiment is not None:
                 await self.measuring.measure(experiment.number)
-                audited = False
             elif limit := limit or ("" if self.paused else self.writing.exhausted):
-                if audited:
+                pairs = self.writing.program.verify
+                if not (pairs and self.verifying.due):
                     self.record(StateChanged(State.FINISHED, limit))
                     return
-                await self.measuring.audit()
-                audited = True
-            elif not (self.paused or self._stopping):
+                await self.verifying.verify(pairs)
+            elif not (self.paused or self.stopping):
                 await self.news()
 
     # ---- the journal ---------------------------------------------------------------------------------------------
@@ -192,7 +215,7 @@ class Engine:
                 self._resume()
                 self._answer(intent, "going on")
             case StopRequested(now=now):
-                self._stopping = True
+                self.stopping = True
                 self._answer(intent, "stopping now" if now else "stopping after this experiment")
                 if now:
                     self._stop_now.set()
@@ -202,6 +225,8 @@ class Engine:
                 self.backlog.admit_human(intent)
             case WithdrawRequested() if self._runner is not None:
                 self.backlog.withdraw(intent)
+            case VerifyRequested() if self._runner is not None:
+                self._answer(intent, "verifies at the next run's boundary; the headline is in status and report")
             case _:
                 pass  # heeded again when the campaign is open
 
@@ -235,7 +260,7 @@ class Engine:
 
     async def pause_here(self) -> None:
         """Wait at a run's boundary while paused, with one recorded sentence."""
-        while self.paused and not self._stopping:
+        while self.paused and not self.stopping:
             if self.ledger.state is not State.PAUSED:
                 self.record(StateChanged(State.PAUSED, self.paused))
                 await self.staging.drop()  # it holds hundreds of megabytes

@@ -52,6 +52,7 @@ class ProposeRequested:
     hypothesis: str
     base: str = ""
     removes: int | None = None
+    returns: int | None = None  # the experiment whose text this is, where the human returns to it
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,14 @@ class NoteAdded:
 
     text: str
     experiment: int | None = None
+
+
+@dataclass(frozen=True)
+class VerifyRequested:
+    """Intent: measure best and baseline in `pairs` fresh pairs, and what the `keeps` largest keeps still bring."""
+
+    pairs: int = 3
+    keeps: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,12 @@ class Answered:
 
 @dataclass(frozen=True)
 class Resumed:
-    """Fact: a new daemon took over; the time since the entry before this one was spent by nobody."""
+    """Fact: a new daemon took over; the time since the entry before this one was spent by nobody.
+
+    `rule` is that by which verdicts are reached from here on, where it is another than before.
+    """
+
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +131,7 @@ class CampaignCreated:
     uniform: float | None = None  # the score of a model that has learnt nothing
     profile: str = ""  # of prepare.py: which of the canvas's blocks of knobs is in force
     data: str = ""  # as it was written; "" in older journals
+    rule: str = ""  # by which verdicts are reached, loop.verdict.RULE; "" in older journals
 
 
 @dataclass(frozen=True)
@@ -240,11 +255,51 @@ class Judged:
     delta: float | None = None  # against the incumbent it was compared with; negative is better when minimizing
     uncertainty: float | None = None
     explanation: str = ""
+    incumbent: int | None = None  # what it was compared with; None in older journals and where nothing was compared
+    commit: str = ""  # of the incumbent
+    seeds: tuple[int, ...] = ()  # on which both were measured
+    pairs: tuple[tuple[float, ...], ...] = ()  # for each seed the patch's score and the incumbent's
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Fact: an experiment and the baseline measured anew in pairs, on seeds that chose nothing.
+
+    Sealed scores are also on rows that chose nothing (`rows`: audit); a script that measures itself has its own rows.
+    """
+
+    experiment: int
+    commit: str
+    seeds: tuple[int, ...]  # of the pairs that are complete
+    scores: tuple[float, ...]  # of the experiment, seed by seed
+    baseline: tuple[float, ...]
+    rows: str = "audit"
+    asked: int = 3  # pairs
+    trouble: str = ""  # why a pair is missing
+
+
+@dataclass(frozen=True)
+class Price:
+    """What the incumbent scores without one kept patch; `trouble` where that could not be measured."""
+
+    experiment: int  # the patch that is taken out
+    scores: tuple[float, ...] = ()  # without it, seed by seed
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Priced:
+    """Fact: what the largest keeps still bring to experiment `tip`, whose `scores` are on the same fresh seeds."""
+
+    tip: int
+    seeds: tuple[int, ...]
+    scores: tuple[float, ...]
+    prices: tuple[Price, ...]
 
 
 @dataclass(frozen=True)
 class Audited:
-    """Fact: best and baseline measured once more, on a seed and on rows that chose nothing."""
+    """Fact of older journals: best and baseline measured once more, on a seed and on rows that chose nothing."""
 
     experiment: int
     seed: int
@@ -263,14 +318,22 @@ class Spent:
 
 @dataclass(frozen=True)
 class StateChanged:
-    """Fact: the campaign's state, with the sentence that explains it."""
+    """Fact: the campaign's state, with the sentence that explains it; a `passing` one holds until the next run."""
 
     state: State
     message: str = ""
+    passing: bool = False
 
 
 Intent = (
-    StartRequested | PauseRequested | ResumeRequested | StopRequested | ProposeRequested | WithdrawRequested | NoteAdded
+    StartRequested
+    | PauseRequested
+    | ResumeRequested
+    | StopRequested
+    | ProposeRequested
+    | WithdrawRequested
+    | NoteAdded
+    | VerifyRequested
 )
 Fact = (
     Answered
@@ -287,6 +350,8 @@ Fact = (
     | RunEnded
     | Scored
     | Judged
+    | Verified
+    | Priced
     | Audited
     | Spent
     | StateChanged

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from loop.types import Author, Cost, Failure, Outcome, Purpose, Reason, ScoreSource, Verdict
+from loop.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, Verdict
+
+MOST_LOST = 3  # runs of one text whose supervisor was killed: no accident any more, and it would go on for ever
+CHOSE_NOTHING = (Purpose.AUDIT, Purpose.PRICE)  # such runs verify a claim; no verdict may depend on them
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Run:
     peak_memory_mb: float | None = None
     tokens_per_s: float | None = None
     failure: Failure | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether it ended without a score, and not because something interrupted it."""
+        return self.outcome not in (None, Outcome.INTERRUPTED) and self.score is None
 
 
 @dataclass(frozen=True)
@@ -56,17 +64,32 @@ class Experiment:
     delta: float | None = None
     uncertainty: float | None = None
     explanation: str = ""
+    against: int | None = None  # the incumbent that it was compared with
+    level: float = 0.0  # what the kept line had gained with it, pair by pair: how it compares with other keeps
     judged_at: float | None = None
     judged_seq: int = 0  # place of its verdict in the journal, by which verdicts are ordered; 0 without one
 
     @property
     def scores(self) -> dict[int, float]:
-        """Seed → score of every run of the present text that chose something (an audit chooses nothing)."""
-        return {
-            run.seed: run.score
-            for run in self.runs
-            if run.score is not None and run.purpose is not Purpose.AUDIT and run.commit == self.commit
-        }
+        """Seed → score of every run of the present text that a verdict may depend on."""
+        return {run.seed: run.score for run in self.own_runs if run.score is not None}
+
+    @property
+    def own_runs(self) -> tuple[Run, ...]:
+        """The runs of the present text that a verdict may depend on."""
+        return tuple(r for r in self.runs if r.purpose not in CHOSE_NOTHING and r.commit == self.commit)
+
+    @property
+    def unusable(self) -> set[int]:
+        """The seeds on which a run of the present text gave no score, or its supervisor was lost again and again."""
+        lost = [r.seed for r in self.own_runs if r.failure is not None and r.failure.kind is FailureKind.LOST]
+        return {r.seed for r in self.own_runs if r.broken} | {seed for seed in lost if lost.count(seed) >= MOST_LOST}
+
+    @property
+    def verified_scores(self) -> dict[int, float]:
+        """Seed → score of the runs that verify its claim."""
+        audits = (r for r in self.runs if r.purpose is Purpose.AUDIT and r.commit == self.commit)
+        return {run.seed: run.score for run in audits if run.score is not None}
 
     @property
     def measured(self) -> bool:
@@ -76,12 +99,17 @@ class Experiment:
     @property
     def failure(self) -> Failure | None:
         """Why it gave no score: found before a run was spent, or by its last run."""
-        return self.doomed or (self.runs[-1].failure if self.runs else None)
+        last = self._last
+        return self.doomed or (last.failure if last else None)
 
     @property
     def outcome(self) -> Outcome | None:
         """How its last run ended, None while it waits or trains."""
-        return self.runs[-1].outcome if self.runs else None
+        return self._last.outcome if self._last else None
+
+    @property
+    def _last(self) -> Run | None:
+        return next((r for r in reversed(self.runs) if r.purpose not in CHOSE_NOTHING), None)
 
     @property
     def source(self) -> ScoreSource | None:

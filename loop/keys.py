@@ -64,6 +64,8 @@ KEYS: dict[str, Key] = {
             "How many proposals are prepared ahead while one trains; 0 is a serial loop."),
         Key("repeats", "repeats", values.whole(2, 20, "3"), "3", "3",
             "How often the baseline is run to measure the noise floor."),
+        Key("verify", "verify", values.pairs, "5", "3",
+            "How many fresh pairs of best and baseline verify the gain when the campaign ends; 0 for none."),
         Key("prompt_tokens", "prompt_tokens", values.whole(2_000, 2_000_000, "24k"), "24k", "24k",
             "The largest prompt of a proposal, in tokens of its model."),
         Key("deadline", "deadline_s", values.duration, "10m", "10m",

@@ -5,6 +5,7 @@ Pure: no files, no clock. Feeding one more entry costs constant time, so a view 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -23,6 +24,7 @@ from loop.entries import (
     NoiseMeasured,
     NoteAdded,
     PauseRequested,
+    Priced,
     Proposed,
     ProposeRequested,
     Repaired,
@@ -35,11 +37,14 @@ from loop.entries import (
     StartRequested,
     StateChanged,
     StopRequested,
+    Verified,
+    VerifyRequested,
     Withdrawn,
     WithdrawRequested,
 )
-from loop.experiment import Experiment, Run
-from loop.types import Author, Cost, Reason, State, Verdict
+from loop.experiment import CHOSE_NOTHING, Experiment, Run
+from loop.noise import Noise, Pool, decimals, differences, unit_of
+from loop.types import Author, Cost, Purpose, Reason, State, Verdict
 
 
 @dataclass
@@ -53,19 +58,30 @@ class Ledger:
     last_tick: float | None = None  # of the last fact that a daemon at work wrote
     state: State = State.PREPARING
     message: str = ""
+    passing: bool = False  # the message is about the moment, until the next run
     experiments: dict[int, Experiment] = field(default_factory=dict)
-    noise_floor: float | None = None
+    noise_floor: float | None = None  # standard deviation of the baseline's single runs
+    rule: str = ""  # by which verdicts are reached now
+    rules: list[tuple[int, str]] = field(default_factory=list)  # changes: the first experiment judged by it, its name
     incumbent: int | None = None  # experiment at the branch's tip
     overrides: dict[str, str] = field(default_factory=dict)
     unanswered: dict[int, Entry] = field(default_factory=dict)  # intents that the daemon has not dealt with, by seq
     history: list[Imported] = field(default_factory=list)  # of earlier nights
     notes: list[NoteAdded] = field(default_factory=list)
     audits: list[Audited] = field(default_factory=list)
+    verifications: list[Verified] = field(default_factory=list)
+    prices: list[Priced] = field(default_factory=list)
+    verifying: VerifyRequested | None = None  # asked for and not done
+    verified: bool = False  # the pairs of `verifying` are done, its prices are not
+    fresh_seed: int = 0  # higher than any that has verified anything
     spent: Cost = field(default_factory=Cost)
     trouble: str = ""  # why the last proposal came to nothing, until one comes
     known_dollars: float = 0.0  # of `spent`, what has a price: what `stop: {dollars}` counts
     busy_s: float = 0.0  # time in states that run experiments, up to the last entry; what `stop: {hours}` counts
     _current: tuple[int, int] | None = None  # (experiment, attempt) of the run that trains
+    _pool: Pool = field(default_factory=Pool)  # differences of all pairs so far
+    _places: int = 0  # decimal places of the finest score so far
+    _varied: bool = False  # two runs of one text gave two scores
 
     @property
     def minimize(self) -> bool:
@@ -81,12 +97,37 @@ class Ledger:
 
     @property
     def best(self) -> Experiment | None:
-        """The kept experiment with the best score ever seen, which a human's revert may have left behind."""
+        """The best kept experiment, which a human's revert may have left behind.
+
+        Keeps are compared by their levels: two scores on two seeds differ by what the seeds are worth.
+        """
         kept = [e for e in self.experiments.values() if e.verdict is Verdict.KEEP and e.score is not None]
-        if not kept:
-            return None
-        sign = 1.0 if self.minimize else -1.0
-        return min(kept, key=lambda e: (sign * (e.score or 0.0), e.number))
+        return min(kept, key=lambda e: (self.gain(e.level, 0.0), e.number), default=None)
+
+    @property
+    def left_behind(self) -> Experiment | None:
+        """The experiment that the branch holds, where it is not the best."""
+        best, tip = self.best, self.incumbent_experiment
+        return tip if best is not None and tip is not None and best.number != tip.number else None
+
+    @property
+    def noise(self) -> Noise:
+        """What is known of the noise by now."""
+        exact = self.exact
+        return Noise(0.0 if exact else self._pool.deviation(self.noise_floor), self.noise_floor,
+                     unit_of(self._places), exact)  # fmt: skip
+
+    @property
+    def exact(self) -> bool:
+        """Whether the script ignores its seed: its baselines agree in every digit, and no text has had two scores."""
+        runs = self.experiments[0].runs if 0 in self.experiments else ()
+        scores = [r.score for r in runs if r.purpose is Purpose.BASELINE and r.score is not None]
+        return len(scores) > 1 and len(set(scores)) == 1 and not self._varied
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs beyond the first of each patch have taught the noise."""
+        return self._pool.freedom
 
     @property
     def keeps(self) -> int:
@@ -184,7 +225,7 @@ class Ledger:
 
     def after(self, *facts: Body) -> Ledger:
         """Return what this will be once these facts about runs are recorded; this one stays as it is."""
-        then = replace(self, experiments=dict(self.experiments))
+        then = replace(self, experiments=dict(self.experiments), _pool=replace(self._pool))
         for fact in facts:
             then._feed(Entry(then.last_seq + 1, self.campaign, 0.0, fact, self.last_tick or 0.0))
         return then
@@ -202,6 +243,10 @@ class Ledger:
         match body:
             case Resumed():
                 self._current = None
+                if body.rule and body.rule != self.rule:
+                    self.rule = body.rule
+                    first = min((e.number for e in self.waiting), default=max(self.experiments, default=0) + 1)
+                    self.rules.append((first, body.rule))
             case NoteAdded():
                 self.notes.append(body)
                 self.unanswered[entry.seq] = entry
@@ -212,14 +257,19 @@ class Ledger:
                 | StopRequested()
                 | ProposeRequested()
                 | WithdrawRequested()
+                | VerifyRequested()
             ):
                 self.unanswered[entry.seq] = entry
+                if isinstance(body, VerifyRequested):
+                    self.verifying, self.verified = body, False
             case Answered():
                 intent = self.unanswered.pop(body.intent, None)
                 if intent is not None and isinstance(intent.body, StartRequested) and body.ok:
                     self.overrides = overridden(self.overrides, intent.body.overrides)
+                if intent is not None and isinstance(intent.body, VerifyRequested) and not body.ok:
+                    self.verifying = None
             case CampaignCreated():
-                self.created = body
+                self.created, self.rule = body, body.rule
             case NoiseMeasured():
                 self.noise_floor = body.noise_floor
             case Proposed():
@@ -247,6 +297,7 @@ class Ledger:
                 run = Run(body.attempt, body.purpose, body.seed, body.commit)
                 self._change(body.experiment, runs=(*self.experiments[body.experiment].runs, run))
                 self._current = (body.experiment, body.attempt)
+                self.message = "" if self.passing else self.message
             case RunEnded():
                 self._change_run(
                     body.experiment,
@@ -262,7 +313,10 @@ class Ledger:
                     self._current = None
             case Scored():
                 self._change_run(body.experiment, body.attempt, score=body.score, source=body.source)
+                self._learn(body)
             case Judged():
+                against = self.incumbent if body.incumbent is None else body.incumbent
+                self._compare(body, against)
                 self._change(
                     body.experiment,
                     verdict=body.verdict,
@@ -271,6 +325,8 @@ class Ledger:
                     delta=body.delta,
                     uncertainty=body.uncertainty,
                     explanation=body.explanation,
+                    against=against,
+                    level=self._level(body, against),
                     judged_at=entry.at,
                     judged_seq=entry.seq,
                 )
@@ -278,11 +334,60 @@ class Ledger:
                     self.incumbent = body.experiment
             case Audited():
                 self.audits.append(body)
+                self._use_up()
+            case Verified():
+                self._use_up()
+                self.verifications.append(body)
+                self.verified = self.verifying is not None and self.verifying.keeps > 0
+                self.verifying = self.verifying if self.verified else None
+            case Priced():
+                self.prices.append(body)
+                self.verifying, self.verified = None, False
             case Spent():
                 self._spend(body.cost)
                 self.trouble = body.message
             case StateChanged():
-                self.state, self.message = body.state, body.message
+                self.state, self.message, self.passing = body.state, body.message, body.passing
+
+    def _use_up(self) -> None:
+        audits = (r.seed for e in self.experiments.values() for r in e.runs if r.purpose is Purpose.AUDIT)
+        self.fresh_seed = max(audits, default=-1) + 1
+
+    def brought(self, experiment: Experiment) -> float | None:
+        """Return the selected gain over the baseline, as a difference of scores, on the seeds that both have.
+
+        Where they have none in common, what the kept line had gained with it, pair by pair.
+        """
+        if experiment.score is None or 0 not in self.experiments:
+            return None
+        pairs = differences(experiment.scores, self.experiments[0].scores)
+        return sum(pairs.values()) / len(pairs) if pairs else experiment.level
+
+    def _learn(self, scored: Scored) -> None:
+        """Take in what a score shows of the script: its digits, and whether one text has two scores."""
+        if math.isfinite(scored.score):
+            self._places = max(self._places, decimals(scored.score))
+        runs = self.experiments[scored.experiment].runs
+        new = next(r for r in runs if r.attempt == scored.attempt)
+        same = (
+            r for r in runs if r.commit == new.commit and (r.purpose in CHOSE_NOTHING) == (new.purpose in CHOSE_NOTHING)
+        )
+        self._varied = self._varied or any(r.score not in (None, new.score) for r in same)
+
+    def _compare(self, judged: Judged, against: int | None) -> None:
+        """Take in the pairs of a verdict; older journals have them among the runs."""
+        pairs = [ours - theirs for ours, theirs in judged.pairs]
+        if not judged.pairs and judged.score is not None and against is not None and against != judged.experiment:
+            ours, theirs = self.experiments[judged.experiment], self.experiments[against]
+            pairs = list(differences(ours.scores, theirs.scores).values())
+        self._pool.add(pairs)
+
+    def _level(self, judged: Judged, against: int | None) -> float:
+        if judged.score is None or judged.experiment == 0:
+            return 0.0
+        if judged.delta is None or against is None or against not in self.experiments:
+            return judged.score - (self.baseline or 0.0)
+        return self.experiments[against].level + judged.delta
 
     def _propose(self, entry: Entry, body: Proposed) -> None:
         self.experiments[body.experiment] = Experiment(

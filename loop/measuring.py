@@ -1,4 +1,4 @@
-"""One experiment until its verdict: its runs, the branch that follows a keep, the baseline, the audit at the end.
+"""One experiment until its verdict: its runs and its incumbent's, the branch that follows a keep, the baseline.
 
 What to do next depends on the ledger alone, and everything is recorded before it counts: whoever is killed here is
 continued by the next daemon.
@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loop import verdict
-from loop.entries import Audited, Body, Judged, NoiseMeasured, RunEnded, RunStarted, Scored, StateChanged
+from loop.entries import Body, Judged, NoiseMeasured, RunEnded, RunStarted, Scored, StateChanged
 from loop.experiment import Experiment
+from loop.noise import noise_floor
 from loop.plan import Planned, crashes_in_a_row, decide
 from loop.types import AutoResearchError, Failure, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from loop.engine import Engine
 
 NO_FILE = re.compile(r"No such file or directory: '([^'\n]+)'")
-AUDIT_SEED = 7919  # chose nothing: baselines and confirming runs count up from 0
 MAX_CRASHES_IN_ROW = 8  # more than any healthy night; something outside the patches is broken
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ class Measuring:
                 return
             step = self.decide(experiment)
             if isinstance(step, Planned):
-                await self._run(experiment, step)
+                await self.run(self.meant(experiment, step), step)
             elif step.verdict is Verdict.CRASH and await self.engine.writing.repair(experiment):
                 continue
             elif number == 0:
@@ -57,9 +56,15 @@ class Measuring:
         """Return the next run of an experiment, or its verdict."""
         return decide(self.engine.ledger, experiment, self.engine.writing.program.repeats)
 
-    async def _run(self, experiment: Experiment, planned: Planned, split: str = "val") -> None:
+    def meant(self, experiment: Experiment, planned: Planned) -> Experiment:
+        """Return the experiment that runs: the one that was asked about, or the incumbent that it is compared with."""
+        return experiment if planned.of is None else self.engine.ledger.experiments[planned.of]
+
+    async def run(
+        self, experiment: Experiment, planned: Planned, split: str = "val", commit: str | None = None
+    ) -> None:
         """Make one run and record it. An interrupted one is recorded too, and made again by whoever comes next."""
-        staged = await self.engine.staging.take(experiment, planned, split)
+        staged = await self.engine.staging.take(experiment, planned, split, commit)
         purpose, attempt = planned.purpose, staged.attempt
         self.engine.record(RunStarted(experiment.number, attempt, purpose, planned.seed, staged.commit))
         try:
@@ -85,7 +90,7 @@ class Measuring:
                 crashed = RunEnded(**{**vars(end), "outcome": Outcome.CRASHED, "failure": answer})
                 self.engine.record(crashed)
             else:
-                source = ScoreSource.SEALED if self._sealed else ScoreSource.SELF_REPORTED
+                source = ScoreSource.SEALED if self.sealed else ScoreSource.SELF_REPORTED
                 scored = Scored(experiment.number, attempt, answer, source, time.monotonic() - began)
                 self.engine.record(end, scored, *self._foresee(planned, end, scored))
         except asyncio.CancelledError:
@@ -103,7 +108,8 @@ class Measuring:
         return [step] if isinstance(step, Judged) and step.verdict is not Verdict.CRASH else []
 
     @property
-    def _sealed(self) -> bool:
+    def sealed(self) -> bool:
+        """Whether the score comes from a scorer of ours."""
         return self.engine.runner.conditions.ruler is not None
 
     def _heed_verdict(self, experiment: Experiment) -> None:
@@ -136,11 +142,17 @@ class Measuring:
             why = judged.explanation + self._lent(judged.explanation)
             raise AutoResearchError(f"the baseline does not run: {why}; mend it and start again")
         scores = tuple(self.engine.ledger.experiments[0].scores.values())
-        noise = verdict.noise_floor(scores) if len(scores) > 1 else None
-        facts: list[Body] = [judged, StateChanged(State.RUNNING, "baseline measured")]
-        if noise is not None:
-            facts.insert(0, NoiseMeasured(noise, scores))
+        facts: list[Body] = [judged, StateChanged(State.RUNNING, self._baseline_words(), passing=True)]
+        if len(scores) > 1:
+            facts.insert(0, NoiseMeasured(noise_floor(scores), scores))
         self.engine.record(*facts)
+
+    def _baseline_words(self) -> str:
+        noise = self.engine.ledger.noise
+        if not noise.exact:
+            return "baseline measured"
+        exceeded = f", and a gain must exceed its last digit, {noise.unit:g}" if noise.unit else ""
+        return f"baseline measured: one score whatever the seed, so no run is repeated{exceeded}"
 
     def _lent(self, explanation: str) -> str:
         """Return what helps a script that measures itself and misses a file which the user has."""
@@ -170,22 +182,3 @@ class Measuring:
         if self.engine.ledger.incumbent is None:
             await self.engine.pause_here()
             await self.measure(0)
-
-    async def audit(self) -> None:
-        """Measure best and baseline once more, on a seed and on rows that chose nothing. Sealed campaigns only."""
-        best = self.engine.ledger.incumbent
-        if not self._sealed or not best or any(a.experiment == best for a in self.engine.ledger.audits):
-            return
-        self.engine.record(
-            StateChanged(State.RUNNING, "auditing: best and baseline on a seed and rows that chose nothing")
-        )
-        scores: list[float] = []
-        for number in (0, best):
-            experiment = self.engine.ledger.experiments[number]
-            await self._run(experiment, Planned(Purpose.AUDIT, AUDIT_SEED), "audit")
-            last = self.engine.ledger.experiments[number].runs[-1]
-            if last.score is None:
-                log.warning("the audit run of #%d gave no score", number)
-                return
-            scores.append(last.score)
-        self.engine.record(Audited(best, AUDIT_SEED, scores[0], scores[1]))

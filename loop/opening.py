@@ -20,6 +20,7 @@ from loop.scorer import Ruler, is_ruler, prepare_data
 from loop.trainer import python_for
 from loop.types import Author, Refused, RepoError, ScoreSource, State
 from loop.values import SOURCES, parse_budget
+from loop.verdict import RULE
 
 if TYPE_CHECKING:
     from loop.engine import Engine
@@ -87,8 +88,10 @@ async def open_campaign(engine: Engine) -> Runner:
     if created is None:
         _check_snapshot(engine, commit, canvas)
     sealed = created.source is ScoreSource.SEALED if created else is_ruler(engine.folder / "prepare.py")
+    ruled = f"; from #{max(ledger.experiments, default=0) + 1} on verdicts follow the rule '{RULE}', earlier ones stand"
+    changed = created is not None and ledger.rule != RULE
     if created is not None:
-        engine.record(Resumed())
+        engine.record(Resumed(RULE if changed else ""))
     began_with = created.data if created and created.data and not sealed else program.data
     data = find_data(engine.repo.top / engine.repo.prefix, began_with, sealed)
     engine.record(StateChanged(State.PREPARING, "preparing the data" if sealed else "getting ready"))
@@ -116,7 +119,7 @@ async def open_campaign(engine: Engine) -> Runner:
     if created is None:
         _create(engine, commit, text, conditions, sandbox.kind)
     doing = "measuring the baseline" if ledger.incumbent is None else "going on"
-    engine.record(StateChanged(State.RUNNING, doing))
+    engine.record(StateChanged(State.RUNNING, doing, passing=True))
     for entry in list(ledger.unanswered.values()):
         if isinstance(entry.body, StartRequested):
             now = entry.body.overrides
@@ -125,7 +128,10 @@ async def open_campaign(engine: Engine) -> Runner:
             loose = conditions.own_data is not None and sandbox.kind != BUBBLEWRAP
             writable = f"; without {BUBBLEWRAP} its runs can also write to {began_with}" if loose else ""
             kept = _kept(conditions, program, began_with)
-            engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}{writable}{still}{kept}")
+            engine.answer_start(
+                entry,
+                f"campaign {engine.campaign} runs: {conditions.run}{writable}{still}{kept}{ruled if changed else ''}",
+            )
     return Runner(engine.repo, engine.home, engine.campaign, conditions, sandbox)
 
 
@@ -188,6 +194,7 @@ def _create(engine: Engine, commit: str, text: str, conditions: Conditions, sand
         uniform=ruler.uniform if ruler else None,
         profile=ruler.profile if ruler else "",
         data=engine.writing.program.data,
+        rule=RULE,
     )
     repo, campaign = engine.repo, engine.campaign
     first, branch, accepted = repo.attempt_ref(campaign, 0), repo.branch(campaign), repo.accepted_ref(campaign)

@@ -8,30 +8,31 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from loop.entries import Judged
-from loop.experiment import Experiment
+from loop.experiment import MOST_LOST, Experiment
 from loop.ledger import Ledger
+from loop.noise import differences
 from loop.program import Stop
 from loop.types import Author, Cost, FailureKind, Outcome, Purpose, Reason, Verdict
 from loop.values import counted
 from loop.verdict import judge
 
-MOST_LOST = 3  # runs of one text whose supervisor was killed: no accident any more, and it would go on for ever
 WITHDRAWN = "its revert was undone"
 
 
 @dataclass(frozen=True)
 class Planned:
-    """The next run of an experiment."""
+    """The next run: of the experiment that was asked about, or of experiment `of`, which it is compared with."""
 
     purpose: Purpose
     seed: int
+    of: int | None = None
 
 
 def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Judged:
     """Return the next run of an experiment, or its verdict. `repeats` baselines give the noise floor."""
     if experiment.withdrawn and not experiment.scores:
         return Judged(experiment.number, Verdict.INVALID, Reason.HUMAN, explanation=f"not measured: {WITHDRAWN}")
-    runs = [r for r in experiment.runs if r.commit == experiment.commit and r.purpose is not Purpose.AUDIT]
+    runs = experiment.own_runs
     failed = experiment.doomed or next(
         (r.failure for r in runs if r.failure is not None and r.outcome is not Outcome.INTERRUPTED), None
     )
@@ -47,22 +48,23 @@ def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Ju
         return _decide_baseline(experiment, repeats)
     incumbent = ledger.incumbent_experiment
     assert incumbent is not None, "the baseline is measured before any patch"
-    if not experiment.scores:
+    lacking = [s for s in experiment.scores if s not in incumbent.scores and s not in incumbent.unusable]
+    if lacking:
+        return Planned(Purpose.COMPARE, min(lacking), incumbent.number)
+    pairs = differences(experiment.scores, incumbent.scores)
+    if not pairs:
         return Planned(Purpose.MEASURE, min(incumbent.scores, default=0))
     opinion = judge(
         experiment.scores,
         incumbent.scores,
-        noise_floor=ledger.noise_floor,
+        noise=ledger.noise,
         lines_added=experiment.lines_added - experiment.lines_removed,
         minimize=ledger.minimize,
         human=experiment.author is Author.HUMAN,
+        name=f"#{incumbent.number}" if incumbent.number else "the baseline",
+        unusable=incumbent.unusable,
     )
-    if experiment.withdrawn:
-        evidence = (opinion.score, opinion.delta, opinion.uncertainty)
-        return Judged(experiment.number, Verdict.DISCARD, Reason.HUMAN, *evidence, f"not adopted: {WITHDRAWN}")
-    if opinion.confirm_seed is not None:
-        return Planned(Purpose.CONFIRM, opinion.confirm_seed)
-    return Judged(
+    compared = Judged(
         experiment.number,
         opinion.verdict,
         opinion.reason,
@@ -70,13 +72,24 @@ def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Ju
         opinion.delta,
         opinion.uncertainty,
         opinion.explanation,
+        incumbent.number,
+        incumbent.commit,
+        tuple(pairs),
+        tuple((experiment.scores[seed], incumbent.scores[seed]) for seed in pairs),
     )
+    if experiment.withdrawn:
+        told = f"not adopted: {WITHDRAWN}"
+        return replace(compared, verdict=Verdict.DISCARD, reason=Reason.HUMAN, explanation=told)
+    if opinion.confirm_seed is not None:
+        return Planned(Purpose.CONFIRM, opinion.confirm_seed)
+    return compared
 
 
 def _decide_baseline(experiment: Experiment, repeats: int) -> Planned | Judged:
     scores = experiment.scores
     missing = next((seed for seed in range(repeats) if seed not in scores), None)
-    if missing is not None:
+    # Two equal scores on two seeds: the script ignores the seed, and further runs would say the same.
+    if missing is not None and not (len(scores) > 1 and len(set(scores.values())) == 1):
         return Planned(Purpose.BASELINE, missing)
     mean = sum(scores.values()) / len(scores)
     return Judged(0, Verdict.KEEP, Reason.HUMAN, mean, explanation=f"the baseline, {counted(len(scores), 'run')}")

@@ -57,6 +57,7 @@ class Program:
     data: str = "auto"  # source for prepare.py
     queue: int = 2  # proposals prepared ahead of the run
     repeats: int = 3  # runs of the baseline
+    verify: int = 3  # fresh pairs of best and baseline when the campaign ends; 0 for none
     prompt_tokens: int = 24_000
     deadline_s: float = 600.0  # of one proposal, all attempts together
     api_base: str | None = None

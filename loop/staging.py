@@ -42,18 +42,25 @@ class Staging:
             return
         planned = self.engine.measuring.decide(following)
         if isinstance(planned, Planned):
-            self._waiting = asyncio.create_task(self._stage(following, planned.seed, "val"))
+            wanted = self.engine.measuring.meant(following, planned)
+            self._waiting = asyncio.create_task(self._stage(wanted, planned.seed, "val", wanted.commit))
 
-    async def take(self, experiment: Experiment, planned: Planned, split: str = "val") -> Staged:
-        """Return the run that waits if it is the one that is wanted, else throw it away and stage the right one."""
+    async def take(
+        self, experiment: Experiment, planned: Planned, split: str = "val", commit: str | None = None
+    ) -> Staged:
+        """Return the run that waits if it is the one that is wanted, else throw it away and stage the right one.
+
+        `commit` is what runs where it is not the experiment's own text.
+        """
+        commit = commit or experiment.commit
         self._running = None
         staged = await self._pop()
         if staged is not None:
-            wanted = (experiment.number, experiment.commit, planned.seed, len(experiment.runs) + 1, split)
+            wanted = (experiment.number, commit, planned.seed, len(experiment.runs) + 1, split)
             if wanted == (staged.number, staged.commit, staged.seed, staged.attempt, staged.split):
                 return staged
             await staged.close()
-        return await self._stage(experiment, planned.seed, split)
+        return await self._stage(experiment, planned.seed, split, commit)
 
     async def drop(self) -> None:
         """Throw away what waits; nothing is started ahead before another run trains."""
@@ -72,8 +79,8 @@ class Staging:
             log.info("a staged run could not be started", exc_info=True)
             return None
 
-    async def _stage(self, experiment: Experiment, seed: int, split: str) -> Staged:
+    async def _stage(self, experiment: Experiment, seed: int, split: str, commit: str) -> Staged:
         attempt = len(experiment.runs) + 1
         return await self.engine.runner.stage(
-            experiment.number, attempt, experiment.commit, seed, self.engine.ledger.slowest_s, split
+            experiment.number, attempt, commit, seed, self.engine.ledger.slowest_s, split
         )

@@ -121,7 +121,9 @@ class Purpose(StrEnum):
     BASELINE = "baseline"  # experiment 0, repeated with several seeds for the noise floor
     MEASURE = "measure"  # the first run of a patch, on the first seed
     CONFIRM = "confirm"  # a gain inside the margin, once more on another seed
-    AUDIT = "audit"  # best and baseline on a seed and on rows that chose nothing
+    COMPARE = "compare"  # the incumbent, on a seed that a patch was measured on
+    AUDIT = "audit"  # best and baseline on seeds and on rows that chose nothing
+    PRICE = "price"  # the incumbent without one kept patch, on seeds and on rows that chose nothing
 
 
 class State(StrEnum):

@@ -87,6 +87,14 @@ def _plain(number: float) -> str:
     return f"{number:.12f}".rstrip("0").rstrip(".")
 
 
+def pairs(text: str) -> int:
+    """Return a number of pairs: none, or at least the two that an interval needs."""
+    number = whole(0, 50, "3")(text)
+    if number == 1:
+        raise ValueError("1 pair has no interval; write a whole number from 2 to 50, or 0")
+    return number
+
+
 def whole(low: int, high: int = 10**12, example: str = "100") -> Callable[[str], int]:
     """Return a reader of whole numbers from `low` to `high`; `24k` and `2M` are numbers too."""
 
