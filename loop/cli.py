@@ -15,16 +15,17 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from loop import control
+from loop import control, values
 from loop.ledger import Ledger
 from loop.status import cost_text, message_text, plain, precise, status_dict, status_line, visible
 from loop.types import AutoResearchError, Refused, State
 
 OVERRIDES = (
     "model", "command", "budget", "experiments", "hours", "dollars", "tokens", "plateau", "devices", "data", "queue",
-    "repeats",
+    "repeats", "verify",
 )  # fmt: skip
-ABOUT_ONE = ("pause", "resume", "stop", "status", "watch", "results", "show", "diff", "report", "note", "propose")
+ABOUT_ONE = ("pause", "resume", "stop", "status", "watch", "results", "show", "diff", "report", "note", "propose",
+             "verify", "best", "return")  # fmt: skip
 EXPORTS = ("results.tsv", "progress.png", "report.html")
 
 
@@ -98,6 +99,14 @@ def parser() -> argparse.ArgumentParser:
     sub = verb("propose", _propose, "queue a version of the canvas written by you; it is adopted unless it crashes")
     sub.add_argument("file", type=Path)
     sub.add_argument("--hypothesis", default="", metavar="TEXT", help="what you expect of it")
+    sub = verb("verify", _verify, "measure best and baseline anew in pairs, on seeds and rows that chose nothing")
+    sub.add_argument("--pairs", default="3", metavar="N", help="how many pairs; 3 by default, two at the least")
+    sub.add_argument("--keeps", type=int, default=0, metavar="K", help="also what the K largest keeps still bring")
+    sub = verb("best", _best, "print the best canvas, or that of an experiment, without git")
+    sub.add_argument("number", type=int, nargs="?", metavar="N", help="the experiment; the best by default")
+    sub.add_argument("--write", action="store_true", help="write it over the canvas in the campaign's folder")
+    sub = verb("return", _return, "make an experiment's text the incumbent again; it is measured and adopted")
+    sub.add_argument("number", type=int, metavar="N")
     sub = verb("import", _import, "take in the results.tsv of earlier nights as history for the next campaign")
     sub.add_argument("file", nargs="?", type=Path, default=Path("results.tsv"))
     sub = verb("doctor", _doctor, "check git, Python, device, data, key, sandbox and disk, and say what to do")
@@ -149,13 +158,17 @@ def _load(options: argparse.Namespace) -> Ledger:
 
 
 def _status(options: argparse.Namespace) -> None:
+    from loop.claims import claim, headline, selected
+
     ledger = _load(options)
     progress = control.progress(options.folder, ledger)
     alive = control.is_running(options.folder, ledger)
     if options.json:
-        print(json.dumps(status_dict(ledger, progress, alive)))
+        print(json.dumps({**status_dict(ledger, progress, alive), **claim(ledger)}))
     else:
         print(status_line(ledger, progress, alive))
+        if ledger.keeps or ledger.verifications:
+            print(f"{headline(ledger)}\n{selected(ledger)}")
         if message := message_text(ledger, alive):
             print(message)
 
@@ -248,6 +261,34 @@ def _propose(options: argparse.Namespace) -> None:
 
     hypothesis = options.hypothesis or f"a version of the canvas by hand, {options.file.name}"
     print(propose_file(options.folder, text, hypothesis, options.campaign).message)
+
+
+def _verify(options: argparse.Namespace) -> None:
+    try:
+        pairs = values.pairs(options.pairs)
+    except ValueError as error:
+        raise Refused(f"--pairs: {error}") from error
+    if not pairs or options.keeps < 0:
+        raise Refused("a verification needs two pairs at the least, and --keeps a whole number")
+    print(control.verify(options.folder, pairs, options.keeps, options.campaign).message)
+
+
+def _best(options: argparse.Namespace) -> None:
+    from loop.best import read_best, write_best
+
+    ledger = _load(options)
+    experiment, text, said = read_best(options.folder, ledger, options.number)
+    if options.write:
+        said = f"{write_best(options.folder, ledger, experiment, text)}: {said}"
+    else:
+        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
+    print(said, file=sys.stdout if options.write else sys.stderr)
+
+
+def _return(options: argparse.Namespace) -> None:
+    from loop.best import return_to
+
+    print(return_to(options.folder, options.number, options.campaign).message)
 
 
 def _import(options: argparse.Namespace) -> None:

@@ -26,6 +26,7 @@ from loop.entries import (
     ResumeRequested,
     StartRequested,
     StopRequested,
+    VerifyRequested,
     WithdrawRequested,
 )
 from loop.home import Home, find_home
@@ -154,6 +155,26 @@ def stop(folder: Path, campaign: str | None = None, now: bool = False) -> Answer
     return ask(folder, StopRequested(now), campaign)
 
 
+def verify(folder: Path, pairs: int = 3, keeps: int = 0, campaign: str | None = None) -> Answer:
+    """Measure best and baseline in fresh pairs: at the next boundary where a daemon runs, else in one of its own."""
+    ledger = load(folder, campaign)
+    if ledger.best is None or ledger.best.number == 0:
+        raise Refused(
+            f"campaign {ledger.campaign} has kept nothing better than its baseline; there is no gain to verify"
+        )
+    intent = VerifyRequested(pairs, keeps)
+    home = find_home(folder)
+    if serves(home, ledger.campaign):
+        return ask(folder, intent, ledger.campaign)
+    check_disk(home.root)
+    with Journal(home.journal) as journal:
+        if other := runs_instead(home, journal, ledger.campaign):
+            raise Refused(other)
+        entry = journal.append(ledger.campaign, intent)[0]
+        spawn(folder.resolve(), ledger.campaign)
+        return answer_to(home, journal, entry)
+
+
 def note(folder: Path, text: str, experiment: int | None = None, campaign: str | None = None) -> Answer:
     """Tell the proposer something; kept for the next start where nothing runs. Raises Refused once it has ended."""
     ledger = load(folder, campaign)
@@ -176,12 +197,16 @@ def propose(
     base: str = "",
     removes: int | None = None,
     campaign: str | None = None,
+    returns: int | None = None,
 ) -> Answer:
-    """Queue a human's own text of the canvas; kept for the next start where nothing runs. Raises Refused."""
+    """Queue a human's own text of the canvas; kept for the next start where nothing runs. Raises Refused.
+
+    `returns` is the experiment whose text it is, where the human returns to it.
+    """
     ledger = load(folder, campaign)
     if is_broken(ledger):
         raise Refused(f"the baseline of campaign {ledger.campaign} does not run; mend it and start again, then propose")
-    return _leave(folder, ledger, ProposeRequested(text, hypothesis, base, removes))
+    return _leave(folder, ledger, ProposeRequested(text, hypothesis, base, removes, returns))
 
 
 def withdraw(folder: Path, removes: int, campaign: str | None = None, intent: int | None = None) -> Answer:

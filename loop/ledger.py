@@ -43,7 +43,7 @@ from loop.entries import (
     WithdrawRequested,
 )
 from loop.experiment import CHOSE_NOTHING, Experiment, Run
-from loop.noise import Noise, Pool, decimals, differences, unit_of
+from loop.noise import ENOUGH, Noise, Pool, decimals, differences, unit_of
 from loop.types import Author, Cost, Purpose, Reason, State, Verdict
 
 
@@ -128,6 +128,11 @@ class Ledger:
     def pairs(self) -> int:
         """How many pairs beyond the first of each patch have taught the noise."""
         return self._pool.freedom
+
+    @property
+    def learnt(self) -> bool:
+        """Whether they are enough, so that the baselines' spread is no longer asked."""
+        return self._pool.freedom >= ENOUGH
 
     @property
     def keeps(self) -> int:

@@ -88,7 +88,7 @@ async def open_campaign(engine: Engine) -> Runner:
     if created is None:
         _check_snapshot(engine, commit, canvas)
     sealed = created.source is ScoreSource.SEALED if created else is_ruler(engine.folder / "prepare.py")
-    ruled = f"; from #{max(ledger.experiments, default=0) + 1} on verdicts follow the rule '{RULE}', earlier ones stand"
+    ruled = f"; from now on its verdicts follow a newer rule, '{RULE}', and the earlier ones stand"
     changed = created is not None and ledger.rule != RULE
     if created is not None:
         engine.record(Resumed(RULE if changed else ""))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.chart import BOTTOM, FONT, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, draw
-from loop.claims import audit, conditions, counts, facts, headline, summary
+from loop.claims import counts, facts, headline, prices, selected, summary, verification
 from loop.experiment import Experiment
 from loop.ledger import Ledger
 from loop.status import plain, precise, score_text, signed_number, trouble, verdict_text, visible
@@ -146,7 +146,7 @@ def plot(ledger: Ledger, path: Path) -> None:
     _paint(axes, draw(ledger))
     campaign = plain(ledger.campaign, 40)
     _write(axes, LEFT, 34, f"{campaign}   {headline(ledger)}", 17, weight="bold")
-    _write(axes, LEFT, 56, f"{counts(ledger)} · {conditions(ledger)}", 12.5, "#57606a")
+    _write(axes, LEFT, 56, f"{selected(ledger)} · {counts(ledger)}", 12.5, "#57606a")
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=200, metadata={"Software": MAKER})
     _replace(path, content.getvalue())
@@ -214,7 +214,9 @@ def write_html(ledger: Ledger, path: Path, diff: Callable[[Experiment], str]) ->
         headline=headline(ledger),
         counts=counts(ledger),
         conditions=facts(ledger),
-        audit=audit(ledger),
+        selected=selected(ledger),
+        verification=verification(ledger),
+        prices=prices(ledger),
         chart=picture,
         frame=(LEFT, TOP, RIGHT, BOTTOM, WIDTH, HEIGHT),
         rows=[_cells(e, picture) for e in experiments],

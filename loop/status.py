@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from loop.experiment import Experiment
 from loop.ledger import Ledger
-from loop.types import Cost, Reason, ScoreSource, State
+from loop.types import Cost, Purpose, Reason, ScoreSource, State
 
 if TYPE_CHECKING:
     from loop.progress import Progress
@@ -72,7 +72,28 @@ def message_text(ledger: Ledger, alive: bool | None = None) -> str:
     trouble = (
         f"a proposal came to nothing: {ledger.trouble}" if ledger.state is State.RUNNING and ledger.trouble else ""
     )
-    return plain("; ".join(part for part in (ledger.message, trouble) if part))
+    return plain("; ".join(part for part in (ledger.message or doing(ledger), trouble) if part))
+
+
+def doing(ledger: Ledger) -> str:
+    """Return what a running campaign does now, from its runs: a recorded sentence may be hours old."""
+    if ledger.state is not State.RUNNING or not ledger.experiments:
+        return ""
+    if ledger.running is None:
+        return "waiting for a proposal" if ledger.incumbent is not None and not ledger.waiting else ""
+    experiment, run = ledger.running
+    name = f"#{experiment.number}" if experiment.number else "the baseline"
+    match run.purpose:
+        case Purpose.CONFIRM:
+            return f"measuring {name} on another seed: its gain is not clear yet"
+        case Purpose.COMPARE:
+            return f"measuring {name}, the incumbent, on seed {run.seed}, where a patch is compared with it"
+        case Purpose.AUDIT:
+            return f"verifying: {name} on fresh seed {run.seed}"
+        case Purpose.PRICE:
+            return f"pricing {name}: the incumbent without it, on seed {run.seed}"
+        case _:
+            return f"measuring {name}"
 
 
 def status_dict(ledger: Ledger, progress: Progress | None, alive: bool | None = None) -> dict[str, Any]:
@@ -142,7 +163,10 @@ def per_hour(ledger: Ledger) -> float | None:
 
 
 def best_text(ledger: Ledger) -> str:
-    """Return `best 0.9697 (−2.8 %)`: the best ever kept and its distance from the baseline; "" before the baseline."""
+    """Return `best 0.9697 (−2.8 %)`: the best ever kept and its selected gain; "" before the baseline.
+
+    Where the branch holds another, both are named: `best #6 2.3073 (−3.4 %), the branch holds #8 2.3873`.
+    """
     best, baseline = ledger.best, ledger.baseline
     if best is None or best.score is None:
         return ""
@@ -150,7 +174,19 @@ def best_text(ledger: Ledger) -> str:
     source = " self-reported" if claimed else ""
     if best.number == 0 or not baseline:
         return f"baseline {number(best.score)}{source}" if best.number == 0 else f"best {number(best.score)}{source}"
-    return f"best {number(best.score)}{source} ({signed(100 * (best.score - baseline) / abs(baseline), '.1f')} %)"
+    gain, tip = ledger.brought(best) or 0.0, tip_text(ledger)
+    which = f"#{best.number} " if tip else ""
+    share = signed(100 * gain / abs(baseline), ".1f")
+    return f"best {which}{number(best.score)}{source} ({share} %){f', {tip}' if tip else ''}"
+
+
+def tip_text(ledger: Ledger) -> str:
+    """Return `the branch holds #8 2.3873` where that is not the best; "" where it is."""
+    tip = ledger.left_behind
+    if tip is None:
+        return ""
+    held = f"#{tip.number}" if tip.number else "the baseline"
+    return f"the branch holds {held}" + (f" {number(tip.score)}" if tip.score is not None else "")
 
 
 def pace_text(ledger: Ledger) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from loop.claims import headline
 from loop.experiment import Experiment
 from loop.ledger import Ledger
 from loop.status import (
     MARKS,
     best_text,
+    message_text,
     number,
     pace_text,
     plain,
@@ -54,10 +56,12 @@ def render(ledger: Ledger, progress: Progress | None, width: int, rows: int = RO
     from rich.console import Group
 
     parts: list[RenderableType] = [_title(ledger), _now(ledger, progress, width), _numbers(ledger)]
+    if ledger.keeps or ledger.verifications:
+        parts.append(_text(headline(ledger), "bold"))
     if ledger.experiments:
         parts.append(_table(ledger, width, rows))
-    if ledger.message:
-        parts.append(_text(plain(ledger.message, 300), "yellow" if ledger.state is State.PAUSED else "dim"))
+    if message := message_text(ledger):
+        parts.append(_text(plain(message, 300), "yellow" if ledger.state is State.PAUSED else "dim"))
     return Group(*parts)
 
 
@@ -100,11 +104,11 @@ def _now(ledger: Ledger, progress: Progress | None, width: int) -> Text:
 
 def _numbers(ledger: Ledger) -> Text:
     """Return best ± noise and its distance to the baseline, counts, pace and what was spent."""
-    best, parts = ledger.best, [best_text(ledger)]
-    if best is not None and best.score is not None and ledger.noise_floor is not None:
-        parts.append(f"noise ± {uncertainty(ledger.noise_floor)}")
+    best, parts, pair = ledger.best, [best_text(ledger)], ledger.noise.pair
+    if best is not None and best.score is not None and pair is not None:
+        parts.append(f"noise of a pair ± {uncertainty(pair)}" if pair else "ignores its seed")
         if best.number and ledger.baseline is not None:
-            parts.append(f"baseline {number(ledger.baseline)} ({signed_number(best.score - ledger.baseline)})")
+            parts.append(f"baseline {number(ledger.baseline)} ({signed_number(ledger.brought(best) or 0.0)})")
     parts += [f"{counted(ledger.judged, 'experiment')}, {ledger.keeps} kept", pace_text(ledger), spent_text(ledger)]
     return _text(" · ".join(part for part in parts if part))
 

@@ -17,6 +17,7 @@ from typing import Any
 from loop import control, review
 from loop.campaigns import of_folder
 from loop.checkout import Checkout
+from loop.claims import claim
 from loop.diff import split_lines
 from loop.entries import Entry, Proposed, Repaired, RunStarted
 from loop.home import Home, find_home
@@ -237,7 +238,8 @@ class Facts:
         copy = None
         if ledger is not None:
             copy = replace(ledger, experiments=dict(ledger.experiments), unanswered=dict(ledger.unanswered),
-                           notes=list(ledger.notes), audits=list(ledger.audits))  # fmt: skip
+                           notes=list(ledger.notes), audits=list(ledger.audits), _pool=replace(ledger._pool),
+                           verifications=list(ledger.verifications), prices=list(ledger.prices))  # fmt: skip
         return Snapshot(
             folder=self.folder,
             campaigns=self._campaigns,
@@ -245,7 +247,7 @@ class Facts:
             progress=progress,
             alive=self._alive,
             line=status_line(copy, progress, self._alive) if copy else "",
-            status=status_dict(copy, progress, self._alive) if copy else {},
+            status={**status_dict(copy, progress, self._alive), **claim(copy)} if copy else {},
             best=copy.best if copy else None,
             review=self._review,
             crash=self._crash,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.status import plain
+from loop.status import message_text, plain
 from loop.types import State, Verdict
 from server.documents import Role
 from server.features import diagnostics
@@ -190,5 +190,5 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "state": str(snapshot.state) or "none",
         "campaigns": list(snapshot.campaigns),
         "text": snapshot.line,
-        "message": snapshot.trouble or (snapshot.ledger.message if snapshot.ledger else ""),
+        "message": snapshot.trouble or (message_text(snapshot.ledger, snapshot.alive) if snapshot.ledger else ""),
     }

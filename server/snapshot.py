@@ -16,7 +16,7 @@ from loop.hunks import Hunk, hunks
 from loop.ledger import Ledger
 from loop.lineage import Kept, Part, Removal, Reviewed, grown_from
 from loop.progress import Progress
-from loop.status import NAMED, names, number, signed_number, uncertainty
+from loop.status import NAMED, names, number, signed_number, tip_text, uncertainty
 from loop.types import ScoreSource, State
 from server.documents import Document, Role
 
@@ -175,11 +175,12 @@ def label(experiments: Sequence[Experiment], spread: bool = False) -> str:
 
 
 def best_words(snapshot: Snapshot) -> str:
-    """Return `best 0.9697 (#118)`, and who says so where it is the script itself."""
+    """Return `best 0.9697 (#118)`, who says so where it is the script itself, and what the branch holds instead."""
     best = snapshot.best
     if best is None or best.score is None:
         return "no score yet"
-    return f"best {number(best.score)}{claimed(best)} (#{best.number})"
+    tip = tip_text(snapshot.ledger) if snapshot.ledger else ""
+    return f"best {number(best.score)}{claimed(best)} (#{best.number})" + (f", {tip}" if tip else "")
 
 
 def claimed(experiment: Experiment) -> str:

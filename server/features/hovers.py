@@ -7,8 +7,10 @@ from datetime import datetime
 
 from lsprotocol import types as t
 
+from loop.claims import headline, selected
 from loop.experiment import Experiment
-from loop.status import NAMED, cost_text, number, plain, score_text, spent_text, verdict_text
+from loop.ledger import Ledger
+from loop.status import NAMED, cost_text, message_text, number, plain, score_text, spent_text, verdict_text
 from loop.types import Verdict
 from loop.values import counted
 from server.convert import Encoding, markdown
@@ -118,6 +120,13 @@ def _top(snapshot: Snapshot, reading: Reading) -> str:
     return f"AutoResearch: {best_words(snapshot)} · {behind} · {review}\n\n{snapshot.line}"
 
 
+def _claim(ledger: Ledger) -> list[str]:
+    """Return what is verified and, below it, what was selected."""
+    if not ledger.keeps and not ledger.verifications:
+        return []
+    return [f"**{literal(headline(ledger))}**", literal(selected(ledger))]
+
+
 def _knob(snapshot: Snapshot, name: str) -> str:
     """Return every value that a knob was given, the best first, and how the scores went."""
     assert snapshot.ledger is not None
@@ -164,10 +173,14 @@ def _program(snapshot: Snapshot, document: Document, line: int) -> str:
         for e in known[-20:]
     ]
     if line == first_heading(document) and snapshot.ledger is not None:
-        spent = spent_text(snapshot.ledger)
-        parts.insert(
-            0, f"{snapshot.line}\n\n{literal(snapshot.ledger.message)}" + (f"\n\nspent {spent}" if spent else "")
+        spent, ledger = spent_text(snapshot.ledger), snapshot.ledger
+        told = (
+            snapshot.line,
+            literal(message_text(ledger, snapshot.alive)),
+            *_claim(ledger),
+            spent and f"spent {spent}",
         )
+        parts.insert(0, "\n\n".join(part for part in told if part))
     if line == first_heading(document) and snapshot.trouble:
         parts.insert(0, f"**{literal(snapshot.trouble)}**")
     return "\n\n".join(parts)
