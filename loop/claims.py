@@ -49,7 +49,16 @@ def gain_of(ledger: Ledger) -> Gain | None:
 def found(ledger: Ledger, verified: Verified) -> Interval | None:
     """Return what a verification measured, as a difference of scores; None where no pair was complete."""
     pairs = [ours - theirs for ours, theirs in zip(verified.scores, verified.baseline, strict=True)]
-    return interval(pairs, ledger.noise.unit) if pairs else None
+    return _interval(ledger, pairs) if pairs else None
+
+
+def _interval(ledger: Ledger, differences: list[float]) -> Interval:
+    """Return the interval of differences.
+
+    The baselines' spread, which is not of pairs, widens nothing; nor does rounding, where it is in the differences.
+    """
+    known = ledger.noise.pair or 0.0 if ledger.learnt else 0.0
+    return interval(differences, ledger.noise.unit if ledger.exact else 0.0, known)
 
 
 def last_verified(ledger: Ledger) -> tuple[Verified, Interval] | None:

@@ -17,7 +17,7 @@ from loop.types import TooFewRuns
 ENOUGH = 3  # degrees of freedom from which the pairs are believed and the baselines' spread is not asked any more
 ALIKE = 1e-12  # two numbers that differ by less, for their size, are equal: floating point arithmetic does that
 # The 97.5 % quantile of Student's t for 1, 2, 3, ... degrees of freedom; beyond the table an expansion is exact enough.
-T_TABLE = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
+T_TABLE = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281, 2.2010, 2.1788, 2.1604)
 Z = 1.959964
 
 
@@ -85,16 +85,18 @@ def differences(ours: Mapping[int, float], theirs: Mapping[int, float]) -> dict[
     return {seed: score - theirs[seed] for seed, score in sorted(ours.items()) if seed in theirs}
 
 
-def interval(differences: Sequence[float], unit: float = 0.0) -> Interval:
-    """Return the mean and its 95 % interval by Student's t; never narrower than `unit`, which rounding may hide.
+def interval(differences: Sequence[float], unit: float = 0.0, pair: float = 0.0) -> Interval:
+    """Return the mean and its 95 % interval by Student's t.
 
-    Assumes that the differences are independent and nearly normal. Their spread is their own: nothing is taken from
-    the campaign's runs, which were on other rows and chose the very text that is measured.
+    Assumes that the differences are independent and nearly normal. Three of them may lie close together by luck, so
+    the interval is never narrower than that of the noise of a `pair` where the campaign knows it, nor than `unit`,
+    which rounding may hide. Both only widen it.
     """
     mean, n = statistics.fmean(differences), len(differences)
     if n < 2:
         return Interval(mean, None, n)
-    return Interval(mean, max(unit, student(n - 1) * statistics.stdev(differences) / math.sqrt(n)), n)
+    own = student(n - 1) * statistics.stdev(differences)
+    return Interval(mean, max(unit, own / math.sqrt(n), Z * pair / math.sqrt(n)), n)
 
 
 def student(freedom: int) -> float:
@@ -108,7 +110,7 @@ def student(freedom: int) -> float:
 def decimals(score: float) -> int:
     """Return how many decimal places a score has."""
     exponent = Decimal(repr(score)).normalize().as_tuple().exponent
-    return -exponent if isinstance(exponent, int) else 0
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def unit_of(places: int) -> float:

@@ -29,7 +29,7 @@ class Margins:
     confirmed: float  # the mean gain of two pairs must exceed this
 
 
-PLAIN = Margins(clear=1.5, hopeful=0.0, confirmed=0.6)
+PLAIN = Margins(clear=1.25, hopeful=0.0, confirmed=0.5)
 ADDS_CODE = Margins(clear=3.0, hopeful=0.5, confirmed=1.0)  # code that stays for ever has to earn its place
 
 

@@ -10,7 +10,6 @@ from loop.ledger import Ledger
 from loop.status import (
     MARKS,
     best_text,
-    message_text,
     number,
     pace_text,
     plain,
@@ -60,8 +59,8 @@ def render(ledger: Ledger, progress: Progress | None, width: int, rows: int = RO
         parts.append(_text(headline(ledger), "bold"))
     if ledger.experiments:
         parts.append(_table(ledger, width, rows))
-    if message := message_text(ledger):
-        parts.append(_text(plain(message, 300), "yellow" if ledger.state is State.PAUSED else "dim"))
+    if ledger.message:
+        parts.append(_text(plain(ledger.message, 300), "yellow" if ledger.state is State.PAUSED else "dim"))
     return Group(*parts)
 
 

@@ -211,21 +211,17 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 # Words
 
 
-def test_the_headline_carries_its_uncertainty() -> None:
-    assert report.headline(night()) == "val_bpb 2.0000 → 1.8500: −0.1500 ± 0.0115 (−7.5 %)"
-    assert report.headline(campaign()) == "val_bpb 2.0000, the baseline: nothing better yet"
-    assert report.headline(Ledger("none")) == "val_bpb: no baseline yet"
-
-
-def test_the_summary_sets_the_audit_beside_the_campaigns_claim() -> None:
+def test_the_summary_of_an_older_journal_claims_nothing_for_its_one_audit_pair() -> None:
     ledger = night()
     ledger.audits.append(Audited(5, 7919, 2.02, 1.88))
     assert report.summary(ledger).splitlines() == [
-        "val_bpb 2.0000 → 1.8500: −0.1500 ± 0.0115 (−7.5 %)",
-        "15.0 times the noise floor, by #5 Idea 5: why",
+        "no verified gain",
+        "selected: #5 val_bpb 1.8500, −0.1400 ± 0.0141 against the baseline on the seeds and rows that chose it, "
+        "−7.0 %",
         "6 experiments, 2 kept, 1 crashed",
-        "1 TFLOP each · a CPU · sealed score · noise floor 0.0100 from 3 baselines",
-        "audit: #5 on a seed and rows that chose nothing: 2.0200 → 1.8800, −0.1400; the campaign itself says −0.1500",
+        "1 TFLOP each · a CPU · sealed score · noise of a pair 0.0141, guessed from 3 baselines",
+        "verification: #5 on a seed and rows that chose nothing: 2.0200 → 1.8800, −0.1400; "
+        "one pair has no interval, 'autoresearch verify' measures three",
     ]
 
 

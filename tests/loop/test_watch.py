@@ -149,7 +149,7 @@ def test_the_object_holds_what_scripts_need():
         "experiment": 4, "experiments": 3, "last": 5, "keeps": 1, "baseline": 2.0,
         "noise_floor": 0.004, "best": 1.9, "best_experiment": 1, "incumbent": 1, "incumbent_commit": "c1",
         "share": 0.62, "loss": 3.2149, "dollars": 3.2, "tokens": 1000, "source": "sealed", "device": "Xeon",
-        "budget": "1 TFLOP", "canvas": "train.py", "message": "", "per_hour": 180.0, "purpose": "measure",
+        "budget": "1 TFLOP", "canvas": "train.py", "message": "measuring #4", "per_hour": 180.0, "purpose": "measure",
     }  # fmt: skip
     assert {key: said[key] for key in wanted} == wanted
     assert set(status_dict(ledger(), None)) == set(said)
@@ -188,7 +188,8 @@ def test_the_picture_shows_run_numbers_and_verdicts():
         "● running  jun14  train.py, 1 TFLOP each on Xeon, sealed score",
         "#4 measure, seed 0  ━",
         "62 %  step 120  loss 3.215  5 s left",
-        "best 1.9000 (−5.0 %) · noise ± 0.0040 · baseline 2.0000 (−0.1000) · 3 experiments, 1 kept · 180/h · $3.20",
+        "best 1.9000 (−5.0 %) · noise of a pair ± 0.0057 · baseline 2.0000 (−0.1000) · 3 experiments, 1 kept",
+        "no verified gain",
         "✓ better",
         "1.9000 ± 0.0030 (−0.1000)",
         "within noise",
