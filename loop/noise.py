@@ -95,7 +95,8 @@ def interval(differences: Sequence[float], unit: float = 0.0, pair: float = 0.0)
     mean, n = statistics.fmean(differences), len(differences)
     if n < 2:
         return Interval(mean, None, n)
-    own = student(n - 1) * statistics.stdev(differences)
+    spread = statistics.stdev(differences)
+    own = student(n - 1) * spread if spread > ALIKE * max(map(abs, differences)) else 0.0
     return Interval(mean, max(unit, own / math.sqrt(n), Z * pair / math.sqrt(n)), n)
 
 

@@ -96,6 +96,64 @@ def test_a_gain_inside_the_margin_asks_for_a_seed_that_the_incumbent_has() -> No
     assert step(1, *BASELINE, proposed(1), *run(1, 1.985)) == Planned(Purpose.CONFIRM, 1)
 
 
+def test_a_verdict_records_what_it_was_compared_with() -> None:
+    judged = step(1, *BASELINE, proposed(1), *run(1, 1.985), *run(1, 2.00, 1, 2))
+    assert isinstance(judged, Judged)
+    assert (judged.incumbent, judged.commit, judged.seeds) == (0, "c0", (0, 1))
+    assert judged.pairs == ((1.985, 2.0), (2.0, 2.02)) and judged.delta == pytest.approx(-0.0175)
+
+
+KEPT: list[Body] = [*BASELINE, proposed(1), *run(1, 1.9), Judged(1, Verdict.KEEP, Reason.BETTER, 1.9, -0.1)]
+
+
+def test_on_a_seed_that_the_incumbent_lacks_it_is_measured_too() -> None:
+    waiting = [*KEPT, proposed(2), *run(2, 1.895)]
+    assert step(2, *waiting) == Planned(Purpose.CONFIRM, 1)
+    waiting += run(2, 1.93, 1, 2)
+    compare = Planned(Purpose.COMPARE, 1, 1)
+    assert step(2, *waiting) == compare
+    started: list[Body] = [RunStarted(1, 2, Purpose.COMPARE, 1, "c1")]
+    killed = [*started, RunEnded(1, 2, Outcome.INTERRUPTED)]
+    assert step(2, *waiting, *killed) == compare, "a killed one is made again"
+    judged = step(2, *waiting, *killed, *run(1, 1.95, 1, 3, Purpose.COMPARE))
+    assert isinstance(judged, Judged)
+    assert (judged.incumbent, judged.pairs, judged.verdict) == (1, ((1.895, 1.9), (1.93, 1.95)), Verdict.KEEP)
+
+
+def test_an_incumbent_that_fails_on_a_seed_is_not_measured_there_for_ever() -> None:
+    crashed: list[Body] = [
+        RunStarted(1, 2, Purpose.COMPARE, 1, "c1"),
+        RunEnded(1, 2, Outcome.CRASHED, failure=Failure(FailureKind.OUT_OF_MEMORY, "out of memory")),
+    ]
+    waiting = [*KEPT, proposed(2), *run(2, 1.895), *run(2, 1.93, 1, 2), *crashed]
+    assert step(2, *waiting) == Planned(Purpose.CONFIRM, 2)
+    ledger = Ledger("night").feed(entries(*waiting))
+    assert ledger.incumbent == 1 and ledger.experiments[1].verdict is Verdict.KEEP
+
+
+def test_a_script_that_ignores_its_seed_repeats_nothing() -> None:
+    same: list[Body] = [proposed(0, Author.HUMAN), *run(0, 0.93, 0, 1, Purpose.BASELINE)]
+    assert step(0, *same, repeats=5) == Planned(Purpose.BASELINE, 1)
+    same += run(0, 0.93, 1, 2, Purpose.BASELINE)
+    judged = step(0, *same, repeats=5)
+    assert isinstance(judged, Judged) and judged.verdict is Verdict.KEEP
+    same += [NoiseMeasured(0.0, (0.93, 0.93)), judged, proposed(1)]
+    for score, verdict in ((0.92, Verdict.DISCARD), (0.91, Verdict.KEEP), (0.94, Verdict.DISCARD)):
+        found = step(1, *same, *run(1, score))
+        assert isinstance(found, Judged) and found.verdict is verdict, score
+
+
+def test_the_noise_is_learnt_from_the_pairs_of_the_night() -> None:
+    bodies = list(BASELINE)
+    for n in range(1, 4):
+        bodies += [proposed(n), *run(n, 2.001 + n / 1e4), *run(n, 2.021 - n / 1e4, 1, 2)]
+        bodies.append(Judged(n, Verdict.DISCARD, Reason.WITHIN_NOISE, 2.01, 0.0))
+    ledger = Ledger("night").feed(entries(*bodies))
+    squares = sum(2 * (n / 1e4) ** 2 for n in range(1, 4))
+    assert ledger.noise.pair == pytest.approx((squares / 3) ** 0.5) and ledger.learnt
+    assert Ledger("night").feed(entries(*BASELINE)).noise.pair == pytest.approx(0.01 * 2**0.5)
+
+
 def test_an_interrupted_run_is_made_again_and_judges_nothing() -> None:
     bodies = crash(1, FailureKind.KILLED, Outcome.INTERRUPTED)
     assert step(1, *BASELINE, proposed(1), *bodies) == Planned(Purpose.MEASURE, 0)

@@ -68,6 +68,7 @@ function tooltip(s: Status): vscode.MarkdownString {
   const rows: [string, string | null | undefined][] = [
     ["now", s.hypothesis ? `#${s.experiment} ${s.hypothesis}` : undefined],
     ["left", s.remaining_s == null ? undefined : `${Math.round(s.remaining_s)} s of this run`],
+    ["claim", s.keeps ? s.headline : undefined],
     ["best", s.best == null ? undefined : `${s.best.toFixed(4)} (#${s.best_experiment}), ${s.keeps} kept of ${s.experiments}`],
     ["score", s.source ? `${s.metric}, ${s.source}` : undefined],
     ["noise", s.noise_floor ? spread(s.noise_floor) : undefined],

@@ -20,6 +20,8 @@ export interface Status {
   noise_floor?: number | null;
   best?: number | null;
   best_experiment?: number | null;
+  headline?: string; // what is verified
+  selected?: string; // the number that the campaign chose by
   incumbent?: number | null;
   hypothesis?: string | null;
   share?: number | null;

@@ -29,6 +29,9 @@ local function draw(buf)
   here.rows = rows.arrange(here.all, here.order)
   local now = status.of[here.folder]
   local title = now and now.text ~= "" and now.text or "no campaign yet"
+  if now and (now.keeps or 0) > 0 and now.headline then
+    title = now.headline .. " · " .. title
+  end
   local only = here.order.filter == "all" and "" or (" · only %s"):format(here.order.filter)
   view.set(buf, vim.list_extend({ title .. only, rows.heading(here.order) }, vim.tbl_map(rows.line, here.rows)))
   vim.api.nvim_buf_clear_namespace(buf, namespace, 0, -1)

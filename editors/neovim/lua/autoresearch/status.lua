@@ -16,6 +16,7 @@ local M = {}
 ---@field waiting? integer
 ---@field best? number
 ---@field best_experiment? integer
+---@field headline? string what is verified
 
 ---@type table<string, autoresearch.Status> folder → the last status
 M.of = {}
