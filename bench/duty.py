@@ -98,7 +98,7 @@ def account(entries: Sequence[Entry], latencies: list[float]) -> Measured:
             case Proposed(experiment=number):
                 proposed[number] = entry.at
             case RunStarted(experiment=number, purpose=purpose):
-                measuring = purpose not in (Purpose.BASELINE, Purpose.AUDIT)
+                measuring = purpose not in (Purpose.BASELINE, Purpose.AUDIT, Purpose.PRICE)
                 if measuring and last:
                     late = max(0.0, proposed[number] - last)
                     waiting += late

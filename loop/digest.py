@@ -155,7 +155,8 @@ def _standing(ledger: Ledger, chosen: Selection) -> Iterable[str]:
     name, better = (metric.name if metric else "val_bpb"), ("lower" if ledger.minimize else "higher")
     now = ledger.incumbent_experiment
     if now is not None and now.score is not None:
-        noise = f"; noise floor {ledger.noise_floor:.5f}" if ledger.noise_floor is not None else ""
+        pair = ledger.noise.pair
+        noise = f"; a difference of two runs has a noise of {pair:.5f}" if pair is not None else ""
         start = f", the baseline {ledger.baseline:.5f}" if ledger.baseline is not None else ""
         yield f"- {name}, {better} is better: the incumbent (#{now.number}) has {now.score:.5f}{start}{noise}."
     measured = counted(chosen.judged, "experiment")

@@ -243,7 +243,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Judged:
-    """Fact: what becomes of an experiment, and the evidence: mean score, its gain, the spread of the mean.
+    """Fact: what becomes of an experiment, and the evidence: mean score, its gain, the spread of the gain.
 
     A keep makes the experiment the incumbent; the branch follows, and is healed from this entry after a crash.
     """

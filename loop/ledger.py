@@ -114,8 +114,8 @@ class Ledger:
     def noise(self) -> Noise:
         """What is known of the noise by now."""
         exact = self.exact
-        return Noise(0.0 if exact else self._pool.deviation(self.noise_floor), self.noise_floor,
-                     unit_of(self._places), exact)  # fmt: skip
+        pair = 0.0 if exact else self._pool.deviation(self.noise_floor)
+        return Noise(pair, unit_of(self._places), exact)
 
     @property
     def exact(self) -> bool:

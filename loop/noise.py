@@ -25,12 +25,11 @@ Z = 1.959964
 class Noise:
     """What is known of the noise when a patch is judged.
 
-    `pair` is the standard deviation of a paired difference, None where it is unknown; `single` that of a single run;
-    `unit` the last digit that the scores show; `exact` says that the script gives one score whatever the seed.
+    `pair` is the standard deviation of a paired difference, None where it is unknown; `unit` the last digit that the
+    scores show; `exact` says that the script gives one score whatever the seed.
     """
 
     pair: float | None
-    single: float | None = None
     unit: float = 0.0
     exact: bool = False
 

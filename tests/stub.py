@@ -26,6 +26,7 @@ model: knobs
 budget: 2s
 repeats: 2
 queue: 2
+verify: 0
 stop: {experiments: 6}
 ---
 # A stub campaign

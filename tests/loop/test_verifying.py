@@ -18,6 +18,7 @@ from tests.campaigns import Campaign, make_repository
 from tests.stub import CANVAS, PROGRAM, daemon, ended, entries, gone, make_campaign, run_to_end, until
 
 FIRST = 7919
+VERIFIED = PROGRAM.replace("verify: 0\n", "")
 NO_SEED = CANVAS.replace(" + 0.0001 * seed", "")
 
 
@@ -30,7 +31,7 @@ def audits(folder: Path) -> Counter[tuple[int, int]]:
 
 
 def test_a_campaign_ends_with_fresh_pairs_and_verifies_again_when_asked(tmp_path: Path) -> None:
-    campaign = make_campaign(tmp_path / "c")
+    campaign = make_campaign(tmp_path / "c", VERIFIED)
     ledger = run_to_end(campaign)
     assert ledger.best is not None and ledger.best.number
     (found,) = ledger.verifications
@@ -51,7 +52,7 @@ def test_a_campaign_ends_with_fresh_pairs_and_verifies_again_when_asked(tmp_path
 
 def test_a_killed_verification_goes_on_where_it_was(tmp_path: Path) -> None:
     slow = CANVAS.replace("time.sleep(0.02)", "time.sleep(0.4 if seed > 7000 else 0.02)")
-    campaign = make_campaign(tmp_path / "c", canvas=slow)
+    campaign = make_campaign(tmp_path / "c", VERIFIED, slow)
     with Journal(find_home(campaign).journal) as journal:
         journal.append("night", StartRequested({"experiments": "3"}))
     with daemon(campaign):
@@ -67,7 +68,7 @@ def test_a_killed_verification_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_what_has_gained_nothing_is_not_verified(tmp_path: Path) -> None:
-    campaign = make_campaign(tmp_path / "c", PROGRAM.replace("queue: 2", "queue: 2\nverify: 0"), CANVAS)
+    campaign = make_campaign(tmp_path / "c")
     ledger = run_to_end(campaign, experiments="3")
     assert ledger.state is State.FINISHED and not ledger.verifications
     assert claims.headline(ledger) == "no verified gain"
@@ -76,7 +77,7 @@ def test_what_has_gained_nothing_is_not_verified(tmp_path: Path) -> None:
 
 
 def test_a_script_that_ignores_its_seed_is_told_of_once_and_repeats_nothing(tmp_path: Path) -> None:
-    campaign = make_campaign(tmp_path / "c", PROGRAM.replace("repeats: 2", "repeats: 5"), NO_SEED)
+    campaign = make_campaign(tmp_path / "c", VERIFIED.replace("repeats: 2", "repeats: 5"), NO_SEED)
     ledger = run_to_end(campaign)
     runs = [run for e in ledger.experiments.values() for run in e.runs]
     assert Counter(run.purpose for run in runs)[Purpose.BASELINE] == 2

@@ -25,6 +25,7 @@ ROOMS = {
         "experiment",
         "ledger",
         "control",
+        "claims",
         "diff",
         "hunks",
         "program",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from loop import control
+from loop.claims import claim
 from loop.experiment import Experiment
 from loop.status import status_dict
 from loop.types import Author
@@ -129,4 +130,5 @@ async def test_every_answer_has_the_documented_fields_and_no_other(
 
 def campaign_status(campaign: Campaign) -> dict[str, Any]:
     """Return the fields of `autoresearch status --json`, which the page refers to."""
-    return {k: v for k, v in status_dict(campaign.ledger, None).items() if k not in describe(Snapshot(ROOT))}
+    status = {**status_dict(campaign.ledger, None), **claim(campaign.ledger)}
+    return {k: v for k, v in status.items() if k not in describe(Snapshot(ROOT))}
