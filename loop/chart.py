@@ -61,7 +61,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn. Ticks are (place, text); the line is the running best, the boxes a noise floor around it."""
+    """What is drawn. Ticks are (place, text); the line is the running best, the boxes the noise of a pair around it."""
 
     marks: tuple[Mark, ...]
     labels: tuple[Label, ...]
@@ -91,7 +91,7 @@ def draw(ledger: Ledger) -> Chart:
     bests = list(_running_best(shown, ledger.minimize))
     line: list[tuple[float, float]] = []
     band: list[Box] = []
-    sigma = ledger.noise_floor or 0.0
+    sigma = ledger.noise.pair or 0.0
     for i, (place, score) in enumerate(bests):
         end = x(bests[i + 1][0]) if i + 1 < len(bests) else x(last)
         line += [(x(place), y(score)), (end, y(score))]
@@ -115,7 +115,7 @@ def _legend(kinds: set[str], noisy: bool) -> Iterator[tuple[float, str, str]]:
     x = LEFT + 5
     for kind, word in WORDS.items():
         if kind in kinds:
-            word += " ± noise floor" if kind == "best" and noisy else ""
+            word += " ± noise of a pair" if kind == "best" and noisy else ""
             yield x, kind, word
             x += 0.94 * LETTER * len(word) + 34
 

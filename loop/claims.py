@@ -139,9 +139,7 @@ def prices(ledger: Ledger) -> list[str]:
         if not price.scores:
             said.append(f"{lead}: {plain(price.trouble, 200) or 'not measured'}{kept}")
             continue
-        measured = interval(
-            [tip - bare for tip, bare in zip(last.scores, price.scores, strict=True)], ledger.noise.unit
-        )
+        measured = _interval(ledger, [tip - bare for tip, bare in zip(last.scores, price.scores, strict=True)])
         half = "" if measured.half is None else f" ± {uncertainty(measured.half) if measured.half else '0'}"
         pays = "" if is_gain(ledger, measured) else ", no gain that can be told from none"
         said.append(f"{lead}: brings #{last.tip} {signed_number(measured.mean)}{half}{pays}{kept}")
@@ -181,7 +179,7 @@ def noise_text(ledger: Ledger) -> str:
     if noise.pair is None:
         return ""
     baselines = sum(r.purpose is Purpose.BASELINE and r.score is not None for r in ledger.experiments[0].runs)
-    known = f"learnt from {ledger.pairs} of them" if ledger.learnt else f"guessed from {baselines} baselines"
+    known = f"learnt from {ledger.pairs} second pairs" if ledger.learnt else f"guessed from {baselines} baselines"
     return f"noise of a pair {uncertainty(noise.pair)}, {known}"
 
 

@@ -146,7 +146,7 @@ def plot(ledger: Ledger, path: Path) -> None:
     _paint(axes, draw(ledger))
     campaign = plain(ledger.campaign, 40)
     _write(axes, LEFT, 34, f"{campaign}   {headline(ledger)}", 17, weight="bold")
-    _write(axes, LEFT, 56, f"{selected(ledger)} · {counts(ledger)}", 12.5, "#57606a")
+    _write(axes, LEFT, 56, plain(f"{selected(ledger)} · {counts(ledger)}", 155), 12.5, "#57606a")
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=200, metadata={"Software": MAKER})
     _replace(path, content.getvalue())

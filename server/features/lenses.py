@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from loop.claims import headline
 from loop.experiment import Experiment
 from loop.program import headings_of
 from loop.status import plain
@@ -69,6 +70,8 @@ def _campaign(snapshot: Snapshot, document: Document, line: int) -> list[Lens]:
     if not snapshot.looked:  # a long night takes seconds to read: who knows what runs
         return [_lens(line, "◌ looking for a campaign", "status", uri=uri)]
     lenses = [_lens(line, state, "status", uri=uri)] if state else []
+    if snapshot.ledger is not None and snapshot.ledger.verifications:
+        lenses.append(_lens(line, headline(snapshot.ledger), "showResults", uri=uri))
     return lenses + [_lens(line, title, name, uri=uri) for title, name in buttons(snapshot)]
 
 

@@ -9,8 +9,10 @@ import pytest
 from loop import cli
 from loop.best import return_to
 from loop.entries import Judged, ProposeRequested
+from loop.status import best_text
 from loop.types import Author, Reason, Refused, Verdict
 from tests.campaigns import Campaign, make_repository
+from tests.stub import make_campaign, run_to_end
 
 FIRST, BETTER, WORSE = "LR = 1\n", "LR = 2\n", "LR = 3\n"
 
@@ -63,6 +65,19 @@ def test_a_return_asks_for_the_very_text(campaign: Campaign) -> None:
     asked = campaign.journal.read()[-1].body
     assert isinstance(asked, ProposeRequested)
     assert (asked.text, asked.returns, asked.hypothesis) == (BETTER, 1, "return to #1: double")
+
+
+def test_a_return_makes_the_text_the_incumbent_again(tmp_path: Path) -> None:
+    folder = make_campaign(tmp_path / "c")
+    night = run_to_end(folder, experiments="3")
+    assert night.best is not None and night.best.number
+    return_to(folder, 0)
+    after = run_to_end(folder)
+    tip = after.incumbent_experiment
+    assert tip is not None and tip.hypothesis.startswith("return to #0: ") and tip.reason is Reason.HUMAN
+    assert tip.fingerprint == after.experiments[0].fingerprint and tip.against == night.best.number
+    assert after.best is not None and after.best.number == night.best.number
+    assert f"best #{night.best.number} " in best_text(after) and f"the branch holds #{tip.number}" in best_text(after)
 
 
 @pytest.mark.parametrize(("number", "sentence"), [(2, "is the incumbent already"), (7, "no experiment #7")])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lsprotocol import types as t
 
-from loop.entries import StartRequested, StateChanged
+from loop.entries import StartRequested, StateChanged, Verified
 from loop.experiment import Experiment
 from loop.home import find_home
 from loop.journal import Journal
@@ -71,6 +71,15 @@ def test_one_line_of_lenses_stands_above_program_and_canvas_from_the_first_look_
     ]
     campaign.record(StateChanged(State.FINISHED, "done"))
     assert titles(seen(folder), "program.md", PROGRAM, heading)[1:] == ["▶ Start campaign", "Results"]
+    campaign.record(Verified(1, "c1", (7919, 7920), (0.99, 0.9902), (1.0, 1.0), "val"))
+    claim = "verified: −0.0099 ± 0.0013 (95 %, 2 fresh seeds, self-reported)"
+    assert titles(seen(folder), "program.md", PROGRAM, heading)[1:] == [claim, "▶ Start campaign", "Results"]
+    program = shown(seen(folder), "program.md", PROGRAM)
+    place = t.HoverParams(t.TextDocumentIdentifier(program.uri), t.Position(heading, 0))
+    found = hover(seen(folder), program, UTF16, place)
+    assert found is not None and isinstance(found.contents, t.MarkupContent)
+    claimed = found.contents.value.index(claim)
+    assert found.contents.value.index("selected: #1 val") > claimed, "the selected number stands below what is verified"
     broken = replace(seen(folder), review=None, trouble="journal.db: is\ndamaged")
     assert titles(broken, "train.py", BASE, 0)[0] == "journal.db: is damaged"
 
