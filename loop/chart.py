@@ -146,7 +146,7 @@ def _limits(ledger: Ledger, scores: dict[int, float]) -> tuple[float, float]:
         return 0.0, 1.0
     baseline = scores.get(0, next(iter(scores.values())))
     best = (min if ledger.minimize else max)(scores.values())
-    span = max(abs(baseline - best), 6 * (ledger.noise_floor or 0.0), 1e-6 * abs(baseline), 1e-9)
+    span = max(abs(baseline - best), 6 * (ledger.noise.pair or 0.0), 1e-6 * abs(baseline), 1e-9)
     losses = [ledger.gain(score, baseline) for score in scores.values()]
     worst = max(loss for loss in losses if loss <= 0.9 * span) + 0.12 * span
     good = abs(best - baseline) + 0.3 * span

@@ -44,7 +44,7 @@ class Measuring:
                 return
             step = self.decide(experiment)
             if isinstance(step, Planned):
-                await self.run(self.meant(experiment, step), step)
+                await self.run(self.meant(experiment, step), step, ahead_of=number)
             elif step.verdict is Verdict.CRASH and await self.engine.writing.repair(experiment):
                 continue
             elif number == 0:
@@ -61,15 +61,24 @@ class Measuring:
         return experiment if planned.of is None else self.engine.ledger.experiments[planned.of]
 
     async def run(
-        self, experiment: Experiment, planned: Planned, split: str = "val", commit: str | None = None
+        self,
+        experiment: Experiment,
+        planned: Planned,
+        split: str = "val",
+        commit: str | None = None,
+        ahead_of: int | None = None,
     ) -> None:
-        """Make one run and record it. An interrupted one is recorded too, and made again by whoever comes next."""
+        """Make one run and record it. An interrupted one is recorded too, and made again by whoever comes next.
+
+        What comes after `ahead_of` is staged meanwhile; nothing where it is None.
+        """
         staged = await self.engine.staging.take(experiment, planned, split, commit)
         purpose, attempt = planned.purpose, staged.attempt
         self.engine.record(RunStarted(experiment.number, attempt, purpose, planned.seed, staged.commit))
         try:
             staged.begin()
-            self.engine.staging.ahead(experiment.number)
+            if ahead_of is not None:
+                self.engine.staging.ahead(ahead_of)
             result = await staged.train()
             end = RunEnded(
                 experiment.number,

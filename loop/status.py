@@ -118,6 +118,7 @@ def status_dict(ledger: Ledger, progress: Progress | None, alive: bool | None = 
         "goal": "minimize" if ledger.minimize else "maximize",
         "baseline": ledger.baseline,
         "noise_floor": ledger.noise_floor,
+        "noise": ledger.noise.pair,
         "best": best.score if best else None,
         "best_experiment": best.number if best else None,
         "incumbent": ledger.incumbent,

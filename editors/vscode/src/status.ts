@@ -71,7 +71,7 @@ function tooltip(s: Status): vscode.MarkdownString {
     ["claim", s.keeps ? s.headline : undefined],
     ["best", s.best == null ? undefined : `${s.best.toFixed(4)} (#${s.best_experiment}), ${s.keeps} kept of ${s.experiments}`],
     ["score", s.source ? `${s.metric}, ${s.source}` : undefined],
-    ["noise", s.noise_floor ? spread(s.noise_floor) : undefined],
+    ["noise", s.noise ? spread(s.noise) : undefined],
     ["spent", s.dollars ? `$${s.dollars.toFixed(2)}` : undefined],
   ];
   const shown = rows.filter(([, value]) => value);

@@ -17,7 +17,8 @@ export interface Status {
   metric?: string;
   goal?: "minimize" | "maximize";
   baseline?: number | null;
-  noise_floor?: number | null;
+  noise_floor?: number | null; // of single runs of the baseline
+  noise?: number | null; // of a difference of two runs on one seed
   best?: number | null;
   best_experiment?: number | null;
   headline?: string; // what is verified

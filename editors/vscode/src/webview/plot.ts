@@ -42,7 +42,7 @@ export function plot(svg: SVGSVGElement, status: Status, experiments: Experiment
   const sign = status.goal === "maximize" ? -1 : 1;
   const baseline = status.baseline ?? scores[0] ?? 0;
   const best = scores.length ? sign * Math.min(...scores.map((s) => sign * s)) : 0;
-  const span = Math.max(Math.abs(baseline - best), 6 * (status.noise_floor ?? 0), 1e-6 * Math.abs(baseline), 1e-9);
+  const span = Math.max(Math.abs(baseline - best), 6 * (status.noise ?? 0), 1e-6 * Math.abs(baseline), 1e-9);
   const losses = scores.map((s) => sign * (s - baseline)).filter((l) => l <= 0.9 * span);
   const worst = Math.max(0, ...losses) + 0.12 * span;
   const [bottom, top] = [best - sign * 0.1 * span, baseline + sign * worst];
@@ -71,7 +71,7 @@ export function plot(svg: SVGSVGElement, status: Status, experiments: Experiment
       steps.push([e.number, e.score]);
     }
   }
-  const noise = status.noise_floor ?? 0;
+  const noise = status.noise ?? 0;
   let path = "";
   steps.forEach(([n, score], i) => {
     const end = x(steps[i + 1]?.[0] ?? last);
