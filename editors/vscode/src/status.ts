@@ -70,6 +70,7 @@ function tooltip(s: Status): vscode.MarkdownString {
     ["left", s.remaining_s == null ? undefined : `${Math.round(s.remaining_s)} s of this run`],
     ["claim", s.keeps ? s.headline : undefined],
     ["best", s.best == null ? undefined : `${s.best.toFixed(4)} (#${s.best_experiment}), ${s.keeps} kept of ${s.experiments}`],
+    ["branch", s.best != null && s.incumbent !== s.best_experiment ? `holds #${s.incumbent}, which is not the best` : undefined],
     ["score", s.source ? `${s.metric}, ${s.source}` : undefined],
     ["noise", s.noise ? spread(s.noise) : undefined],
     ["spent", s.dollars ? `$${s.dollars.toFixed(2)}` : undefined],
