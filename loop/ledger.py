@@ -303,6 +303,7 @@ class Ledger:
             fingerprint=body.fingerprint,
             knobs=body.knobs,
             cost=body.cost,
+            restored=body.restored,
         )
         self._spend(body.cost)
 

@@ -8,12 +8,14 @@ from loop.experiment import Experiment
 from loop.ledger import Ledger
 from loop.status import (
     MARKS,
+    SILENT,
     best_text,
     number,
     pace_text,
     plain,
     score_text,
     signed_number,
+    silence_text,
     spent_text,
     trouble,
     uncertainty,
@@ -39,6 +41,7 @@ COLOURS = {
     Reason.FAILED: "magenta",
     Reason.HUMAN: "cyan",
     Reason.TAMPERED: "bold red",
+    Reason.LOST: "dim",
 }
 
 
@@ -49,14 +52,21 @@ def verdict_line(experiment: Experiment) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def render(ledger: Ledger, progress: Progress | None, width: int, rows: int = ROWS) -> RenderableType:
-    """Return the whole picture, at most `width` columns wide, with the last `rows` verdicts."""
+def render(
+    ledger: Ledger, progress: Progress | None, width: int, rows: int = ROWS, silent_s: float = 0.0
+) -> RenderableType:
+    """Return the whole picture, at most `width` columns wide, with the last `rows` verdicts.
+
+    `silent_s` is for how long the daemon has shown no life.
+    """
     from rich.console import Group
 
     parts: list[RenderableType] = [_title(ledger), _now(ledger, progress, width), _numbers(ledger)]
     if ledger.experiments:
         parts.append(_table(ledger, width, rows))
-    if ledger.message:
+    if silent_s:
+        parts.append(_text(f"{SILENT} {silence_text(silent_s)}", "red"))
+    elif ledger.message:
         parts.append(_text(plain(ledger.message, 300), "yellow" if ledger.state is State.PAUSED else "dim"))
     return Group(*parts)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.status import plain
+from loop.status import plain, silence_text
 from loop.types import State, Verdict
 from server.documents import Role
 from server.features import diagnostics
@@ -89,7 +89,8 @@ class Publisher:
 
     def snapshot_moved(self, old: Snapshot, new: Snapshot) -> None:
         facts = _seq(old) != _seq(new) or old.review is not new.review or old.alive != new.alive
-        facts = facts or old.trouble != new.trouble or old.files != new.files or old.campaigns != new.campaigns
+        facts = facts or old.silent_s != new.silent_s or old.trouble != new.trouble
+        facts = facts or old.files != new.files or old.campaigns != new.campaigns
         lost = self._publish_all(new) if facts else False
         now = time.monotonic()
         if facts or now - self._ticked >= TICK_S:
@@ -179,6 +180,13 @@ def _broke(snapshot: Snapshot) -> bool:
     return not ledger.message.startswith("stopped") or (baseline is not None and baseline.verdict is Verdict.CRASH)
 
 
+def _message(snapshot: Snapshot) -> str:
+    """Return the campaign's last words, or that its daemon does not answer."""
+    if snapshot.silent_s:
+        return silence_text(snapshot.silent_s)
+    return snapshot.ledger.message if snapshot.ledger else ""
+
+
 def describe(snapshot: Snapshot) -> dict[str, Any]:
     """Return the body of `autoresearch/status`."""
     health = "error" if snapshot.trouble else "ok"
@@ -190,5 +198,5 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "state": str(snapshot.state) or "none",
         "campaigns": list(snapshot.campaigns),
         "text": snapshot.line,
-        "message": snapshot.trouble or (snapshot.ledger.message if snapshot.ledger else ""),
+        "message": snapshot.trouble or _message(snapshot),
     }
