@@ -8,15 +8,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.entries import Answered, Entry, StateChanged
+from loop.entries import Answered, Entry, StartRequested, StateChanged
 from loop.home import Home
 from loop.journal import Journal
-from loop.lock import is_alive
+from loop.lock import is_alive, silent_s
+from loop.status import silence_text
 from loop.types import Refused
 
 ANSWER_S = 30.0  # a start is answered after the snapshot and the data check; data may take longer, and says so
+PATIENCE_S = 2.0  # one that is being resumed has shown life by then
 SPAWN_S = 10.0  # a daemon takes its lock within a second of its start
 POLL_S = 0.05
+WAITS = "recorded; the daemon has not answered yet"
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ def answer_to(home: Home, journal: Journal, intent: Entry) -> Answer:
 
 def await_answer(home: Home, journal: Journal, intent: Entry) -> Answer | None:
     """Return the daemon's answer to an intent, None where no daemon is left to give one; raises Refused."""
-    began, after, message, seen = time.monotonic(), intent.seq, "the daemon is starting", False
+    began, after, seen = time.monotonic(), intent.seq, False
+    message = "the daemon is starting" if isinstance(intent.body, StartRequested) else WAITS
     while True:
         alive = is_alive(home)
         waited = time.monotonic() - began
@@ -56,6 +60,8 @@ def await_answer(home: Home, journal: Journal, intent: Entry) -> Answer | None:
                 if not entry.body.ok:
                     raise Refused(entry.body.message)
                 return Answer(intent.campaign, entry.body.message, intent.seq)
+        if alive and waited > PATIENCE_S and (silence := silent_s(home)):
+            return Answer(intent.campaign, f"recorded; {silence_text(silence)}", intent.seq)
         if alive and waited > ANSWER_S:
             return Answer(intent.campaign, message, intent.seq)
         if not alive and (seen or waited > SPAWN_S):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from loop.entries import CampaignCreated, Imported, StartRequested, StateChanged
+from loop.entries import LOST, CampaignCreated, Imported, StartRequested, StateChanged
 from loop.home import Home, find_home, find_top
 from loop.journal import Journal
 from loop.ledger import Ledger
@@ -66,7 +66,7 @@ def choose(journal: Journal, folder: Path, campaign: str | None = None) -> str:
     if not ours:
         others = ", ".join(journal.campaigns())
         if not others:
-            raise Refused(NONE_YET.format("this repository"))
+            raise none_yet(folder)
         told = f"in other folders there are: {others} ('--campaign NAME' means one of them)"
         running = runs_instead(find_home(folder), journal, "")
         place = f"the folder '{where(folder)}'" if where(folder) else "the top of the repository"
@@ -83,9 +83,17 @@ def load(folder: Path, campaign: str | None = None) -> Ledger:
     """Return the ledger of the campaign that is meant; raises Refused where there is none."""
     home = find_home(folder)
     if not home.journal.exists():
-        raise Refused(NONE_YET.format("this repository"))
+        raise none_yet(folder)
     with Journal(home.journal) as journal:
         return read(journal, choose(journal, folder, campaign))
+
+
+def none_yet(folder: Path) -> Refused:
+    """Return the refusal of a repository without a campaign; where git holds some, their journal is gone."""
+    from loop.repo import Repo
+    from loop.traces import offer
+
+    return Refused(offer(Repo(folder)) or NONE_YET.format("this repository"))
 
 
 def serves(home: Home, campaign: str) -> bool:
@@ -133,6 +141,8 @@ def to_start(journal: Journal, folder: Path, campaign: str | None = None, new: b
 
 def unfinished(ledger: Ledger) -> bool:
     """Return whether a start goes on with this campaign: it has not ended, or owes its human a measurement."""
+    if ledger.created is not None and ledger.created.budget == LOST:
+        return False
     return (ledger.state is not State.FINISHED or ledger.promised > 0) and not is_broken(ledger)
 
 

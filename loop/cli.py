@@ -17,7 +17,7 @@ from typing import Any
 
 from loop import control, values
 from loop.ledger import Ledger
-from loop.status import cost_text, message_text, plain, precise, status_dict, status_line, visible
+from loop.status import cost_text, message_text, plain, precise, status_dict, status_line, verdict_text, visible
 from loop.types import AutoResearchError, Refused, State
 
 OVERRIDES = (
@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("number", type=int)
     sub.add_argument("--baseline", action="store_true", help="against the baseline, not the text it was a patch to")
     verb("report", _report, f"write {', '.join(EXPORTS)}")
-    sub = verb("note", _note, "tell the proposer something; the next prompt carries it")
+    sub = verb("note", _note, "leave a remark for the model or agent that proposes; the built-in search reads none")
     sub.add_argument("text")
     sub.add_argument("--experiment", type=int, metavar="N", help="the experiment that it is about")
     sub = verb("propose", _propose, "queue a version of the canvas written by you; it is adopted unless it crashes")
@@ -112,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
     sub = verb("doctor", _doctor, "check git, Python, device, data, key, sandbox and disk, and say what to do")
     sub.add_argument("--full", action="store_true", help="prepare the data as well")
     sub.add_argument("--json", action="store_true", help="an array of objects")
+    verb("rebuild", _rebuild, "restore a lost or damaged journal from its backup, git and the evidence")
     verb("lsp", _lsp, "run the language server on standard input and output; editors start it")
     for name in ABOUT_ONE:
         meant = "the campaign that is meant; the folder's last one by default"
@@ -162,14 +163,14 @@ def _status(options: argparse.Namespace) -> None:
 
     ledger = _load(options)
     progress = control.progress(options.folder, ledger)
-    alive = control.is_running(options.folder, ledger)
+    alive, silent = control.is_running(options.folder, ledger), control.silent_s(options.folder)
     if options.json:
-        print(json.dumps({**status_dict(ledger, progress, alive), **claim(ledger)}))
+        print(json.dumps({**status_dict(ledger, progress, alive, silent), **claim(ledger)}))
     else:
-        print(status_line(ledger, progress, alive))
+        print(status_line(ledger, progress, alive, silent))
         if ledger.keeps or ledger.verifications:
             print(f"{headline(ledger)}\n{selected(ledger)}")
-        if message := message_text(ledger, alive):
+        if message := message_text(ledger, alive, silent):
             print(message)
 
 
@@ -182,7 +183,8 @@ def _watch(options: argparse.Namespace) -> None:
 def _results(options: argparse.Namespace) -> None:
     from loop.report import results_rows
 
-    rows = results_rows(_load(options))
+    ledger = _load(options)
+    rows = results_rows(ledger)
     if options.json:
         print(json.dumps(rows, indent=1))
     elif options.tsv:
@@ -192,13 +194,13 @@ def _results(options: argparse.Namespace) -> None:
         writer.writerows(rows)
     else:
         for row in rows:
-            print(_line(row))
+            print(_line(row, verdict_text(ledger.experiments[row["experiment"]])))
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: dict[str, Any], otherwise: str) -> str:
     score = "" if row["score"] is None else precise(row["score"])
     delta = "" if row["delta"] is None else ("+" if row["delta"] >= 0 else "") + precise(row["delta"])
-    verdict = row["verdict"] or row["outcome"] or "waiting"
+    verdict = row["verdict"] or row["outcome"] or otherwise
     return f"#{row['experiment']:<4} {score:>9} {delta:>10} {verdict:<8} {row['reason'] or '':<12} {row['hypothesis']}"
 
 
@@ -215,6 +217,8 @@ def _show(options: argparse.Namespace) -> None:
         score = "" if run.score is None else f"  {precise(run.score)} ({run.source})"
         failure = "" if run.failure is None else f"  {plain(run.failure.message)}"
         print(f"run {run.attempt}: {run.purpose}, seed {run.seed}, {run.outcome or 'running'}{score}{failure}")
+    if experiment.restored and experiment.verdict is None:
+        print("restored from git: what was known of it is lost with the journal, and it may have been measured")
     print(f"{experiment.verdict or 'no verdict yet'} ({experiment.reason or '-'}): {plain(experiment.explanation)}")
 
 
@@ -313,6 +317,12 @@ def _doctor(options: argparse.Namespace) -> int:
             if check.next_step:
                 print(f"      {check.next_step}")
     return 1 if any(c.level == "fail" for c in checks) else 0
+
+
+def _rebuild(options: argparse.Namespace) -> None:
+    from loop.rebuild import rebuild
+
+    print(visible(rebuild(options.folder)))
 
 
 def _lsp(_: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loop import lock
 from loop.asking import Answer as Answer
 from loop.asking import answer_to, await_answer, spawn
 from loop.campaigns import is_broken, read, runs_instead, serves, to_start, unfinished, where
@@ -29,7 +30,7 @@ from loop.entries import (
     VerifyRequested,
     WithdrawRequested,
 )
-from loop.home import Home, find_home
+from loop.home import Home, find_home, find_top
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.program import Program, override, parse
@@ -98,6 +99,11 @@ def is_running(folder: Path, ledger: Ledger) -> bool:
     return serves(find_home(folder), ledger.campaign)
 
 
+def silent_s(folder: Path) -> float:
+    """Return for how long the repository's living daemon has shown no life, 0.0 where it does."""
+    return lock.silent_s(find_home(folder))
+
+
 def start(
     folder: Path, overrides: dict[str, str] | None = None, campaign: str | None = None, new: bool = False
 ) -> Answer:
@@ -109,6 +115,8 @@ def start(
     check_disk(home.root)
     with Journal(home.journal) as journal:
         name = to_start(journal, folder, campaign, new)
+        if lock.served(home) is None and (lost := _lost(folder, journal, name, new)):
+            raise Refused(lost)
         if other := runs_instead(home, journal, name):
             raise Refused(other)
         if serves(home, name):
@@ -116,6 +124,13 @@ def start(
         intent = journal.append(name, StartRequested(overrides, where(folder)))[0]
         spawn(folder, name)
         return answer_to(home, journal, intent)
+
+
+def _lost(folder: Path, journal: Journal, campaign: str, new: bool) -> str:
+    """Return what git or the backup hold of this campaign, or of all where there is none, that the journal lacks."""
+    from loop.rebuild import lost
+
+    return lost(folder, journal, None if new else campaign)
 
 
 def _go_on(home: Home, journal: Journal, ledger: Ledger, overrides: dict[str, str]) -> Answer:
@@ -187,7 +202,25 @@ def note(folder: Path, text: str, experiment: int | None = None, campaign: str |
             f"campaign {ledger.campaign} has ended, and its proposer with it; "
             "write it into program.md, which the next campaign reads"
         )
-    return _leave(folder, ledger, NoteAdded(text, experiment))
+    running = is_running(folder, ledger)
+    answer = _leave(folder, ledger, NoteAdded(text, experiment))
+    return replace(answer, message=f"recorded; {_reader(folder, ledger, running)}")
+
+
+def _reader(folder: Path, ledger: Ledger, running: bool) -> str:
+    """Return who will read a note: program.md, as it is now, says who proposes."""
+    top = find_top(folder.resolve())
+    try:
+        program = read_program(top / ledger.created.folder if top and ledger.created else folder, ledger.asked)
+    except Refused:
+        return "whoever proposes next reads it, if program.md names a model or an agent"
+    readers = [*(name for name in program.models if name != "knobs"), *([program.command] if program.command else [])]
+    if not readers:
+        step = "a model or a command in program.md would"
+        return f"nobody reads it now: 'knobs', the built-in search, reads no notes; {step}"
+    when = "" if running else " after 'autoresearch start'"
+    others = " ('knobs' reads none)" if "knobs" in program.models else ""
+    return f"the next prompt{when} carries it{others}"
 
 
 def propose(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import ctypes
 import logging
 import os
@@ -17,11 +18,12 @@ import threading
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from loop.backup import keeping
 from loop.campaigns import read, runs_instead
 from loop.entries import Answered, StartRequested, VerifyRequested
-from loop.home import find_home
+from loop.home import Home, find_home
 from loop.journal import Journal
-from loop.lock import holding
+from loop.lock import BEAT_S, beat, holding
 from loop.proposers.agent import claim
 from loop.types import Refused
 
@@ -62,6 +64,7 @@ def serve(folder: Path, campaign: str) -> int:
                     _decline(journal, campaign, other)
             return 1
         try:
+            beat(home)
             home.lock.write_text(campaign, encoding="utf-8")
             claim(home.root)
             asyncio.run(_run(folder, campaign))
@@ -115,7 +118,24 @@ async def _run(folder: Path, campaign: str) -> None:
         asyncio.get_running_loop().add_signal_handler(number, engine.stop)
     # A terminal is not ours to die with. systemd sends it right after the TERM of a logout, which must be recorded.
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
-    await engine.run()
+    loop = asyncio.get_running_loop()
+
+    def gone() -> None:
+        loop.call_soon_threadsafe(engine.stop)
+
+    beating = asyncio.create_task(_beat(repo.home))
+    try:
+        with keeping(repo.home, gone):
+            await engine.run()
+    finally:
+        beating.cancel()
+
+
+async def _beat(home: Home) -> None:
+    while True:
+        with contextlib.suppress(OSError):  # a full disk ends no night
+            beat(home)
+        await asyncio.sleep(BEAT_S)
 
 
 def main(arguments: list[str] | None = None) -> int:

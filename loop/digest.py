@@ -69,8 +69,9 @@ def select(ledger: Ledger) -> Selection:
             failures.append(e)
         elif e.delta is not None:
             (gains if ledger.gained(e) else ties if e.reason is Reason.WITHIN_NOISE else misses).append(e)
-        for name in e.knobs:
-            knobs[name].append(e)
+        if verdict is not Verdict.KEEP or e.delta is not None:  # a keep's gain may be lost with a journal: no failure
+            for name in e.knobs:
+                knobs[name].append(e)
     sign = 1.0 if ledger.minimize else -1.0
 
     def best(some: list[Experiment], size: int) -> list[Experiment]:

@@ -228,12 +228,17 @@ def _disk(facts: Facts) -> Check:
 
 
 def _journal(facts: Facts) -> Check:
+    if facts.journal_findings:
+        step = "nothing was changed; stop the campaign if it runs, then run 'autoresearch rebuild'"
+        return Check("journal", Level.FAIL, "; ".join(facts.journal_findings), step)
     if facts.journal_error:
-        step = "nothing was changed; restore the file from a backup, or move it away to begin anew"
+        step = "nothing was changed; 'autoresearch rebuild' restores a damaged journal from its backup and git"
         return Check("journal", Level.FAIL, facts.journal_error, step)
     if facts.campaign is None:
         return Check("journal", Level.OK, "no campaign yet")
-    return Check("journal", Level.OK, f"readable; the last campaign is {facts.campaign} ({facts.state})")
+    kept = f"backup of {facts.backup}" if facts.backup else "no backup yet: the next start makes one"
+    last = f"the last campaign is {facts.campaign} ({facts.state})"
+    return Check("journal", Level.OK, f"sound to its last entry; {last}; {kept}")
 
 
 def _daemon(facts: Facts) -> Check:

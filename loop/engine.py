@@ -220,7 +220,7 @@ class Engine:
                 if now:
                     self._stop_now.set()
             case NoteAdded():
-                self._answer(intent, "the next prompt carries it")
+                self._answer(intent, "recorded")
             case ProposeRequested() if self._runner is not None:
                 self.backlog.admit_human(intent)
             case WithdrawRequested() if self._runner is not None:

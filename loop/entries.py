@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from loop.types import Author, Cost, Failure, Metric, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 
+LOST = "unknown"  # the budget of a campaign that was restored without the conditions under which it was measured
+
 
 @dataclass(frozen=True)
 class StartRequested:
@@ -162,6 +164,7 @@ class Proposed:
     fingerprint: str = ""  # loop.canvas.fingerprint of the text, so that no text is run twice
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)  # name → literals before and after
     cost: Cost = field(default_factory=Cost)
+    restored: bool = False  # from git, by a rebuild: whether it was measured, and with what result, is lost
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ class Experiment:
     fingerprint: str = ""
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
+    restored: bool = False  # from git: what was known of it is lost, and it may have been measured
     runs: tuple[Run, ...] = ()
     repairs: int = 0
     doomed: Failure | None = None  # found before a run was spent

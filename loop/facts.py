@@ -57,6 +57,8 @@ class Facts:
     journal_error: str = ""
     campaign: str | None = None
     state: State | None = None
+    journal_findings: tuple[str, ...] = ()
+    backup: str = ""  # when the last sound one was made
     runs: str | None = None  # the campaign that a living daemon serves
 
 
@@ -134,14 +136,18 @@ def _repository(folder: Path, canvas: str) -> dict[str, Any]:
 
 
 def _campaign(folder: Path) -> dict[str, Any]:
+    from loop.rebuild import examine
+
     try:
         home: Home = find_home(folder)
+        found, backup = examine(folder)
+        deep = {"journal_findings": tuple(found), "backup": backup}
         if not home.journal.exists():
-            return {}
+            return deep
         with Journal(home.journal, create=False) as journal:
             name = next((k.name for k in of_folder(journal, folder)), None)
             state = read(journal, name).state if name else None
-        return {"campaign": name, "state": state, "runs": served(home)}
+        return {"campaign": name, "state": state, "runs": served(home), **deep}
     except (AutoResearchError, OSError, LookupError, ValueError) as error:
         return {"journal_error": str(error)}
 

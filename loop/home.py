@@ -19,9 +19,19 @@ class Home:
         return self.root / "journal.db"
 
     @property
+    def backups(self) -> Path:
+        """Compressed copies of the journal."""
+        return self.root / "backups"
+
+    @property
     def lock(self) -> Path:
         """Held by the living daemon; freed by the system when it dies."""
         return self.root / "daemon.lock"
+
+    @property
+    def beat(self) -> Path:
+        """Touched by the living daemon every other second. Named as the locks are, whose events wake nobody."""
+        return self.root / "beat.lock"
 
     @property
     def run_lock(self) -> Path:

@@ -1,4 +1,4 @@
-"""The journal: append entries, read them in order, notice new ones. The only SQL, the only wire between processes.
+"""The journal: append entries, read them in order, notice new ones. The only wire between processes.
 
 Readers open read-write as well: a writer killed inside a transaction leaves a hot journal that only they can roll back.
 A rollback journal, not WAL: SQLite before 3.51.3 can corrupt a WAL that several connections share.
@@ -50,7 +50,7 @@ class Journal:
         except PermissionError as error:
             raise JournalError(f"{path.name}: {error.strerror}; make {path.parent.parent} writable for you") from error
         except (sqlite3.Error, OSError) as error:
-            raise JournalError(f"{path.name}: {error}; the file was left as it is") from error
+            raise JournalError(f"{path.name}: {_said(error)}; the file was left as it is") from error
         self._seen = self._data_version()
 
     def _migrate(self) -> None:
@@ -116,6 +116,11 @@ class Journal:
             for row in self._db.execute(f"{query} ORDER BY seq LIMIT {limit}", values):
                 yield _entry(*row)
 
+    def last(self) -> int:
+        """Return the number of the last entry, 0 where there is none."""
+        with self._reading():
+            return int(self._db.execute("SELECT COALESCE(MAX(seq), 0) FROM entry").fetchone()[0])
+
     def campaigns(self) -> list[str]:
         """Return the names of all campaigns, that of the last entry first."""
         with self._reading():
@@ -145,7 +150,7 @@ class Journal:
         try:
             yield
         except sqlite3.Error as error:
-            raise JournalError(f"{self._name}: {error}; the file was left as it is") from error
+            raise JournalError(f"{self._name}: {_said(error)}; the file was left as it is") from error
 
     def close(self) -> None:
         self._db.close()
@@ -155,6 +160,12 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _said(error: sqlite3.Error | OSError) -> str:
+    """Return what SQLite or the system said, with the next step for a damaged file."""
+    damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return f"{error}; 'autoresearch rebuild' restores what can be" if damaged else str(error)
 
 
 def _statements(script: str) -> Iterator[str]:

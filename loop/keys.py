@@ -31,7 +31,7 @@ KEYS: dict[str, Key] = {
     for key in (
         Key("model", "models", values.models, "anthropic/claude-sonnet-4-5", "knobs",
             "Who proposes: a litellm model, or `knobs`, the built-in search; a list mixes them.", many=True),
-        Key("command", "command", values.command, '"claude -p"', "none",
+        Key("command", "command", values.command, '"claude -p --permission-mode acceptEdits"', "none",
             "A CLI agent that proposes: prompt on standard input, the canvas edited in a throw-away copy."),
         Key("budget", "budget", values.budget, "5m", "fits the machine",
             "What one experiment may use: wall time (5m), tokens (500k tokens) or compute (2 TFLOP)."),

@@ -413,6 +413,7 @@ class Ledger:
             fingerprint=body.fingerprint,
             knobs=body.knobs,
             cost=body.cost,
+            restored=body.restored,
         )
         self._spend(body.cost)
 

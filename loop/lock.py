@@ -10,6 +10,8 @@ from pathlib import Path
 
 from loop.home import Home
 
+BEAT_S = 2.0  # how often a living daemon shows that it gets on
+SILENT_S = 6.0  # after which it does not answer: it is suspended, or waits for something that takes this long
 NAMED_S = 1.0  # between taking the lock and writing the name into it, on a machine that hardly gets on
 
 
@@ -57,3 +59,23 @@ def served(home: Home) -> str | None:
             return name
         time.sleep(0.01)
     return None
+
+
+def beat(home: Home) -> None:
+    """Show that the daemon gets on; by its event loop, so that one which hangs shows nothing."""
+    home.beat.touch()
+
+
+def silent_s(home: Home) -> float:
+    """Return for how long a living daemon has shown no life, in steps of 5 s or a minute; 0.0 where it does.
+
+    A lock says that its holder exists, and one that is suspended holds it too. Only for a daemon that is alive.
+    """
+    try:
+        silence = time.time() - home.beat.stat().st_mtime
+    except OSError:
+        return 0.0
+    if silence < SILENT_S:
+        return 0.0
+    step = 5.0 if silence < 60 else 60.0
+    return silence // step * step

@@ -138,6 +138,26 @@ class Repo:
         code, out, _ = self._try("rev-parse", "--verify", "--quiet", name)
         return None if code else out.decode().strip()
 
+    def refs(self, prefix: str) -> dict[str, str]:
+        """Return every ref below a prefix that ends in "/", with the commit it points to."""
+        lines = self._git("for-each-ref", "--format=%(objectname) %(refname)", prefix).decode("utf-8", "replace")
+        return {name: commit for commit, _, name in (line.partition(" ") for line in lines.splitlines())}
+
+    def described(self, commit: str) -> tuple[str, float, str]:
+        """Return a commit's first parent ("" for none), its time and its message; RepoError where git lacks it."""
+        shown = ("log", "-1", "--no-show-signature", "--format=%P%n%at%n%B", commit, "--")
+        parents, at, message = self._git(*shown).decode("utf-8", "replace").split("\n", 2)
+        return parents.partition(" ")[0], float(at), message
+
+    def changed(self, old: str, new: str) -> list[str]:
+        """Return the paths that differ between two commits."""
+        names = self._git("diff-tree", "-r", "--no-renames", "--name-only", "-z", old, new).split(b"\0")[:-1]
+        return [os.fsdecode(name) for name in names]
+
+    def line_of(self, tip: str, base: str) -> list[str]:
+        """Return the commits after `base` up to `tip`, by first parents, the newest first."""
+        return self._git("rev-list", "--first-parent", tip, f"^{base}").decode().split()
+
     def is_checked_out(self, name: str) -> bool:
         """Return whether the user stands on this branch, in this working tree or in a linked one.
 

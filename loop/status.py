@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from loop.progress import Progress
 
 MARKS = {State.PREPARING: "◌", State.RUNNING: "●", State.PAUSED: "‖", State.STOPPED: "■", State.FINISHED: "✓"}
+SILENT = "◌"  # the mark of a daemon that does not answer
 LATELY = 20  # verdicts that the pace is taken from
 PAUSE = 5  # an interval this many times the median was a pause and not an experiment
 NAMED = 3  # experiments that are named where a line has room for some
@@ -30,25 +31,27 @@ REASONS = {
     Reason.FAILED: "failed",
     Reason.HUMAN: "by hand",
     Reason.TAMPERED: "tampered",
+    Reason.LOST: "why is lost",
 }
 
 
-def status_line(ledger: Ledger, progress: Progress | None, alive: bool | None = None) -> str:
+def status_line(ledger: Ledger, progress: Progress | None, alive: bool | None = None, silent_s: float = 0.0) -> str:
     """Return `● #47 · 62 % · loss 3.21 · best 0.9697 (−2.8 %) · 11.7/h · $3.20`; what is unknown is left out.
 
     `alive` is whether a daemon runs it, where that is known; a campaign that should run and does not is interrupted.
+    `silent_s` is for how long that daemon has shown no life.
     """
     current = current_experiment(ledger)
-    lost = is_lost(ledger, alive)
-    active = ledger.state in (State.PREPARING, State.RUNNING) and not lost
-    parts = [] if active and ledger.state is State.RUNNING else [state_text(ledger, alive)]
+    lost, silent = is_lost(ledger, alive), is_silent(ledger, alive, silent_s)
+    active = ledger.state in (State.PREPARING, State.RUNNING) and not lost and not silent
+    parts = [] if active and ledger.state is State.RUNNING else [state_text(ledger, alive, silent_s)]
     if current is not None:
         parts.append("baseline" if current.number == 0 else f"#{current.number}")
     if active and progress is not None:
         parts.append(f"{progress.share * 100:.0f} %")
         parts += [] if progress.loss is None else [f"loss {progress.loss:.2f}"]
     parts += [best_text(ledger), pace_text(ledger), spent_text(ledger)]
-    return f"{'✗' if lost else MARKS[ledger.state]} " + " · ".join(part for part in parts if part)
+    return f"{'✗' if lost else SILENT if silent else MARKS[ledger.state]} " + " · ".join(part for part in parts if part)
 
 
 def is_lost(ledger: Ledger, alive: bool | None) -> bool:
@@ -56,15 +59,34 @@ def is_lost(ledger: Ledger, alive: bool | None) -> bool:
     return alive is False and ledger.begun and ledger.state not in (State.STOPPED, State.FINISHED)
 
 
-def state_text(ledger: Ledger, alive: bool | None = None) -> str:
+def is_silent(ledger: Ledger, alive: bool | None, silent_s: float) -> bool:
+    """Return whether the campaign's daemon is there and does not answer."""
+    return bool(alive and silent_s) and ledger.state not in (State.STOPPED, State.FINISHED)
+
+
+def state_text(ledger: Ledger, alive: bool | None = None, silent_s: float = 0.0) -> str:
     """Return the state in a word or two: `interrupted` where its daemon is gone without one, `not begun` before it."""
     if alive is False and not ledger.begun:
         return "not begun"
+    if is_silent(ledger, alive, silent_s):
+        return f"no answer for {_span(silent_s)}"
     return "interrupted" if is_lost(ledger, alive) else str(ledger.state)
 
 
-def message_text(ledger: Ledger, alive: bool | None = None) -> str:
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
+
+
+def silence_text(silent_s: float) -> str:
+    """Return the sentence about a daemon that does not answer."""
+    what = "it is suspended, or waits for the disk or for whoever has locked the journal"
+    return f"the daemon has not answered for {_span(silent_s)}: {what}; what you ask for is taken up when it goes on"
+
+
+def message_text(ledger: Ledger, alive: bool | None = None, silent_s: float = 0.0) -> str:
     """Return the sentence below the line: how it goes on where nothing runs it, else its last message."""
+    if is_silent(ledger, alive, silent_s):
+        return silence_text(silent_s)
     if alive is False and not ledger.begun:
         return "not begun; 'autoresearch start' begins it"
     if is_lost(ledger, alive):
@@ -96,7 +118,9 @@ def doing(ledger: Ledger) -> str:
             return f"measuring {name}"
 
 
-def status_dict(ledger: Ledger, progress: Progress | None, alive: bool | None = None) -> dict[str, Any]:
+def status_dict(
+    ledger: Ledger, progress: Progress | None, alive: bool | None = None, silent_s: float = 0.0
+) -> dict[str, Any]:
     """Return the JSON object of `status --json`; `experiments` counts the judged ones.
 
     `incumbent`, `best_experiment`, `experiment` and `last`, the highest there is, are numbers of experiments.
@@ -107,7 +131,8 @@ def status_dict(ledger: Ledger, progress: Progress | None, alive: bool | None = 
         "campaign": ledger.campaign,
         "state": state_text(ledger, alive),
         "alive": alive,
-        "message": message_text(ledger, alive),
+        "silent_s": silent_s if is_silent(ledger, alive, silent_s) else 0.0,
+        "message": message_text(ledger, alive, silent_s),
         "experiment": current.number if current else None,
         "experiments": ledger.judged,
         "last": max(ledger.experiments, default=None),
@@ -224,9 +249,9 @@ def score_text(experiment: Experiment, spread: bool = True) -> str:
 
 
 def verdict_text(experiment: Experiment, short: bool = False) -> str:
-    """Return `keep, better`, or the short `better`; "waiting" before the verdict."""
+    """Return `keep, better`, or the short `better`; "waiting" before the verdict, "lost" after the journal was."""
     if experiment.verdict is None:
-        return "waiting"
+        return "lost" if experiment.restored and not experiment.runs else "waiting"
     if experiment.number == 0:
         return "baseline"
     if experiment.reason in (None, Reason.FAILED):

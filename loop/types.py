@@ -97,6 +97,7 @@ class Reason(StrEnum):
     FAILED = "failed"
     HUMAN = "human"
     TAMPERED = "tampered"
+    LOST = "lost"  # with the journal: the branch says that it was kept, and nothing why
 
 
 class ScoreSource(StrEnum):

@@ -9,12 +9,14 @@ from loop.experiment import Experiment
 from loop.ledger import Ledger
 from loop.status import (
     MARKS,
+    SILENT,
     best_text,
     number,
     pace_text,
     plain,
     score_text,
     signed_number,
+    silence_text,
     spent_text,
     trouble,
     uncertainty,
@@ -40,6 +42,7 @@ COLOURS = {
     Reason.FAILED: "magenta",
     Reason.HUMAN: "cyan",
     Reason.TAMPERED: "bold red",
+    Reason.LOST: "dim",
 }
 
 
@@ -50,8 +53,13 @@ def verdict_line(experiment: Experiment) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def render(ledger: Ledger, progress: Progress | None, width: int, rows: int = ROWS) -> RenderableType:
-    """Return the whole picture, at most `width` columns wide, with the last `rows` verdicts."""
+def render(
+    ledger: Ledger, progress: Progress | None, width: int, rows: int = ROWS, silent_s: float = 0.0
+) -> RenderableType:
+    """Return the whole picture, at most `width` columns wide, with the last `rows` verdicts.
+
+    `silent_s` is for how long the daemon has shown no life.
+    """
     from rich.console import Group
 
     parts: list[RenderableType] = [_title(ledger), _now(ledger, progress, width), _numbers(ledger)]
@@ -59,7 +67,9 @@ def render(ledger: Ledger, progress: Progress | None, width: int, rows: int = RO
         parts.append(_text(headline(ledger), "bold"))
     if ledger.experiments:
         parts.append(_table(ledger, width, rows))
-    if ledger.message:
+    if silent_s:
+        parts.append(_text(f"{SILENT} {silence_text(silent_s)}", "red"))
+    elif ledger.message:
         parts.append(_text(plain(ledger.message, 300), "yellow" if ledger.state is State.PAUSED else "dim"))
     return Group(*parts)
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loop.campaigns import NONE_YET, choose, read, serves
+from loop.campaigns import choose, none_yet, read, serves
 from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
+from loop.lock import silent_s
 from loop.progress import Progress, present_progress
-from loop.status import MARKS, message_text, plain, status_line
-from loop.types import Refused, State
+from loop.status import MARKS, SILENT, message_text, plain, silence_text, status_line
+from loop.types import State
 from loop.view import ROWS, render, verdict_line
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Means:
     progress: Callable[[Home, Ledger], Progress | None] = present_progress
     alive: Callable[[Home, str], bool] = serves
     sleep: Callable[[float], None] = time.sleep
+    silent_s: Callable[[Home], float] = silent_s
 
 
 def watch(
@@ -48,7 +50,7 @@ def watch(
     """
     home = find_home(folder.resolve())
     if not home.journal.exists():
-        raise Refused(NONE_YET.format("this repository"))
+        raise none_yet(folder)
     with Journal(home.journal, create=False) as journal:
         ledger = read(journal, choose(journal, folder, campaign))
         follower = _Follower(journal, home, ledger, means or Means())
@@ -85,6 +87,10 @@ class _Follower:
     def progress(self) -> Progress | None:
         return self.means.progress(self.home, self.ledger)
 
+    def silence(self) -> float:
+        """Return for how long the daemon has shown no life."""
+        return 0.0 if self.ledger.state in ENDS else self.means.silent_s(self.home)
+
     def last_words(self) -> str:
         """Return why nothing more comes."""
         if self.ledger.state in ENDS:
@@ -102,7 +108,8 @@ def _live(follower: _Follower, console: Console | None) -> None:
         while True:
             more = follower.follow()
             rows = max(3, min(ROWS, screen.height - MARGIN))
-            live.update(render(follower.ledger, follower.progress(), screen.width, rows), refresh=True)
+            silent = follower.silence() if more else 0.0
+            live.update(render(follower.ledger, follower.progress(), screen.width, rows, silent), refresh=True)
             if not more:
                 break
             follower.means.sleep(TICK_S)
@@ -113,7 +120,7 @@ def _live(follower: _Follower, console: Console | None) -> None:
 def _lines(follower: _Follower) -> None:
     """Print each verdict once, those of the past first; why it pauses; and at the end where the campaign stands."""
     shown: set[int] = set()
-    paused = ""
+    paused, silent = "", False
     while True:
         more = follower.follow()
         for experiment in follower.ledger.verdicts:
@@ -124,6 +131,10 @@ def _lines(follower: _Follower) -> None:
         if waits and waits != paused:  # nothing else would come, and nobody know why
             print(f"{MARKS[State.PAUSED]} {plain(waits)}", flush=True)
         paused = waits
+        silence = follower.silence() if more else 0.0
+        if silence and not silent:
+            print(f"{SILENT} {silence_text(silence)}", flush=True)
+        silent = bool(silence)
         if not more:
             break
         follower.means.sleep(TICK_S)

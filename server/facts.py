@@ -24,7 +24,7 @@ from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.lineage import Kept
-from loop.lock import served
+from loop.lock import served, silent_s
 from loop.program import parse
 from loop.status import status_dict, status_line
 from loop.types import AutoResearchError, Refused, Verdict
@@ -57,6 +57,7 @@ class Facts:
         self._marks: dict[str, Any] = {}
         self._named = "train.py"  # the canvas in program.md on disk; a campaign keeps the one that it began with
         self._served: str | None = None
+        self._silent_s = 0.0
         self._asked_at = self._failed_at = -RETRY_S
         self._snapshot: Snapshot | None = None
 
@@ -117,6 +118,7 @@ class Facts:
             self._journal = Journal(self.home.journal, create=False)
             self._ledger = None
         changed = self._notice("served", self._ask_served(now))
+        changed |= self._notice("silent", self._silent_s)
         if self._ledger is not None and not self._journal.changed():
             return changed
         if self._ledger is None:
@@ -175,6 +177,7 @@ class Facts:
         """Return the campaign that a living daemon serves."""
         if now - self._asked_at >= ALIVE_S and self.home is not None:
             self._asked_at, self._served = now, served(self.home)
+            self._silent_s = silent_s(self.home) if self._served else 0.0
         return self._served
 
     @property
@@ -246,8 +249,8 @@ class Facts:
             ledger=copy,
             progress=progress,
             alive=self._alive,
-            line=status_line(copy, progress, self._alive) if copy else "",
-            status={**status_dict(copy, progress, self._alive), **claim(copy)} if copy else {},
+            line=status_line(copy, progress, self._alive, self._silent_s) if copy else "",
+            status={**status_dict(copy, progress, self._alive, self._silent_s), **claim(copy)} if copy else {},
             best=copy.best if copy else None,
             review=self._review,
             crash=self._crash,

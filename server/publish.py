@@ -89,7 +89,8 @@ class Publisher:
 
     def snapshot_moved(self, old: Snapshot, new: Snapshot) -> None:
         facts = _seq(old) != _seq(new) or old.review is not new.review or old.alive != new.alive
-        facts = facts or old.trouble != new.trouble or old.files != new.files or old.campaigns != new.campaigns
+        facts = facts or old.silent_s != new.silent_s or old.trouble != new.trouble
+        facts = facts or old.files != new.files or old.campaigns != new.campaigns
         lost = self._publish_all(new) if facts else False
         now = time.monotonic()
         if facts or now - self._ticked >= TICK_S:
@@ -190,5 +191,6 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "state": str(snapshot.state) or "none",
         "campaigns": list(snapshot.campaigns),
         "text": snapshot.line,
-        "message": snapshot.trouble or (message_text(snapshot.ledger, snapshot.alive) if snapshot.ledger else ""),
+        "message": snapshot.trouble
+        or (message_text(snapshot.ledger, snapshot.alive, snapshot.silent_s) if snapshot.ledger else ""),
     }

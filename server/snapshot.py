@@ -73,6 +73,11 @@ class Snapshot:
         return bool(self.files or self.trouble)
 
     @property
+    def silent_s(self) -> float:
+        """For how long the daemon has shown no life, 0.0 where it does."""
+        return float(self.status.get("silent_s", 0.0))
+
+    @property
     def state(self) -> str:
         """The state to show: a campaign whose daemon is gone is stopped, whatever it was doing."""
         if self.ledger is None:

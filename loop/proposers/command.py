@@ -1,4 +1,4 @@
-"""Any CLI agent (`command: "claude -p"`) in a throw-away folder: prompt on standard input, the canvas's change taken.
+"""Any CLI agent (`command:`) in a throw-away folder: prompt on standard input, the canvas's change taken.
 
 It runs with the user's own environment and network, since it brings its own key; it is no sandbox. Its whole process
 tree ends with it. Every other file that it changed is discarded and said in the evidence.
@@ -33,6 +33,7 @@ from loop.types import Author, Cost, Failure, ProposalFailed
 Lay = Callable[[str, Path], None]  # fills an empty folder with the files of a commit
 TRIES = 2
 LARGEST_CANVAS = 4 << 20  # bytes
+NO_KEY = re.compile(r"check your api key|not logged in|please (?:run /login|log in)", re.I)
 NEEDS_A_PERSON = re.compile(r"log ?in|logged out|api.?key|unauthori[sz]ed|credit|quota|usage limit|billing", re.I)
 
 
@@ -90,10 +91,12 @@ class Command:
             expected = scrub(reply.expected)
             return Proposal(ending.text, hypothesis, Author.COMMAND, self.name, expected, (), cost, evidence)
         sentence = f"'{self.name}' gave no usable change in {TRIES} runs; the last: {said(complaint, 160)}"
+        if ending.text == text and (words := _refused(ending.exit.output)):
+            raise ProposalFailed(scrub(f"'{self.name}' changed nothing and ended with: {words}"), True, cost)
         raise ProposalFailed(scrub(sentence), cost=cost)
 
     def _failed(self, brief: Brief, ending: Ending, cost: Cost) -> ProposalFailed:
-        code, lines = ending.exit.code, ending.exit.output.splitlines()
+        code, lines = ending.exit.code, _final(ending.exit.output).splitlines()
         if code is None:
             late = f"was still running after {brief.program.deadline_s:g} s"
             why = f"printed more than {MOST_OUTPUT >> 20} MB" if ending.exit.flooded else late
@@ -155,6 +158,12 @@ def _final(output: str) -> str:
     """Return an agent's last words: the `result` of an answer in JSON (as `claude` gives it), else what it printed."""
     result = _json(output).get("result")
     return result if isinstance(result, str) else output
+
+
+def _refused(output: str) -> str:
+    """Return why an agent that calls it success did nothing: aider ends with exit code 0 without a key. Else ""."""
+    last = one_line(" ".join(_final(output).split()[-40:]), 160)
+    return last if NO_KEY.search(last) else ""
 
 
 def _json(output: str) -> dict[str, object]:

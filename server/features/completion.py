@@ -19,7 +19,11 @@ VALUES: dict[str, tuple[str, ...]] = {
     "devices": ("auto", "cpu", "cuda", "cuda:0", "mps"),
     "data": SOURCES,
     "budget": ("30s", "5m", "500k tokens", "2 TFLOP"),
-    "command": ('"claude -p"', '"codex exec"'),
+    "command": (
+        '"claude -p --permission-mode acceptEdits"',
+        '"codex exec --skip-git-repo-check --sandbox workspace-write -"',
+        '"gemini --approval-mode auto_edit --skip-trust"',
+    ),
 }
 KEY = re.compile(r"\s*([A-Za-z_.-]*)\s*(:?)\s*")
 

@@ -41,7 +41,7 @@ def test_the_engine_knows_no_editor_and_imports_no_campaign(room: Path) -> None:
 @pytest.mark.parametrize(
     ("package", "allowed"),
     [
-        ("sqlite3", {"journal.py"}),
+        ("sqlite3", {"journal.py", "backup.py"}),
         ("git", {"repo.py"}),
         ("litellm", {"llm.py"}),
         ("matplotlib", {"report.py"}),

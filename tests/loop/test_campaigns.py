@@ -158,7 +158,7 @@ def test_what_runs_in_another_folder_is_named(top: Path, journal: Journal) -> No
         for ask in (control.pause, control.stop, control.start):
             with pytest.raises(Refused, match="campaign a1 of the folder 'a' runs in this repository"):
                 ask(top / "b")
-        assert "next 'autoresearch start'" in control.note(top / "b", "later").message
+        assert "recorded; nobody reads it now" in control.note(top / "b", "later").message
         with pytest.raises(Refused, match=r"started in the top of the repository; .*a1 of the folder 'a' runs"):
             control.stop(top)
 

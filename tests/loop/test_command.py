@@ -149,6 +149,19 @@ async def test_a_text_that_was_measured_is_asked_for_once_more(tmp_path: Path) -
     [
         ("sys.exit('boom')", "exit code 1: boom", False),
         ("sys.exit('Invalid API key · Please run /login')", "Please run /login", True),
+        (
+            'print(\'{"type": "result", "subtype": "success", "is_error": true, "api_error_status": null, \''
+            '\'"duration_ms": 87, "duration_api_ms": 0, "num_turns": 1, "session_id": "9e756b26", \''
+            '\'"result": "Not logged in · Please run /login"}\'); sys.exit(1)',
+            "exit code 1: Not logged in",
+            True,
+        ),
+        (
+            "print('AuthenticationError: no key. Check your API key.')",
+            "changed nothing and ended with: .*API key",
+            True,
+        ),
+        ("print('I would log in the loss at each step.')", "gave no usable change in 2 runs", False),
         ("os.remove('train.py')", "no readable train.py", False),
         ("os.remove('train.py'); os.symlink('/etc/passwd', 'train.py')", "no readable train.py", False),
         ("pathlib.Path('train.py').write_bytes(b'\\xff')", "no readable train.py", False),

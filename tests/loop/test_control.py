@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from loop import control
 from loop.asking import answer_to
-from loop.entries import Answered, Imported, NoteAdded, StartRequested, StateChanged
+from loop.entries import Answered, Entry, Imported, NoteAdded, StartRequested, StateChanged
 from loop.home import find_home
 from loop.journal import Journal
-from loop.lock import holding, is_alive
+from loop.ledger import Ledger
+from loop.lock import beat, holding, is_alive
+from loop.status import message_text, status_dict, status_line
 from loop.types import JournalError, Refused, State, Verdict
 from tests.stub import PROGRAM, git, make_campaign
 
@@ -68,7 +72,7 @@ def test_what_needs_a_running_campaign_says_that_none_runs(campaign: Path, ask: 
 def test_a_note_and_a_proposal_wait_for_the_next_start(campaign: Path) -> None:
     with Journal(find_home(campaign).journal) as journal:
         journal.append("night", StateChanged(State.STOPPED, "stopped"))
-    assert "next 'autoresearch start'" in control.note(campaign, "try fewer heads").message
+    assert "nobody reads it now: 'knobs'" in control.note(campaign, "try fewer heads").message
     control.propose(campaign, "LR = 1\n", "by hand")
     ledger = control.load(campaign)
     assert ledger.notes == [NoteAdded("try fewer heads")]
@@ -88,6 +92,46 @@ def test_an_answer_is_awaited_only_as_long_as_a_daemon_lives(campaign: Path, mon
     monkeypatch.setattr("loop.asking.SPAWN_S", 0.0)
     with Journal(home.journal) as journal, pytest.raises(Refused, match=r"ended without an answer; its log is .*log"):
         answer_to(home, journal, third)
+
+
+def test_a_note_says_who_reads_it(campaign: Path) -> None:
+    with Journal(find_home(campaign).journal) as journal:
+        journal.append("night", StateChanged(State.STOPPED, "stopped"))
+    program = campaign / "program.md"
+    for head, words in (
+        ("model: knobs", "nobody reads it now"),
+        ("model: openai/gpt-5-mini", "the next prompt after 'autoresearch start' carries it"),
+        ("model: [openai/gpt-5-mini, knobs]", "carries it ('knobs' reads none)"),
+        ("command: claude -p", "carries it"),
+        ("model: [", "if program.md names a model or an agent"),
+    ):
+        program.write_text(f"---\n{head}\n---\nLower it.\n")
+        assert words in control.note(campaign, "try fewer heads").message, head
+
+
+def test_a_daemon_that_shows_no_life_is_said_not_to_answer(campaign: Path) -> None:
+    home = find_home(campaign)
+    with Journal(home.journal) as journal, holding(home.lock):
+        home.lock.write_text("night")
+        journal.append("night", StartRequested(), StateChanged(State.RUNNING, "baseline measured"))
+        beat(home)
+        assert control.silent_s(campaign) == 0.0
+        then = time.time() - 610
+        os.utime(home.beat, (then, then))
+        ledger = control.load(campaign)
+        silent = control.silent_s(campaign)
+        assert silent == 600.0
+        assert status_line(ledger, None, True, silent).startswith("◌ no answer for 10 min")
+        assert "has not answered for 10 min" in message_text(ledger, True, silent)
+        assert status_dict(ledger, None, True, silent)["silent_s"] == 600.0
+        answer = control.pause(campaign)
+        assert answer.message.startswith("recorded; the daemon has not answered for 10 min")
+    assert status_line(ledger, None, False, silent).startswith("✗ interrupted"), "a dead one is gone and not silent"
+
+
+def test_an_old_beat_of_a_daemon_that_was_killed_is_no_silence_of_a_finished_campaign(campaign: Path) -> None:
+    ledger = Ledger("night").feed([Entry(1, "night", 0.0, StateChanged(State.FINISHED, "done"))])
+    assert status_line(ledger, None, True, 30.0).startswith("✓") and message_text(ledger, True, 30.0) == "done"
 
 
 def test_a_lock_dies_with_its_owner(campaign: Path) -> None:

@@ -451,7 +451,7 @@ def test_a_text_that_git_cannot_take_is_refused_and_the_campaign_goes_on(campaig
 
 def test_a_note_is_answered_at_once_and_kept(campaign: Path) -> None:
     control.start(campaign, {"experiments": "60"})
-    assert "next prompt" in control.note(campaign, "try a smaller batch").message
+    assert "nobody reads it now: 'knobs'" in control.note(campaign, "try a smaller batch").message
     assert [n.text for n in control.load(campaign).notes] == ["try a smaller batch"]
     control.stop(campaign, now=True)
     gone(campaign)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,17 @@ from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.progress import Progress, present_progress
-from loop.status import cost_text, number, plain, signed_number, status_dict, status_line, uncertainty, visible
+from loop.status import (
+    cost_text,
+    number,
+    plain,
+    signed_number,
+    silence_text,
+    status_dict,
+    status_line,
+    uncertainty,
+    visible,
+)
 from loop.types import (
     Author,
     Cost,
@@ -283,6 +294,19 @@ def test_a_finished_campaign_is_shown_once_and_left(repository, home, capsys):
 def test_a_dead_daemon_ends_the_view_with_the_next_step(repository, home, capsys):
     watch(repository, means=World(home, alive=False).means())
     assert "campaign jun14: interrupted; 'autoresearch start' goes on" in capsys.readouterr().out
+
+
+def test_a_daemon_that_does_not_answer_is_said_once_and_shown_until_it_does(repository, home, capsys):
+    silences = [0.0, 10.0, 15.0, 0.0]
+    world = World(home, [], [], [], [], [], END)
+    means = replace(world.means(), silent_s=lambda home: silences.pop(0) if silences else 0.0)
+    watch(repository, means=means)
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("◌")] == [
+        f"◌ {silence_text(10.0)}"
+    ]
+    screen = Console(file=io.StringIO(), width=300, color_system=None)
+    screen.print(render(ledger(*BASELINE), None, 300, silent_s=10.0))
+    assert "◌ the daemon has not answered for 10 s" in screen.file.getvalue()
 
 
 def test_in_a_terminal_the_picture_follows_the_journal(repository, home):

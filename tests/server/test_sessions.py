@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import pytest
 from lsprotocol import types as t
 
 from loop.entries import StateChanged
-from loop.lock import holding
+from loop.lock import beat, holding
 from loop.types import State, Verdict
 from server.documents import Document
 from server.features.commands import unsaved
@@ -382,6 +383,19 @@ async def test_a_daemon_that_dies_is_told_and_one_that_ends_its_campaign_is_not(
             campaign.record(StateChanged(State.STOPPED, "stopped after the experiment"))
         await editor.until(lambda: editor.button(program, "▶ Continue campaign"))
         assert len(editor.client.messages) == 1
+
+
+async def test_a_daemon_that_does_not_answer_is_shown_above_the_title(campaign: Campaign) -> None:
+    campaign.home.lock.write_text(campaign.name)
+    beat(campaign.home)
+    os.utime(campaign.home.beat, (1e9, 1e9))
+    async with editing("vscode", campaign.folder) as editor:
+        program = editor.open(campaign.folder / "program.md")
+        with holding(campaign.home.lock):
+            await editor.until(lambda: editor.button(program, "◌ no answer for"))
+            later = time.time() + 3600
+            os.utime(campaign.home.beat, (later, later))
+            await editor.until(lambda: editor.button(program, "● "))
 
 
 @pytest.mark.parametrize("given", ["nothing", "a file"])
