@@ -15,6 +15,7 @@ from loop.diff import changes, fates
 from loop.lineage import TRIVIAL, Kept, Part, Removal, Strand, in_order
 
 REACH = 3  # lines around an insertion that tell whether its place is still there
+PAIRS = 64  # that are looked at closely at one place
 ALIKE = 0.7  # of two lines that are versions of each other
 TARGET = re.compile(r"\s*([\w.]+)\s*(?::[^=]+)?=[^=]")
 
@@ -44,6 +45,7 @@ class _Comparison:
         self.line, self.text, self.strands = kept.line, text, kept.line.weave
         self.at = _places(text, self.strands)
         self.matched = {place: n for n, place in enumerate(self.at) if place >= 0}  # strand → line of the text
+        self.stands = dict(self._versions())  # strand → the line of the human's own that stands for it
         self.gone: set[int] = set()  # strands that the human reverted
         self.back: set[int] = set()  # strands that came back with a revert
         for removal in removals:
@@ -97,7 +99,7 @@ class _Comparison:
         if part in self.had or any(n in self.gone for n in came):
             return False
         if not went:
-            return self._has_place(came) and not self._overwritten(came)
+            return self._has_place(came) and not any(n in self.stands for n in came)
         if any(n in self.matched and n in self.back for n in went):
             return False
         return any(n in self.matched or self.lacking.get(self.strands[n].came, False) for n in went)
@@ -110,8 +112,7 @@ class _Comparison:
             return True
         if not any((*left, *right)):
             return False
-        own = self._own_beside(came)
-        return bool(own) or not left or left[0] or not right or right[0]
+        return self._own_beside(came) or not left or left[0] or not right or right[0]
 
     def _around(self, side: Iterable[int]) -> list[bool]:
         """Return for the next lines of the kept text whether the text has them; those that are missing tell nothing."""
@@ -128,18 +129,28 @@ class _Comparison:
                 break
         return found
 
-    def _own_beside(self, came: Sequence[int]) -> list[str]:
-        """Return the human's lines between the lines of the text that stand around strands."""
+    def _own_beside(self, came: Sequence[int]) -> bool:
+        """Return whether a line of the human's own stands between the lines of the text around strands."""
         above = next((self.matched[n] for n in range(came[0] - 1, -1, -1) if n in self.matched), -1)
         below = next(
             (self.matched[n] for n in range(came[-1] + 1, len(self.strands)) if n in self.matched), len(self.text)
         )
-        return [self.text[n] for n in range(above + 1, below) if self.at[n] < 0 and self.text[n].strip()]
+        return any(self.at[n] < 0 and self.text[n].strip() for n in range(above + 1, below))
 
-    def _overwritten(self, came: Sequence[int]) -> bool:
-        """Return whether a line of the human's own is another version of a line that came where nothing was."""
-        theirs = [self.strands[n].line for n in came if not TRIVIAL.fullmatch(self.strands[n].line)]
-        return any(_alike(own, line) for own in self._own_beside(came) for line in theirs)
+    def _versions(self) -> Iterator[tuple[int, int]]:
+        """Yield the strands that stand and for which the text has another version of the human's own in their place."""
+        above, start = -1, 0
+        for end, place in [*((n, place) for n, place in enumerate(self.at) if place >= 0), (len(self.text), None)]:
+            below = len(self.strands) if place is None else place
+            own = [n for n in range(start, end) if not TRIVIAL.fullmatch(self.text[n])]
+            theirs = [n for n in range(above + 1, below) if own and self.strands[n].went is None]
+            few = len(own) * len(theirs) <= PAIRS
+            for line in own:
+                found = next((n for n in theirs if _alike(self.text[line], self.strands[n].line, few)), None)
+                if found is not None:
+                    yield found, line
+                    theirs = [n for n in theirs if n > found]
+            above, start = below, end + 1
 
     def holding(self) -> Holding:
         """Return what comes of it."""
@@ -199,6 +210,9 @@ class _Comparison:
                     yield self.text[at - 1]
             elif n in comes:
                 yield strand.line
+            elif n in self.stands:
+                yield from self.text[at : self.stands[n] + 1]
+                at = self.stands[n] + 1
         yield from self.text[at:]
 
     def _base(self, comes: set[int]) -> Iterator[str]:
@@ -217,18 +231,21 @@ def _places(text: Sequence[str], strands: Sequence[Strand]) -> list[int]:
     """
     at = [max(place, -1) for place in fates(text, [strand.line for strand in strands])]
     end = len(strands)
+    before, last = [-1] * len(at), -1
+    for n, place in enumerate(at):
+        before[n], last = last, max(last, place)
     for n in reversed(range(len(at))):
         if at[n] < 0:
             continue
-        same = [place for place in range(at[n], end) if strands[place].line == text[n]]
+        same = [place for place in range(before[n] + 1, end) if strands[place].line == text[n]]
         stand = [place for place in same if strands[place].went is None]
-        at[n] = end = min(stand, key=lambda place: (strands[place].came.keep, -place)) if stand else same[-1]
+        at[n] = end = min(stand, key=lambda place: (strands[place].came.keep, -place)) if stand else max(same, key=lambda place: (strands[place].came.keep, place))
     return at
 
 
-def _alike(own: str, line: str) -> bool:
+def _alike(own: str, line: str, closely: bool) -> bool:
     """Return whether one line is a version of the other: it assigns to the same name, or says nearly the same."""
     mine, theirs = TARGET.match(own), TARGET.match(line)
     if mine and theirs:
         return mine[1] == theirs[1]
-    return SequenceMatcher(None, own.strip(), line.strip(), autojunk=False).ratio() > ALIKE
+    return closely and SequenceMatcher(None, own.strip(), line.strip(), autojunk=False).ratio() > ALIKE

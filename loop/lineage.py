@@ -119,7 +119,7 @@ def _interlace(
     elif a < a_end:
         spots = [places[a_end - 1] + 1] * count
     else:
-        spots = [places[a] if a < len(places) else len(weave)] * count
+        spots = [places[a - 1] + 1 if a else 0] * count  # above what stood there before the line below
     for n in reversed(range(count)):
         weave.insert(spots[n], Strand(text[b + n], writes[n]))
     places[a:a_end] = [spot + n for n, spot in enumerate(spots)]
