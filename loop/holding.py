@@ -60,9 +60,12 @@ class _Comparison:
                 self.went.setdefault(strand.went, []).append(n)
         self.parts = sorted((part for part in self.came if part.keep), key=lambda part: part.keep)
         self.had: set[Part] = set()
+        self.over: set[Part] = set()  # the human wrote over what came with it, or over what was written there since
         for part in reversed(self.parts):
             if self._shows(part):
                 self.had.add(part)
+            if any(n in self.stands or self.strands[n].went in self.over for n in self.came[part]):
+                self.over.add(part)
         self.lacking: dict[Part, bool] = {}
         for part in self.parts:
             self.lacking[part] = self._lacks(part)
@@ -99,7 +102,7 @@ class _Comparison:
         if part in self.had or any(n in self.gone for n in came):
             return False
         if not went:
-            return self._has_place(came) and not any(n in self.stands for n in came)
+            return part not in self.over and self._has_place(came)
         if any(n in self.matched and n in self.back for n in went):
             return False
         return any(n in self.matched or self.lacking.get(self.strands[n].came, False) for n in went)
@@ -171,7 +174,8 @@ class _Comparison:
             if (part := self._own(n, strand, comes, goes)) and part.keep and not TRIVIAL.fullmatch(strand.line)
         }
         blind = missing - {part.experiment for part in self.had}
-        torn = blind & {part.experiment for part in changed if not any(n in self.gone for n in self.came[part])}
+        theirs = {part for part in changed if not any(n in self.gone for n in self.came[part])}
+        torn = blind & {part.experiment for part in theirs | {self.strands[n].came for n in comes if n in self.stands}}
         return Holding(
             in_order(self.line, missing),
             in_order(self.line, {part.experiment for part in changed} - missing),
@@ -208,11 +212,11 @@ class _Comparison:
                 at = self.matched[n] + 1
                 if n not in goes:
                     yield self.text[at - 1]
-            elif n in comes:
-                yield strand.line
             elif n in self.stands:
                 yield from self.text[at : self.stands[n] + 1]
                 at = self.stands[n] + 1
+            elif n in comes:
+                yield strand.line
         yield from self.text[at:]
 
     def _base(self, comes: set[int]) -> Iterator[str]:
