@@ -6,18 +6,14 @@ have a later keep and lack an earlier one, so no place in the line is looked for
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
-from loop.diff import changes, fates
+from loop.alignment import places, versions
+from loop.diff import changes
 from loop.lineage import TRIVIAL, Kept, Part, Removal, Strand, in_order
 
 REACH = 3  # lines around an insertion that tell whether its place is still there
-PAIRS = 64  # that are looked at closely at one place
-ALIKE = 0.7  # of two lines that are versions of each other
-TARGET = re.compile(r"\s*([\w.]+)\s*(?::[^=]+)?=[^=]")
 
 
 @dataclass(frozen=True)
@@ -43,9 +39,9 @@ class _Comparison:
 
     def __init__(self, kept: Kept, removals: Sequence[Removal], text: Sequence[str]) -> None:
         self.line, self.text, self.strands = kept.line, text, kept.line.weave
-        self.at = _places(text, self.strands)
+        self.at = places(text, kept.line)
         self.matched = {place: n for n, place in enumerate(self.at) if place >= 0}  # strand → line of the text
-        self.stands = dict(self._versions())  # strand → the line of the human's own that stands for it
+        self.stands = dict(versions(text, self.at, self.strands))  # strand → the human's own line in its place
         self.gone: set[int] = set()  # strands that the human reverted
         self.back: set[int] = set()  # strands that came back with a revert
         for removal in removals:
@@ -91,10 +87,13 @@ class _Comparison:
         return went is not None and went.keep <= place
 
     def _shows(self, part: Part) -> bool:
-        """Return whether the text has a line that came with a part, or with what was written over it since."""
-        came = self.came[part]
+        """Return whether the text has what came with a part, or what was written over it since."""
+        came, went = self.came[part], self.went.get(part, ())
+        if any(self.strands[n].went in self.had for n in came):
+            return True
         telling = [n for n in came if not TRIVIAL.fullmatch(self.strands[n].line)] or came
-        return any(n in self.matched for n in telling) or any(self.strands[n].went in self.had for n in came)
+        new, old = (sum(n in self.matched for n in some) for some in (telling, went))
+        return new > old
 
     def _lacks(self, part: Part) -> bool:
         """Return whether the text shows what stood there before a part. Asked in the order of the keeps."""
@@ -140,21 +139,6 @@ class _Comparison:
         )
         return any(self.at[n] < 0 and self.text[n].strip() for n in range(above + 1, below))
 
-    def _versions(self) -> Iterator[tuple[int, int]]:
-        """Yield the strands that stand and for which the text has another version of the human's own in their place."""
-        above, start = -1, 0
-        for end, place in [*((n, place) for n, place in enumerate(self.at) if place >= 0), (len(self.text), None)]:
-            below = len(self.strands) if place is None else place
-            own = [n for n in range(start, end) if not TRIVIAL.fullmatch(self.text[n])]
-            theirs = [n for n in range(above + 1, below) if own and self.strands[n].went is None]
-            few = len(own) * len(theirs) <= PAIRS
-            for line in own:
-                found = next((n for n in theirs if _alike(self.text[line], self.strands[n].line, few)), None)
-                if found is not None:
-                    yield found, line
-                    theirs = [n for n in theirs if n > found]
-            above, start = below, end + 1
-
     def holding(self) -> Holding:
         """Return what comes of it."""
         comes = {
@@ -175,7 +159,8 @@ class _Comparison:
         }
         blind = missing - {part.experiment for part in self.had}
         theirs = {part for part in changed if not any(n in self.gone for n in self.came[part])}
-        torn = blind & {part.experiment for part in theirs | {self.strands[n].came for n in comes if n in self.stands}}
+        theirs |= {part for n in self.stands for part in self.strands[n][1:] if part is not None}
+        torn = blind & {part.experiment for part in theirs}
         return Holding(
             in_order(self.line, missing),
             in_order(self.line, {part.experiment for part in changed} - missing),
@@ -226,30 +211,3 @@ class _Comparison:
                     yield strand.line
             elif strand.went is None and n not in comes:
                 yield strand.line
-
-
-def _places(text: Sequence[str], strands: Sequence[Strand]) -> list[int]:
-    """Return where each line of a text stands among all lines ever kept, -1 for one of the human's own.
-
-    Of equal lines at one place one that still stands counts, the oldest of them; else the latest.
-    """
-    at = [max(place, -1) for place in fates(text, [strand.line for strand in strands])]
-    end = len(strands)
-    before, last = [-1] * len(at), -1
-    for n, place in enumerate(at):
-        before[n], last = last, max(last, place)
-    for n in reversed(range(len(at))):
-        if at[n] < 0:
-            continue
-        same = [place for place in range(before[n] + 1, end) if strands[place].line == text[n]]
-        stand = [place for place in same if strands[place].went is None]
-        at[n] = end = min(stand, key=lambda place: (strands[place].came.keep, -place)) if stand else max(same, key=lambda place: (strands[place].came.keep, place))
-    return at
-
-
-def _alike(own: str, line: str, closely: bool) -> bool:
-    """Return whether one line is a version of the other: it assigns to the same name, or says nearly the same."""
-    mine, theirs = TARGET.match(own), TARGET.match(line)
-    if mine and theirs:
-        return mine[1] == theirs[1]
-    return closely and SequenceMatcher(None, own.strip(), line.strip(), autojunk=False).ratio() > ALIKE
