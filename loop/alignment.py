@@ -57,23 +57,21 @@ def _latest(strands: Sequence[Strand], alone: Mapping[Part, int], at: int, windo
     """Return the last of the equal lines that came for each other in turn, where one line was set to and fro."""
     best, seen = at, at
     while (part := strands[seen].went) is not None:
-        if part in alone:
-            seen = alone[part]
-        elif part.came:
-            break
-        else:  # taken out, and perhaps brought again
-            again = [n for n in window if strands[n].line == strands[at].line and _new(strands[n].came, part.keep)]
-            if not again:
-                break
-            seen = again[0]
+        if part not in alone:
+            again = [] if part.came else [n for n in window if strands[n].line == strands[at].line]
+            again = [n for n in again if _is_new(strands[n].came, part.keep)]  # taken out, and brought again
+            return max(again, key=lambda n: strands[n].came.keep, default=best)
+        seen = alone[part]
         if strands[seen].line == strands[at].line and seen in window:
             best = seen
     return best
 
 
-def _new(part: Part, keep: int) -> bool:
-    """Return whether a part is one line that came later, for none."""
-    return part.keep > keep and not part.went and len(part.came) == 1
+def _is_new(part: Part, keep: int) -> bool:
+    """Return whether a line came with a part, for none or for lines that came in turn, and all after a keep."""
+    while len(part.came) == 1 and len(part.went) == 1:
+        part = part.went[0][1]
+    return part.keep > keep and len(part.came) == 1 and not part.went
 
 
 def gaps(at: Sequence[int], count: int) -> Iterator[tuple[int, int, int, int]]:
