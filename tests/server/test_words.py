@@ -134,6 +134,8 @@ def test_what_a_section_has_caused_fits(campaign: Campaign, count: int) -> None:
         ("one\n\n---\n\n```diff\n- a\n+ b\n```", "one\n\n- a\n+ b"),
         ("| value | score |\n|---|---|\n| 0.3 | 1.0 |", "| value | score |\n| 0.3 | 1.0 |"),
         ("Example: `5m`", "Example: 5m"),
+        ("```diff\n- A = 2**17\n+ A = 2**18  # \\*\n---\n```", "- A = 2**17\n+ A = 2**18  # \\*\n---"),
+        ("**A** set to `2**18`, **now**", "A set to 2**18, now"),
     ],
 )
 def test_a_client_that_shows_no_markdown_gets_words(marked: str, plain: str) -> None:
