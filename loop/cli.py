@@ -98,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     sub = verb("propose", _propose, "queue a version of the canvas written by you; it is adopted unless it crashes")
     sub.add_argument("file", type=Path)
     sub.add_argument("--hypothesis", default="", metavar="TEXT", help="what you expect of it")
+    sub.add_argument("--as-is", action="store_true", help="the file itself, also where that undoes kept patches")
     sub = verb("import", _import, "take in the results.tsv of earlier nights as history for the next campaign")
     sub.add_argument("file", nargs="?", type=Path, default=Path("results.tsv"))
     sub = verb("doctor", _doctor, "check git, Python, device, data, key, sandbox and disk, and say what to do")
@@ -247,7 +248,7 @@ def _propose(options: argparse.Namespace) -> None:
     from loop.review import propose_file
 
     hypothesis = options.hypothesis or f"a version of the canvas by hand, {options.file.name}"
-    print(propose_file(options.folder, text, hypothesis, options.campaign).message)
+    print(propose_file(options.folder, text, hypothesis, options.campaign, options.as_is).message)
 
 
 def _import(options: argparse.Namespace) -> None:

@@ -314,3 +314,28 @@ def test_texts_come_in_order_and_a_missing_one_is_named(campaign: Campaign) -> N
     repo = Checkout(campaign.folder)
     commits = [e.commit for e in campaign.ledger.experiments.values()]
     assert list(repo.texts(commits * 40, "train.py")) == [BASE, THIRD, FOURTH] * 40
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (BASE, r"this text is that of #0; adopting it would undo 2 kept patches, #1 #2 \(−0\.0300 together\)"),
+        (THIRD, r"this text is that of #1; adopting it would undo 1 kept patch, #2 \(−0\.0200 together\)"),
+        (THIRD.replace("\n", "\r\n"), r"this text is that of #1;"),
+        (FOURTH, "this text is the incumbent; there is nothing to measure"),
+        (FOURTH.replace("LR = 0.3", "LR = 0.1"), "this text has no change of yours; adopting it would undo 1 kept"),
+    ],
+)
+def test_a_file_that_would_only_undo_what_was_kept_is_refused(campaign: Campaign, text: str, sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence) as refused:
+        review.propose_file(campaign.folder, text, "the file on disk")
+    assert text == FOURTH or "If you mean that: autoresearch propose --as-is FILE" in str(refused.value)
+    assert not [e for e in campaign.journal.read() if isinstance(e.body, ProposeRequested)]
+
+
+def test_a_file_is_measured_with_the_keeps_that_it_lacks_or_as_it_is(campaign: Campaign) -> None:
+    mine = BASE.replace("WD = 0.2", "WD = 0.9")
+    assert "; measured with #1 #2, which this text lacks" in review.propose_file(campaign.folder, mine, "mine").message
+    review.propose_file(campaign.folder, BASE, "back", as_is=True)
+    asked = [e.body.text for e in campaign.journal.read() if isinstance(e.body, ProposeRequested)]
+    assert asked == [FOURTH.replace("WD = 0.2", "WD = 0.9"), BASE]
