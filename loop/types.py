@@ -91,6 +91,20 @@ class Verdict(StrEnum):
     INVALID = "invalid"
 
 
+class Mark(StrEnum):
+    """What an experiment looks like wherever it is drawn. Only `keep` is a gain."""
+
+    BASELINE = "baseline"
+    KEEP = "keep"
+    PRICE = "price"  # a revert that was adopted, and cost something
+    ADOPTED = "adopted"  # a human's text that was adopted without a gain
+    NOISE = "noise"
+    WORSE = "worse"
+    CRASH = "crash"
+    INVALID = "invalid"  # never measured, or not believed
+    WAITING = "waiting"
+
+
 class Reason(StrEnum):
     """Why the verdict is what it is."""
 

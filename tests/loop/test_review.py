@@ -11,8 +11,8 @@ from loop import review
 from loop.checkout import Checkout
 from loop.diff import split_lines
 from loop.entries import ProposeRequested, Withdrawn, WithdrawRequested
-from loop.hunks import Hunk, apply, hunks, invert
 from loop.holding import Holding, holding
+from loop.hunks import Hunk, apply, hunks, invert
 from loop.lineage import Kept, Removal, Reviewed, authors, parts_of
 from loop.types import Author, Refused
 from tests.campaigns import Campaign, git, make_repository
