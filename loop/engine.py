@@ -131,6 +131,7 @@ class Engine:
         audited = False
         while True:
             await self.pause_here()
+            self.measuring.follow()
             if self._stopping:
                 self.record(StateChanged(State.STOPPED, "stopped after the experiment"))
                 return

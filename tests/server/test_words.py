@@ -106,7 +106,7 @@ def test_those_that_wrote_in_turn_are_named_with_their_sum(deltas: list[float | 
 
 @pytest.mark.parametrize(("delta", "text"), [(-3e-5, "−3.0e-05"), (0.0, "0.0000"), (0.0081, "+0.0081"), (None, "")])
 def test_the_history_has_each_delta_as_it_is_drawn(delta: float | None, text: str) -> None:
-    told = summary(_experiment(1, delta))
+    told = summary(_experiment(1, delta), Snapshot(Path("/")))
     assert (told["delta"], told["delta_text"]) == (delta, text)
 
 
