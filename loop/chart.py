@@ -13,7 +13,7 @@ from itertools import pairwise
 from loop.experiment import Experiment
 from loop.ledger import Ledger
 from loop.status import number, plain
-from loop.types import Reason, Verdict
+from loop.types import Verdict
 
 WIDTH, HEIGHT = 1120.0, 560.0
 LEFT, RIGHT, TOP, BOTTOM = 76.0, 1096.0, 86.0, 506.0  # edges of the plot itself
@@ -21,8 +21,9 @@ FONT = 12.0  # height of a label's letters
 LETTER = 6.7  # mean width of one, a little more than true
 LONGEST = 38  # letters of a label
 NAMED = 16  # labels
-WORDS = {"best": "best so far", "baseline": "baseline", "keep": "kept", "noise": "within noise", "worse": "worse",
-         "crash": "crashed"}  # fmt: skip
+WORDS = {"best": "best so far", "baseline": "baseline", "keep": "kept", "price": "price of a revert",
+         "adopted": "adopted, no gain", "noise": "within noise", "worse": "worse", "crash": "crashed",
+         "invalid": "invalid"}  # fmt: skip
 FEW, MANY = 60, 200  # experiments up to which marks are large, and from which they are small
 
 
@@ -41,7 +42,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Mark:
-    """One experiment. `kind`: baseline, keep, noise (tied), worse, crash; `beyond` the plot it sits on its edge."""
+    """One experiment. `kind`: a word of `types.Mark`; `beyond` the plot it sits on its edge."""
 
     number: int
     kind: str
@@ -87,7 +88,7 @@ def draw(ledger: Ledger) -> Chart:
     def y(score: float) -> float:
         return BOTTOM - (BOTTOM - TOP) * (score - low) / (high - low)
 
-    marks = tuple(_mark(e, x(e.number), None if e.score is None else y(e.score)) for e in shown)
+    marks = tuple(_mark(e, ledger.mark(e), x(e.number), None if e.score is None else y(e.score)) for e in shown)
     bests = list(_running_best(shown, ledger.minimize))
     line: list[tuple[float, float]] = []
     band: list[Box] = []
@@ -153,16 +154,9 @@ def _limits(ledger: Ledger, scores: dict[int, float]) -> tuple[float, float]:
     return (baseline - good, baseline + worst) if ledger.minimize else (baseline - worst, baseline + good)
 
 
-def _mark(experiment: Experiment, x: float, y: float | None) -> Mark:
+def _mark(experiment: Experiment, kind: str, x: float, y: float | None) -> Mark:
     if y is None or not math.isfinite(y):
-        return Mark(experiment.number, "crash", x, BOTTOM)
-    kind = "worse"
-    if experiment.number == 0:
-        kind = "baseline"
-    elif experiment.verdict is Verdict.KEEP:
-        kind = "keep"
-    elif experiment.reason is Reason.WITHIN_NOISE:
-        kind = "noise"
+        return Mark(experiment.number, "invalid" if kind == "invalid" else "crash", x, BOTTOM)
     inside = min(max(y, TOP + 5), BOTTOM - 5)
     return Mark(experiment.number, kind, x, inside, beyond=not TOP <= y <= BOTTOM)
 
@@ -183,10 +177,11 @@ def _labels(
 
     The largest gains have precedence; among them the last, below whose mark no other line runs.
     """
-    taken = [Box(m.x - radius, m.y - radius, m.x + radius, m.y + radius) for m in marks if m.kind != "crash"]
+    solid = [m for m in marks if m.kind not in ("crash", "invalid")]
+    taken = [Box(m.x - radius, m.y - radius, m.x + radius, m.y + radius) for m in solid]
     taken += [Box(min(a, c) - 1, min(b, d) - 1, max(a, c) + 1, max(b, d) + 1) for (a, b), (c, d) in pairwise(line)]
     places = {m.number: m for m in marks}
-    kept = [e for e in scored if e.verdict is Verdict.KEEP and e.number > 0]
+    kept = [e for e in scored if ledger.mark(e) == "keep"]
     kept.sort(key=lambda e: (ledger.gain(e.delta or 0.0, 0.0), e.number))
     kept = sorted(kept[:NAMED], key=lambda e: -e.number) + kept[NAMED:]
     side = 1 if ledger.minimize else -1

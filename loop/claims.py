@@ -159,9 +159,10 @@ def claim(ledger: Ledger) -> dict[str, Any]:
 
 
 def counts(ledger: Ledger) -> str:
-    """Return `10 experiments, 4 kept, 1 crashed`."""
+    """Return `10 experiments, 4 kept, 1 adopted, 1 crashed`."""
     crashed = sum(e.verdict is Verdict.CRASH for e in ledger.experiments.values())
-    return f"{counted(ledger.judged, 'experiment')}, {ledger.keeps} kept" + (f", {crashed} crashed" if crashed else "")
+    others = [f"{count} {word}" for count, word in ((ledger.adopted, "adopted"), (crashed, "crashed")) if count]
+    return ", ".join([counted(ledger.judged, "experiment"), f"{ledger.keeps} kept", *others])
 
 
 def conditions(ledger: Ledger) -> str:

@@ -99,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     sub = verb("propose", _propose, "queue a version of the canvas written by you; it is adopted unless it crashes")
     sub.add_argument("file", type=Path)
     sub.add_argument("--hypothesis", default="", metavar="TEXT", help="what you expect of it")
+    sub.add_argument("--as-is", action="store_true", help="the file itself, also where that undoes kept patches")
     sub = verb("verify", _verify, "measure best and baseline anew in pairs, on seeds and rows that chose nothing")
     sub.add_argument("--pairs", default="3", metavar="N", help="how many pairs; 3 by default, two at the least")
     sub.add_argument("--keeps", type=int, default=0, metavar="K", help="also what the K largest keeps still bring")
@@ -264,7 +265,7 @@ def _propose(options: argparse.Namespace) -> None:
     from loop.review import propose_file
 
     hypothesis = options.hypothesis or f"a version of the canvas by hand, {options.file.name}"
-    print(propose_file(options.folder, text, hypothesis, options.campaign).message)
+    print(propose_file(options.folder, text, hypothesis, options.campaign, options.as_is).message)
 
 
 def _verify(options: argparse.Namespace) -> None:

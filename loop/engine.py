@@ -152,6 +152,7 @@ class Engine:
     async def _research(self) -> None:
         while True:
             await self.pause_here()
+            self.measuring.follow()
             if self.stopping:
                 self.record(StateChanged(State.STOPPED, "stopped after the experiment"))
                 return

@@ -44,7 +44,7 @@ from loop.entries import (
 )
 from loop.experiment import CHOSE_NOTHING, Experiment, Run
 from loop.noise import ENOUGH, Noise, Pool, decimals, differences, unit_of
-from loop.types import Author, Cost, Purpose, Reason, State, Verdict
+from loop.types import Author, Cost, Mark, Purpose, Reason, State, Verdict
 
 
 @dataclass
@@ -136,8 +136,31 @@ class Ledger:
 
     @property
     def keeps(self) -> int:
-        """Kept experiments, the baseline not counted."""
-        return sum(1 for e in self.experiments.values() if e.verdict is Verdict.KEEP and e.number)
+        """Experiments kept for a gain: neither the baseline, nor what a human had adopted at a loss."""
+        return sum(1 for e in self.experiments.values() if self.mark(e) is Mark.KEEP)
+
+    @property
+    def adopted(self) -> int:
+        """Texts of a human's that were adopted without a gain."""
+        return sum(1 for e in self.experiments.values() if self.mark(e) in (Mark.PRICE, Mark.ADOPTED))
+
+    def mark(self, experiment: Experiment) -> Mark:
+        """Return what an experiment looks like."""
+        match experiment.verdict:
+            case None:
+                return Mark.WAITING
+            case Verdict.CRASH:
+                return Mark.CRASH
+            case Verdict.INVALID:
+                return Mark.INVALID
+            case _ if experiment.number == 0:
+                return Mark.BASELINE
+            case Verdict.KEEP if self.gained(experiment):
+                return Mark.KEEP
+            case Verdict.KEEP:
+                return Mark.ADOPTED if experiment.removes is None else Mark.PRICE
+            case Verdict.DISCARD:
+                return Mark.NOISE if experiment.reason is Reason.WITHIN_NOISE else Mark.WORSE
 
     @property
     def judged(self) -> int:

@@ -1,4 +1,4 @@
-"""The kept line → who wrote each line in turn, what each keep changed, which kept text a human's text grew from.
+"""The kept line → who wrote each line in turn, what each keep changed, every line that it ever had in one order.
 
 One more keep costs one comparison of two texts; nothing is ever compared twice. Pure: no files, no clock, no git.
 """
@@ -6,11 +6,11 @@ One more keep costs one comparison of two texts; nothing is ever compared twice.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from loop.diff import changes, fates
+from loop.diff import Change, changes, fates
 
 TRIVIAL = re.compile(r"\W*(?:(?:else|try|finally|pass|break|continue|return)\b\W*)?")  # says nothing of its author
 
@@ -40,6 +40,14 @@ class Part:
 BASELINE = Part(0, 0)
 
 
+class Strand(NamedTuple):
+    """A line that was ever kept: with which part it came, and with which it went; None while it stands."""
+
+    line: str
+    came: Part
+    went: Part | None = None
+
+
 @dataclass(frozen=True)
 class Lineage:
     """The kept line up to one incumbent. `parts` says for each line with which part of which keep it came."""
@@ -50,6 +58,7 @@ class Lineage:
     wrote: dict[str, Part] = field(default_factory=dict, compare=False)  # line → what wrote it last, also if it is gone
     erased: dict[str, Part] = field(default_factory=dict, compare=False)  # line → what took it out last
     ages: dict[str, int] = field(default_factory=dict, compare=False)  # line → the keep that wrote it first
+    weave: tuple[Strand, ...] = field(default=(), compare=False)  # every line ever kept; each kept text is a part of it
 
     @property
     def tip(self) -> int:
@@ -59,13 +68,16 @@ class Lineage:
 
 def begin(baseline: Sequence[str]) -> Lineage:
     """Return the line that has only the baseline."""
-    return Lineage(tuple(baseline), (BASELINE,) * len(baseline), ages=dict.fromkeys(baseline, 0))
+    weave = tuple(Strand(line, BASELINE) for line in baseline)
+    return Lineage(tuple(baseline), (BASELINE,) * len(baseline), ages=dict.fromkeys(baseline, 0), weave=weave)
 
 
 def extend(lineage: Lineage, kept: Iterable[tuple[int, Sequence[str]]]) -> Lineage:
     """Return the line with further keeps, each an experiment and its text, in their order."""
     lines, parts, steps = lineage.lines, list(lineage.parts), list(lineage.steps)
     wrote, erased, ages = dict(lineage.wrote), dict(lineage.erased), dict(lineage.ages)
+    weave = list(lineage.weave)
+    places = [n for n, strand in enumerate(weave) if strand.went is None]
     for experiment, text in kept:
         added: list[str] = []
         removed: list[str] = []
@@ -80,9 +92,38 @@ def extend(lineage: Lineage, kept: Iterable[tuple[int, Sequence[str]]]) -> Linea
             added.extend(text[b:b_end])
             removed.extend(lines[a:a_end])
             parts[a:a_end] = writes
+            _interlace(weave, places, Change(a, a_end, b, b_end), text, writes, takes)
         steps.append(Step(experiment, tuple(added), tuple(removed)))
         lines = tuple(text)
-    return Lineage(lines, tuple(parts), tuple(steps), wrote, erased, ages)
+    return Lineage(lines, tuple(parts), tuple(steps), wrote, erased, ages, tuple(weave))
+
+
+def _interlace(
+    weave: list[Strand],
+    places: list[int],
+    change: Change,
+    text: Sequence[str],
+    writes: Sequence[Part],
+    takes: Sequence[Part],
+) -> None:
+    """Put the lines that came behind those that went for them, one by one where they pair up.
+
+    `places` says where each line of the text stands in the weave.
+    """
+    a, a_end, b, b_end = change
+    for place, part in zip(places[a:a_end], takes, strict=True):
+        weave[place] = weave[place]._replace(went=part)
+    count = b_end - b
+    if count == a_end - a:
+        spots = [place + 1 for place in places[a:a_end]]
+    elif a < a_end:
+        spots = [places[a_end - 1] + 1] * count
+    else:
+        spots = [places[a - 1] + 1 if a else 0] * count  # above what stood there before the line below
+    for n in reversed(range(count)):
+        weave.insert(spots[n], Strand(text[b + n], writes[n]))
+    places[a:a_end] = [spot + n for n, spot in enumerate(spots)]
+    places[a + count :] = [place + count for place in places[a + count :]]
 
 
 def _cut(
@@ -186,28 +227,6 @@ def in_order(lineage: Lineage, experiments: Iterable[int]) -> tuple[int, ...]:
     return tuple(step.experiment for step in lineage.steps if step.experiment in wanted)
 
 
-def nearest(lineage: Lineage, text: Iterable[str] | Counter[str]) -> tuple[int, int]:
-    """Return how many keeps the text already has, and by how many lines it differs from what was kept there.
-
-    The place in the line whose text differs least, the latest on a tie: the baseline is 0, the incumbent `len(steps)`.
-    Walks back over what each keep changed, so it needs no older text.
-    """
-    balance = Counter(text)
-    balance.subtract(lineage.lines)
-    distance = sum(abs(n) for n in balance.values())
-    best, least = len(lineage.steps), distance
-    for place in range(len(lineage.steps) - 1, -1, -1):
-        for line in lineage.steps[place].added:
-            balance[line] += 1
-            distance += 1 if balance[line] > 0 else -1
-        for line in lineage.steps[place].removed:
-            balance[line] -= 1
-            distance += 1 if balance[line] < 0 else -1
-        if distance < least:
-            best, least = place, distance
-    return best, least
-
-
 @dataclass(frozen=True)
 class Reviewed:
     """What the human has accepted: a commit and its text."""
@@ -218,10 +237,11 @@ class Reviewed:
 
 @dataclass(frozen=True)
 class Removal:
-    """A revert that waits to be measured: the text without the hunk, and the commit that it was taken from."""
+    """A revert that stands and was not adopted: the text without the hunk, and the commit that it was taken from."""
 
     parent: str
     lines: tuple[str, ...]
+    commit: str = ""  # "" while it is only asked for
 
 
 @dataclass(frozen=True)
@@ -230,30 +250,3 @@ class Kept:
 
     line: Lineage
     commits: tuple[str, ...]
-
-
-def grown_from(kept: Kept, removals: Sequence[Removal], text: Sequence[str]) -> int:
-    """Return how many keeps a text has: its place in the kept line.
-
-    A text from which hunks were reverted looks like an older keep until the reverts are measured; pulling must not
-    bring them back meanwhile. So it is also looked at with what was taken out: by all reverts, by each, by none.
-    """
-    taken = [_taken_out(kept, removal) for removal in removals if removal.parent in kept.commits]
-    singles = [[one] for one in taken] if len(taken) > 1 else []
-    found: list[tuple[int, int]] = []
-    for chosen in [taken, *singles, []] if taken else [[]]:
-        whole = Counter(text)
-        for lines in chosen:
-            whole.update(lines)
-        found.append(nearest(kept.line, whole))
-    return min(found, key=lambda one: one[1])[0]  # of equals the first, with the most reverts
-
-
-def _taken_out(kept: Kept, removal: Removal) -> Counter[str]:
-    """Return the lines that a revert took out; those that it put in are negative."""
-    lines = Counter(kept.line.lines)
-    for step in kept.line.steps[kept.commits.index(removal.parent) :]:
-        lines.subtract(step.added)
-        lines.update(step.removed)
-    lines.subtract(removal.lines)
-    return lines

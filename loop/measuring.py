@@ -34,6 +34,7 @@ class Measuring:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._held = False  # the branch is checked out, and does not hold the incumbent
 
     async def measure(self, number: int) -> None:
         """Run an experiment until it has a verdict. What to do next depends on the ledger alone."""
@@ -131,12 +132,33 @@ class Measuring:
                 f"{crashes} experiments in a row crashed, the last: {experiment.explanation}; mend and resume"
             )
 
+    def follow(self) -> None:
+        """Let a branch that was checked out follow again once it is free."""
+        incumbent = self.engine.ledger.incumbent_experiment
+        if self._held and incumbent is not None:
+            self._move_branch(incumbent.commit)
+
+    def _hold(self, held: bool) -> None:
+        """Say once that the branch stays where it is, and once that it follows again."""
+        if held == self._held:
+            return
+        self._held, name = held, f"autoresearch/{self.engine.campaign}"
+        sentence = f"the branch {name} follows again"
+        if held:
+            sentence = (
+                f"the branch {name} is checked out and stays where it is, what is kept is not on it; "
+                "it follows again once you switch to a branch of your own: git switch -c mine"
+            )
+        self.engine.record(StateChanged(self.engine.ledger.state, sentence))
+
     def _move_branch(self, commit: str) -> None:
         """Let the branch follow the incumbent, unless the user stands on it or has put commits of their own there."""
         repo = self.engine.repo
         branch = repo.branch(self.engine.campaign)
         at = repo.ref(branch)
-        if repo.is_checked_out(branch):
+        held = at != commit and repo.is_checked_out(branch)
+        self._hold(held)
+        if held:
             log.warning("%s is checked out and stays where it is", branch)
         elif at is not None and not self.engine.ledger.wrote(at):
             log.warning("%s is at %s, which is not of the campaign, and stays there", branch, at)

@@ -30,6 +30,8 @@ FENCE = re.compile(r"\s*(?P<mark>`{3,}|~{3,})(?P<info>[^`]*)$")
 NAMED = re.compile(
     r"[\s#*`>-]{0,9}(?:(?:file|path|in|edit)\b:?)?[\s*`\"']{0,9}(?P<file>[\w./\\@+-]*\.\w+|Makefile)[\s*`\"':]*$", re.I
 )
+# A server that puts `<think>` into the prompt sends only its end.
+UNOPENED = re.compile(r"\A.*(?<![\"'`])</think(?:ing)?>(?![\"'`])(?=.*\S)", re.S)
 LABEL = re.compile(r"[ \t>*_#-]*(HYPOTHESIS|EXPECTED|CITES)\b[*_ \t]*[:：][*_ \t]*", re.I)
 LONGEST_SENTENCE = 300
 
@@ -58,6 +60,7 @@ class Reply:
 def read(answer: str) -> Reply:
     """Return what a reply says. Reads anything; thoughts in <think> tags are left out."""
     answer = re.sub(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", "", answer, flags=re.S)
+    answer = UNOPENED.sub("", answer)
     lines = answer.replace("\r\n", "\n").split("\n")
     blocks: list[Block] = []
     fences: list[tuple[str, ...]] = []

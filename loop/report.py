@@ -31,7 +31,10 @@ COLOURS = {
     "best": "#1a7f37",
     "noise": "#bf8700",
     "worse": "#8c959f",
+    "price": "#8250df",
+    "adopted": "#8250df",
     "crash": "#cf222e",
+    "invalid": "#8c959f",
     "baseline": "#24292f",
 }
 LONGEST_DIFF = 3000  # lines of one patch
@@ -171,7 +174,7 @@ def _paint(axes: Any, picture: Chart) -> None:
         axes.plot(*zip(*picture.line, strict=True), color=COLOURS["keep"], lw=1.6, zorder=2)
     for mark in picture.marks:
         shape = ("^" if mark.y < HEIGHT / 2 else "v") if mark.beyond else _shape(mark.kind)
-        edge = {} if mark.kind == "crash" else {"mec": "white", "mew": 0.6}
+        edge = {} if mark.kind in ("crash", "invalid") else {"mec": "white", "mew": 0.6}
         points = 2 * picture.radius * 0.72 * (1.25 if mark.kind == "keep" else 1)
         axes.plot(
             mark.x, mark.y, shape, color=COLOURS[mark.kind], ms=points, zorder=4 if mark.kind == "keep" else 3, **edge
@@ -186,7 +189,7 @@ def _paint(axes: Any, picture: Chart) -> None:
 
 
 def _shape(kind: str) -> str:
-    return {"crash": "x", "baseline": "D", "best": "_"}.get(kind, "o")
+    return {"crash": "x", "invalid": "+", "baseline": "D", "best": "_", "price": "v", "adopted": "s"}.get(kind, "o")
 
 
 def _write(axes: Any, x: float, y: float, text: str, size: float, colour: str = "#24292f", **more: Any) -> None:

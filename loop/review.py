@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loop import control, lineage
@@ -17,12 +17,14 @@ from loop.checkout import Checkout
 from loop.diff import converted, in_form_of, split_lines
 from loop.entries import ProposeRequested, WithdrawRequested
 from loop.experiment import Experiment
+from loop.holding import Holding, holding
 from loop.hunks import Hunk, advance_all, hunks, invert, take_out
 from loop.ledger import Ledger
-from loop.lineage import Kept, Removal, Reviewed, grown_from
+from loop.lineage import Kept, Removal, Reviewed
 from loop.merge import merge, merge_again
-from loop.status import NAMED, names, plain, score_text, verdict_text
+from loop.status import NAMED, names, plain, score_text, signed_number, verdict_text
 from loop.types import MergeConflict, Refused, RepoError, Verdict
+from loop.values import counted
 
 
 def kept_line(ledger: Ledger) -> list[Experiment]:
@@ -62,10 +64,20 @@ def read_reviewed(repo: Checkout, ledger: Ledger) -> Reviewed | None:
     return Reviewed(commit, tuple(split_lines(repo.text_at(commit, control.canvas_path(ledger)))))
 
 
-def read_removals(repo: Checkout, ledger: Ledger) -> tuple[Removal, ...]:
-    """Return the reverts that are not measured yet: those that wait in the queue, and those still to be answered."""
-    waiting = [revert for revert in reverts(ledger) if revert.waits]
-    return tuple(Removal(r.parent, tuple(split_lines(_text_without(repo, ledger, r)))) for r in waiting)
+def read_removals(repo: Checkout, ledger: Ledger, known: Sequence[Removal] = ()) -> tuple[Removal, ...]:
+    """Return the reverts that stand and that the kept line does not have: to be measured, or measured in vain.
+
+    What is `known` is not read again.
+    """
+    read = {(removal.parent, removal.commit): removal for removal in known if removal.commit}
+    found: list[Removal] = []
+    for one in reverts(ledger):
+        if one.experiment is not None and one.experiment.verdict is Verdict.KEEP:
+            continue
+        commit = one.experiment.commit if one.experiment is not None else ""
+        again = read.get((one.parent, commit))
+        found.append(again or Removal(one.parent, tuple(split_lines(_text_without(repo, ledger, one))), commit))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -128,29 +140,34 @@ def accept(folder: Path, ledger: Ledger, seen: Reviewed, taken: Sequence[Hunk], 
     return Reviewed(commit, tuple(text))
 
 
-def merged(
-    folder: Path, ledger: Ledger, kept: Kept, removals: Sequence[Removal], text: Sequence[str], to: int | None = None
-) -> list[str]:
-    """Return a human's text with what was kept since it was pulled, or with the text of experiment `to` instead."""
-    repo, path = Checkout(folder), control.canvas_path(ledger)
-    base = kept.commits[grown_from(kept, removals if to is None else (), text)]  # a restore also undoes reverts
-    target = kept.commits[-1] if to is None else find(ledger, to).commit
-    name = f"#{kept.line.tip if to is None else to}"
-    ours, theirs = repo.texts([base, target], path)
+def pulled(path: str, held: Holding) -> list[str]:
+    """Return a human's text with every keep that it lacks; raises Refused where one would come only in part. Pure."""
+    if held.torn:
+        raise _both_changed(path, names(held.torn))
+    return list(held.whole)
+
+
+def restored(folder: Path, ledger: Ledger, kept: Kept, text: Sequence[str], to: int) -> list[str]:
+    """Return the text of an experiment with the human's own edits; what they reverted comes back. Raises Refused."""
+    path = control.canvas_path(ledger)
+    theirs = Checkout(folder).text_at(find(ledger, to).commit, path)
     try:
-        return split_lines(merge(ours, "".join(text), theirs))
+        return split_lines(merge("".join(holding(kept, (), text).base), "".join(text), theirs))
     except MergeConflict as error:
-        raise Refused(
-            f"{path}: your own edits and {name} changed the same lines; nothing was changed. "
-            "Measure your edit, or undo it and pull again"
-        ) from error
+        raise _both_changed(path, f"#{to}") from error
+
+
+def _both_changed(path: str, name: str) -> Refused:
+    return Refused(
+        f"{path}: your own edits and {name} changed the same lines; nothing was changed. "
+        "Measure your edit, or undo it and pull again"
+    )
 
 
 def propose_without(
     folder: Path,
     ledger: Ledger,
     kept: Kept,
-    removals: Sequence[Removal],
     seen: Reviewed,
     shown: Sequence[str],
     taken: Sequence[Hunk],
@@ -159,16 +176,16 @@ def propose_without(
 ) -> control.Answer:
     """File "without these hunks" as a human's proposal; raises Refused where no kept text has them any more.
 
-    The hunks lead from the accepted base `seen` to the text `shown`. The incumbent is asked first, then the keep that
-    `shown` grew from: the incumbent may have changed the same lines since, and then the daemon merges. `experiments`
+    The hunks lead from the accepted base `seen` to the text `shown`. The incumbent is asked first, then the last keep
+    that wrote them: the incumbent may have changed the same lines since, and then the daemon merges. `experiments`
     wrote them, as they were kept, and the hypothesis names them: what is measured is the price of all that they wrote
     there.
     """
-    path, place = control.canvas_path(ledger), grown_from(kept, removals, shown)
+    path = control.canvas_path(ledger)
     try:
         commit, without = kept.commits[-1], take_out(kept.line.lines, shown, taken, seen.lines)
     except Refused:
-        commit = kept.commits[place]
+        commit = find(ledger, experiments[-1]).commit
         without = take_out(split_lines(Checkout(folder).text_at(commit, path)), shown, taken, seen.lines)
     told = [find(ledger, number).hypothesis for number in experiments[-NAMED:]]
     about = "; ".join(plain(hypothesis, 120 // len(told)) for hypothesis in told)
@@ -176,28 +193,47 @@ def propose_without(
     return control.propose(folder, "".join(without), why, commit, removes, ledger.campaign)
 
 
-def propose_text(
-    folder: Path, ledger: Ledger, kept: Kept, removals: Sequence[Removal], text: Sequence[str], hypothesis: str
-) -> control.Answer:
-    """File a human's own text as a proposal against the kept text that it grew from; raises Refused."""
-    base = kept.commits[grown_from(kept, removals, text)]
-    return control.propose(folder, "".join(text), hypothesis, base, campaign=ledger.campaign)
+def propose_text(folder: Path, ledger: Ledger, kept: Kept, held: Holding, hypothesis: str) -> control.Answer:
+    """File what a human changed, on top of the incumbent: the keeps that their text lacks are none of their changes.
 
-
-def propose_file(folder: Path, text: str, hypothesis: str, campaign: str | None = None) -> control.Answer:
-    """File a version of the canvas that grew from a kept text that nobody names: the nearest. Raises Refused.
-
-    Where it is such a text, nothing changed since: going back to it is what is meant, and it is measured as it is.
+    Raises Refused for a text that has no change of theirs: adopting it would undo those keeps.
     """
+    if held.whole == kept.line.lines:
+        raise Refused(nothing_own(ledger, held.missing))
+    answer = control.propose(folder, "".join(held.whole), hypothesis, kept.commits[-1], campaign=ledger.campaign)
+    more = f"; measured with {names(held.missing)}, which this text lacks" if held.missing else ""
+    return replace(answer, message=answer.message + more)
+
+
+def nothing_own(ledger: Ledger, missing: Sequence[int], equal: int | None = None) -> str:
+    """Return why a text with no change of the human's is not measured, what it would undo, and how to mean it. Pure."""
+    if not missing:
+        return "this text is the incumbent; there is nothing to measure"
+    text = "this text has no change of yours" if equal is None else f"this text is that of #{equal}"
+    deltas = [find(ledger, number).delta for number in missing]
+    gain = "" if None in deltas else f" ({signed_number(sum(delta or 0.0 for delta in deltas))} together)"
+    return (
+        f"{text}; adopting it would undo {counted(len(missing), 'kept patch')}, {names(missing)}{gain}. "
+        "If you mean that: autoresearch propose --as-is FILE"
+    )
+
+
+def propose_file(
+    folder: Path, text: str, hypothesis: str, campaign: str | None = None, as_is: bool = False
+) -> control.Answer:
+    """File a version of the canvas: what its human changed in it, or with `as_is` the text itself. Raises Refused."""
     ledger, repo = control.load(folder, campaign), Checkout(folder)
     kept = read_kept(repo, ledger, None)
-    if kept is None:
+    if kept is None or as_is:
         return control.propose(folder, text, hypothesis, campaign=ledger.campaign)
-    lines, removals = converted(split_lines(text), kept.line.lines), read_removals(repo, ledger)
-    nearest = repo.text_at(kept.commits[grown_from(kept, removals, lines)], control.canvas_path(ledger))
-    if converted(split_lines(nearest), kept.line.lines) == lines:
-        return control.propose(folder, "".join(lines), hypothesis, campaign=ledger.campaign)
-    return propose_text(folder, ledger, kept, removals, lines, hypothesis)
+    lines = converted(split_lines(text), kept.line.lines)
+    held = holding(kept, read_removals(repo, ledger), lines)
+    earlier = repo.texts(kept.commits, control.canvas_path(ledger))
+    equal = [place for place, one in enumerate(earlier) if converted(split_lines(one), kept.line.lines) == lines]
+    if equal:
+        after = [step.experiment for step in kept.line.steps[equal[-1] :]]
+        raise Refused(nothing_own(ledger, after, kept_line(ledger)[equal[-1]].number))
+    return propose_text(folder, ledger, kept, held, hypothesis)
 
 
 def last_revert(folder: Path, campaign: str | None = None) -> tuple[Revert, list[Hunk]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from loop.experiment import Experiment
 from loop.ledger import Ledger
-from loop.types import Cost, Purpose, Reason, ScoreSource, State
+from loop.types import Cost, Purpose, Reason, ScoreSource, State, Verdict
 
 if TYPE_CHECKING:
     from loop.progress import Progress
@@ -137,6 +137,7 @@ def status_dict(
         "experiments": ledger.judged,
         "last": max(ledger.experiments, default=None),
         "keeps": ledger.keeps,
+        "adopted": ledger.adopted,
         "waiting": len(ledger.waiting),
         "since_keep": ledger.since_keep,
         "metric": created.metric.name if created else "val_bpb",
@@ -257,6 +258,8 @@ def verdict_text(experiment: Experiment, short: bool = False) -> str:
     if experiment.reason in (None, Reason.FAILED):
         return str(experiment.verdict)
     reason = REASONS[experiment.reason]
+    if experiment.removes is not None and experiment.verdict is Verdict.KEEP:
+        reason = f"price of #{experiment.removes}"
     return reason if short else f"{experiment.verdict}, {reason}"
 
 

@@ -44,11 +44,15 @@ class MergeConflict(AutoResearchError):
 
 
 class ProposalFailed(AutoResearchError):
-    """A proposer gave up. `pause` says that trying again soon is pointless (no key, no credit); `cost` was paid."""
+    """A proposer gave up. `pause` says that trying again soon is pointless (no key, no credit); `cost` was paid.
 
-    def __init__(self, message: str, pause: bool = False, cost: Cost | None = None) -> None:
+    `wait` says that the next verdict may open what it cannot see now: no failure, but a reason to wait.
+    """
+
+    def __init__(self, message: str, pause: bool = False, cost: Cost | None = None, wait: bool = False) -> None:
         super().__init__(message)
         self.pause = pause
+        self.wait = wait
         self.cost = cost or Cost()
 
 
@@ -85,6 +89,20 @@ class Verdict(StrEnum):
     DISCARD = "discard"
     CRASH = "crash"
     INVALID = "invalid"
+
+
+class Mark(StrEnum):
+    """What an experiment looks like wherever it is drawn. Only `keep` is a gain."""
+
+    BASELINE = "baseline"
+    KEEP = "keep"
+    PRICE = "price"  # a revert that was adopted, and cost something
+    ADOPTED = "adopted"  # a human's text that was adopted without a gain
+    NOISE = "noise"
+    WORSE = "worse"
+    CRASH = "crash"
+    INVALID = "invalid"  # never measured, or not believed
+    WAITING = "waiting"
 
 
 class Reason(StrEnum):

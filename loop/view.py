@@ -22,7 +22,7 @@ from loop.status import (
     uncertainty,
     verdict_text,
 )
-from loop.types import Reason, State, Verdict
+from loop.types import Mark, Reason, State
 from loop.values import counted
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 ROWS = 12
 WIDE = 90  # columns that leave room for the uncertainty of each score
+MARKED = {Mark.BASELINE: "✓", Mark.KEEP: "✓", Mark.PRICE: "▽", Mark.ADOPTED: "□", Mark.INVALID: "⊘"}
 COLOURS = {
     Reason.BETTER: "green",
     Reason.SIMPLER: "green",
@@ -118,7 +119,9 @@ def _numbers(ledger: Ledger) -> Text:
         parts.append(f"noise of a pair ± {uncertainty(pair)}" if pair else "ignores its seed")
         if best.number and ledger.baseline is not None:
             parts.append(f"baseline {number(ledger.baseline)} ({signed_number(ledger.brought(best) or 0.0)})")
-    parts += [f"{counted(ledger.judged, 'experiment')}, {ledger.keeps} kept", pace_text(ledger), spent_text(ledger)]
+    adopted = f", {ledger.adopted} adopted" if ledger.adopted else ""
+    parts.append(f"{counted(ledger.judged, 'experiment')}, {ledger.keeps} kept{adopted}")
+    parts += [pace_text(ledger), spent_text(ledger)]
     return _text(" · ".join(part for part in parts if part))
 
 
@@ -134,8 +137,10 @@ def _table(ledger: Ledger, width: int, rows: int) -> Table:
     table.add_column("what was tried", ratio=1, no_wrap=True, overflow="ellipsis")
     running = ledger.running[0].number if ledger.running is not None else None
     for experiment in [*ledger.verdicts[-rows:], *(e for e in ledger.waiting if e.number != running)]:
+        kind = ledger.mark(experiment)
         style = COLOURS[experiment.reason] if experiment.reason else "dim"
-        mark = "✓ " if experiment.verdict is Verdict.KEEP else "  "
+        style = "magenta" if kind in (Mark.PRICE, Mark.ADOPTED) else "dim" if kind is Mark.INVALID else style
+        mark = f"{MARKED.get(kind, ' ')} "
         why = trouble(experiment)
         tried = plain(f"{experiment.hypothesis.rstrip('.')}: {why}" if why else experiment.hypothesis)
         score = score_text(experiment, spread=width >= WIDE)

@@ -90,6 +90,9 @@ class Writing:
                 await self.engine.news()
                 continue
             failed = await self._propose()
+            if failed is not None and failed.wait:
+                await self.engine.news()
+                continue
             self._failures = 0 if failed is None else self._failures + 1
             if self._failures >= MAX_FAILURES:
                 self._give_up(f"{MAX_FAILURES} proposals in a row came to nothing; mend and resume: {failed}")
@@ -111,6 +114,8 @@ class Writing:
             self.engine.record(Spent(cut.cost, proposer.name, str(cut)))
             raise
         except ProposalFailed as failed:
+            if failed.wait:
+                return failed
             self.engine.record(Spent(failed.cost, proposer.name, str(failed)))
             if failed.pause:
                 self._give_up(str(failed))

@@ -113,9 +113,22 @@ def markdown(text: str) -> t.MarkupContent:
 
 def unmarked(text: str) -> str:
     """Return our Markdown as plain text, for a client that shows no Markdown: no fences, rules, stars, escapes."""
-    lines = [line for line in text.splitlines() if not re.fullmatch(r"```\w*|---|\|[-|]+\|", line)]
-    plain = re.sub(r"\*\*|(?<!\\)`", "", "\n".join(lines))
-    return re.sub(r"\\([\\`*_{}\[\]<>|!~])", r"\1", re.sub(r"\n{3,}", "\n\n", plain)).strip()
+    fenced, lines = False, list[str]()
+    for line in text.splitlines():
+        if re.fullmatch(r"```\w*", line):
+            fenced = not fenced
+        elif fenced:
+            lines.append(line)
+        elif not re.fullmatch(r"---|\|[-|]+\|", line):
+            lines.append(_unmarked_line(line))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _unmarked_line(line: str) -> str:
+    """Return a line of prose without stars and escapes; what stands between backticks is code and stays."""
+    parts = re.split(r"(?<!\\)`", line)
+    parts[::2] = [re.sub(r"\\([\\`*_{}\[\]<>|!~])", r"\1", part.replace("**", "")) for part in parts[::2]]
+    return "".join(parts)
 
 
 def path_of(uri: str) -> Path | None:

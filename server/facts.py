@@ -217,7 +217,7 @@ class Facts:
         self._repo = self._repo or Checkout(self.folder)
         kept = review.read_kept(self._repo, ledger, self._kept)
         seen = review.read_reviewed(self._repo, ledger)
-        removals = review.read_removals(self._repo, ledger)
+        removals = review.read_removals(self._repo, ledger, self._review.removals if self._review else ())
         now = None if kept is None or seen is None else (kept, seen, removals)
         self._kept = kept
         self._read_crash(ledger)

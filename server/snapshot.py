@@ -12,9 +12,10 @@ from typing import Any
 from loop import lineage
 from loop.diff import TAKEN_OUT, converted, fates
 from loop.experiment import Experiment
+from loop.holding import Holding, holding
 from loop.hunks import Hunk, hunks
 from loop.ledger import Ledger
-from loop.lineage import Kept, Part, Removal, Reviewed, grown_from
+from loop.lineage import Kept, Part, Removal, Reviewed
 from loop.progress import Progress
 from loop.status import NAMED, names, number, signed_number, tip_text, uncertainty
 from loop.types import ScoreSource, State
@@ -117,15 +118,19 @@ class Pending:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A canvas against the kept line: who wrote each line, what waits for review, how far it lags behind."""
+    """A canvas against the kept line: who wrote each line, what waits for review, what it lacks."""
 
     lines: list[str]  # the document's, in the repository's line ends
     parts: list[Part | None]
     authors: list[int | None]
     pending: list[Pending]
     own: list[Hunk]  # the human's edits since the accepted base
-    place: int  # keeps that the text has
-    behind: int  # keeps that it has not
+    held: Holding
+
+    @property
+    def behind(self) -> int:
+        """How many keeps a pull would bring."""
+        return len(self.held.missing)
 
     def find(self, hunk_id: object) -> Pending | None:
         return next((p for p in self.pending if p.hunk.id == hunk_id), None)
@@ -160,8 +165,7 @@ def read_canvas(review: Review, document: Document) -> Reading:
             pending.append(Pending(hunk, experiments))
         else:
             own.append(hunk)
-    place = grown_from(review.kept, review.removals, lines)
-    return Reading(lines, parts, authors, pending, own, place, len(line.steps) - place)
+    return Reading(lines, parts, authors, pending, own, holding(review.kept, review.removals, lines))
 
 
 def label(experiments: Sequence[Experiment], spread: bool = False) -> str:

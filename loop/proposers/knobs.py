@@ -15,6 +15,7 @@ from loop.canvas import Knob, Value, fingerprint, knobs, value_of, with_knobs
 from loop.ledger import Ledger
 from loop.proposers import Brief, Proposal
 from loop.proposers.roles import DOWN, PAIRS, UP, Role, phrase, role_of, step, write
+from loop.status import names
 from loop.types import Author, Failure, ProposalFailed, Reason, Verdict
 
 LEAPS = 40  # random pairs that are tried when every single step was
@@ -59,6 +60,9 @@ class Knobs:
             text = with_knobs(brief.text, literals, profile)
             if fingerprint(text) not in brief.tried and move.sentence not in brief.waiting:
                 return Proposal(text, move.sentence, Author.KNOBS, self.name)
+        pending = [experiment.number for experiment in brief.ledger.waiting if experiment.number > 0]
+        if moves and pending:  # each verdict moves a knob, or shortens its next step
+            raise ProposalFailed(f"{brief.canvas}: the next step depends on {names(pending)}", wait=True)
         finding = (
             "the built-in search has tried all it can do with its knobs; for other ideas"
             if moves

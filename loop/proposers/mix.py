@@ -59,10 +59,10 @@ class Mix:
                 if failed.pause:
                     self._rests_until[name] = time.monotonic() + REST_S
             else:
-                trouble = "; ".join(map(str, failures))
+                trouble = "; ".join(str(failed) for failed in failures if not failed.wait)
                 return replace(proposal, cost=add(cost, proposal.cost), trouble=trouble)
         pause = all(f.pause for f in failures) and len(failures) == len(self.proposers)
-        raise ProposalFailed("; ".join(map(str, failures)), pause, cost)
+        raise ProposalFailed("; ".join(map(str, failures)), pause, cost, all(f.wait for f in failures))
 
     async def repair(self, brief: Brief, broken: Proposal, failure: Failure) -> Proposal | None:
         author = next((p for p in self.proposers if p.name == broken.proposer), None)

@@ -80,7 +80,8 @@ def _caused(snapshot: Snapshot, numbers: tuple[int, ...]) -> tuple[str, str] | N
     known = snapshot.known(numbers)
     if not known:
         return None
-    kept = [e for e in known if e.verdict == "keep" and e.delta is not None]
+    ledger = snapshot.ledger
+    kept = [e for e in known if ledger is not None and ledger.gained(e) and e.delta is not None]
     gain = f" {signed_number(sum(e.delta or 0.0 for e in kept))}" if kept else ""
     names = f"#{known[0].number}" if len(known) == 1 else f"{len(known)} tried, {len(kept)} kept"
     if len(names) + len(gain) > LABEL - 2:  # a cut number would be another number

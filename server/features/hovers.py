@@ -16,7 +16,7 @@ from loop.values import counted
 from server.convert import Encoding, markdown
 from server.documents import Document, Role
 from server.features.citations import cited_lines
-from server.features.lenses import behind_words, first_heading, rows
+from server.features.lenses import first_heading, held_words, rows
 from server.snapshot import Pending, Reading, Snapshot, best_words, claimed, label, read_canvas
 
 KNOB = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s*(?::[^=]+)?=[^=]")
@@ -115,9 +115,8 @@ def _earlier(known: list[Experiment]) -> str:
 
 
 def _top(snapshot: Snapshot, reading: Reading) -> str:
-    behind = behind_words(reading) if reading.behind else "every kept patch is in this file"
     review = f"waiting for review: {counted(len(reading.pending), 'hunk')}"
-    return f"AutoResearch: {best_words(snapshot)} · {behind} · {review}\n\n{snapshot.line}"
+    return f"AutoResearch: {best_words(snapshot)} · {held_words(reading)} · {review}\n\n{snapshot.line}"
 
 
 def _claim(ledger: Ledger) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from loop.claims import headline
 from loop.experiment import Experiment
 from loop.program import headings_of
-from loop.status import plain
+from loop.status import names, plain
 from loop.types import State
 from loop.values import counted
 from server.convert import Encoding
@@ -75,17 +75,18 @@ def _campaign(snapshot: Snapshot, document: Document, line: int) -> list[Lens]:
     return lenses + [_lens(line, title, name, uri=uri) for title, name in buttons(snapshot)]
 
 
-def behind_words(reading: Reading) -> str:
-    """Return `20 kept patches not in this file`."""
-    return f"{counted(reading.behind, 'kept patch')} not in this file"
+def held_words(reading: Reading) -> str:
+    """Return `20 kept patches not in this file`, or that every one is, but for those that the human changed."""
+    if reading.behind:
+        return f"{counted(reading.behind, 'kept patch')} not in this file"
+    own = f" except {names(reading.held.changed)}, which you changed" if reading.held.changed else ""
+    return f"every kept patch is in this file{own}"
 
 
 def _canvas(snapshot: Snapshot, document: Document, review: Review) -> list[Lens]:
     reading, uri = read_canvas(review, document), document.uri
-    if reading.behind:
-        lenses = [_lens(0, f"{best_words(snapshot)} · {behind_words(reading)} · Pull", "pull", uri=uri)]
-    else:
-        lenses = [_lens(0, f"{best_words(snapshot)} · every kept patch is in this file", "status", uri=uri)]
+    state = f"{best_words(snapshot)} · {held_words(reading)}"
+    lenses = [_lens(0, f"{state} · Pull", "pull", uri=uri) if reading.behind else _lens(0, state, "status", uri=uri)]
     if reading.pending:
         count = len(reading.pending)
         lenses.append(_lens(0, f"Next of {count} to review", "nextHunk", uri=uri))

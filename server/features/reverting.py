@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,7 +129,7 @@ async def _ask_price(
     """File the text without these hunks."""
     from loop import review
 
-    where = (snapshot.folder, snapshot.ledger, state.kept, state.removals, state.reviewed)
+    where = (snapshot.folder, snapshot.ledger, state.kept, state.reviewed)
     try:
         answer = await work(review.propose_without, *where, lines, hunks, removes, experiments)
         return Price(True, answer.message, answer.intent)
@@ -208,6 +209,19 @@ def look_for_undo(session: Session, uri: str) -> None:
         session.server.wire.spawn(_tell_undone(session, looked[1], revert))
 
 
+@contextmanager
+def passed_over(session: Session, folder: Path, text: Sequence[str]) -> Iterator[None]:
+    """Let a pull bring what another keep wrote again, where it was reverted: that undoes no revert."""
+    stack = session.reverted.get(folder, [])
+    before = list(stack)
+    stack[:] = [revert for revert in stack if not all(shows(text, hunk) for hunk in revert.hunks)]
+    try:
+        yield
+    except BaseException:
+        stack[:] = before
+        raise
+
+
 async def _tell_undone(session: Session, snapshot: Snapshot, revert: Reverted) -> None:
     """Take the price back in silence; say what it has cost where it had begun."""
     withdrawn, sentence = await _withdraw(snapshot, revert)
@@ -231,7 +245,7 @@ async def measure_edit(session: Session, arguments: Arguments) -> Result:
     given = arguments.get("hypothesis")
     hypothesis = given if isinstance(given, str) and given.strip() else f"an edit of {snapshot.canvas} by hand"
     folder, ledger = snapshot.folder, snapshot.ledger
-    answer = await work(review.propose_text, folder, ledger, state.kept, state.removals, reading.lines, hypothesis)
+    answer = await work(review.propose_text, folder, ledger, state.kept, reading.held, hypothesis)
     return {"message": answer.message, "campaign": answer.campaign}
 
 

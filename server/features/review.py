@@ -30,6 +30,8 @@ from server.features.commands import (
     work,
 )
 from server.features.editing import apply_edit, canvas_asked, every_pending, experiment_pending, hunk_pending
+from server.features.lenses import held_words
+from server.features.reverting import passed_over
 from server.features.showing import show_document
 from server.snapshot import Pending, Reading, Review, Snapshot, label, read_canvas
 
@@ -44,20 +46,22 @@ async def pull(session: Session, arguments: Arguments) -> Result:
     from loop import review
 
     uri = arguments.get("uri")
-    restores = arguments.get("experiment") is not None
     snapshot = await campaign_asked(session, arguments)
-    to = experiment_asked(snapshot, arguments).number if restores else None
+    to = None if arguments.get("experiment") is None else experiment_asked(snapshot, arguments).number
     asked = {k: v for k, v in arguments.items() if k != "uri" or (uri and str(uri).endswith(snapshot.canvas))}
     document, snapshot, state, reading = await canvas_asked(session, asked | {"folder": str(snapshot.folder)})
-    if not restores and not reading.behind:
-        return {"message": "every kept patch is in this file", "pulled": 0}
-    merged = await work(review.merged, snapshot.folder, snapshot.ledger, state.kept, state.removals, reading.lines, to)
-    tip = state.kept.line.tip
-    await apply_edit(session, document, converted(merged, document.lines), f"Pull #{tip if to is None else to}")
-    if restores:
+    if to is not None:
+        text = await work(review.restored, snapshot.folder, snapshot.ledger, state.kept, reading.lines, to)
+        await apply_edit(session, document, converted(text, document.lines), f"Pull #{to}")
         return {"message": f"#{to} is in your buffer", "experiment": to}
+    if not reading.behind:
+        return {"message": held_words(reading), "pulled": 0}
+    tip, text = state.kept.line.tip, review.pulled(snapshot.canvas, reading.held)
+    with passed_over(session, snapshot.folder, text):
+        await apply_edit(session, document, converted(text, document.lines), f"Pull #{tip}")
+    left = f"; left as you changed it: {names(reading.held.changed)}" if reading.held.changed else ""
     return {
-        "message": f"pulled {counted(reading.behind, 'kept patch')}, up to #{tip}",
+        "message": f"pulled {counted(reading.behind, 'kept patch')}, up to #{tip}{left}",
         "pulled": reading.behind,
         "experiment": tip,
     }

@@ -105,10 +105,10 @@ def history(session: Session, params: Any) -> Result:
     snapshot = snapshot_asked(session, params if isinstance(params, dict) else {})
     experiments = sorted(snapshot.ledger.experiments.items()) if snapshot.ledger else []
     return {"campaign": snapshot.ledger.campaign if snapshot.ledger else None,
-            "experiments": [summary(e) for _, e in experiments]}  # fmt: skip
+            "experiments": [summary(e, snapshot) for _, e in experiments]}  # fmt: skip
 
 
-def summary(experiment: Any) -> Result:
+def summary(experiment: Any, snapshot: Snapshot) -> Result:
     """Return the facts of an experiment as plain JSON."""
     return {
         "number": experiment.number,
@@ -125,6 +125,7 @@ def summary(experiment: Any) -> Result:
         "source": str(experiment.source) if experiment.source else None,
         "verdict": str(experiment.verdict) if experiment.verdict else None,
         "reason": str(experiment.reason) if experiment.reason else None,
+        "mark": str(snapshot.ledger.mark(experiment)) if snapshot.ledger else None,
         "explanation": experiment.explanation,
         "removes": experiment.removes,
         "judged_at": experiment.judged_at,
@@ -139,7 +140,7 @@ async def experiment(session: Session, params: Any) -> Result:
     snapshot = await campaign_asked(session, arguments)
     found = experiment_asked(snapshot, arguments)
     diff = await _diff(snapshot, found)
-    return {**summary(found), "diff": diff, "markdown": details(snapshot, found)}
+    return {**summary(found, snapshot), "diff": diff, "markdown": details(snapshot, found)}
 
 
 COMMANDS: dict[str, Command] = {

@@ -49,6 +49,9 @@ READABLE = {
     "wide markers": GOOD.replace("<<<<<<<", "<<<<<<<<<").replace(">>>>>>>", ">>>>>>>>>"),
     "no final newline": GOOD.rstrip("\n").removesuffix("```"),
     "thoughts before": f"<think>{block('import torch', 'import os')}</think>{GOOD}",
+    "thoughts without a beginning": f"{block('import torch', 'import os')}\n</think>\n\n{GOOD}",
+    "thoughts without a beginning, on one line": f"DEPTH, then.\n{block('import torch', 'import os')}</think>{GOOD}",
+    "an end without thoughts": f"{GOOD}\n</think>\n",
     "whole file": f"Here it is:\n```python\n{DEEPER}```",
     "whole file, no newline at its end": f"```python\n{DEEPER.rstrip()}\n```",
 }

@@ -263,13 +263,6 @@ def test_a_line_written_ten_thousand_times_has_them_all_and_is_let_go_again() ->
     assert lineage.writers(line.parts[0], ["LR = 9990\n"]) == tuple(range(9991, 10_001))
 
 
-@pytest.mark.parametrize("keeps", range(4))
-def test_a_text_with_edits_is_known_by_the_keep_it_grew_from(keeps: int) -> None:
-    line = lineage.extend(lineage.begin(BASE), KEPT)
-    text = BASE if keeps == 0 else KEPT[keeps - 1][1]
-    assert lineage.nearest(line, ["# mine\n", *text]) == (keeps, 1)
-
-
 @pytest.mark.parametrize("old", ["a\nb\nc\n", "b\nc\n", "a\nb\n", "a\nx\nc\n", "", "a\nb\nb\nc\n"])
 @pytest.mark.parametrize("new", ["a\nb\nc\n", "b\nc\n", "a\nb\n", "a\nx\nc\n", "", "a\nb\nb\nc\n"])
 def test_a_text_shows_each_of_its_hunks_and_without_it_does_not(old: str, new: str) -> None:

@@ -332,3 +332,15 @@ def test_whatever_the_knobs_no_text_is_proposed_twice_and_every_one_parses(value
     marks = [fingerprint(p.text) for p in proposals]
     assert len(set(marks)) == len(marks) and fingerprint(text) not in marks
     assert all(knobs(p.text).keys() == knobs(text).keys() for p in proposals)
+
+
+def test_the_search_has_not_tried_all_while_a_verdict_may_open_the_next_step() -> None:
+    text = "DEPTH = 1\nUSE_BIAS = False\n"
+    proposals, _ = exhaust(brief(text))
+    tried = frozenset(fingerprint(proposal.text) for proposal in proposals)
+    with pytest.raises(ProposalFailed, match="the next step depends on #1") as failed:
+        propose(brief(text, experiment(1, None, DEPTH=("1", "2")), tried=tried))
+    assert failed.value.wait and not failed.value.pause
+    with pytest.raises(ProposalFailed, match="has tried all") as failed:
+        propose(brief(text, experiment(1, WORSE, DEPTH=("1", "2")), tried=tried))
+    assert failed.value.pause

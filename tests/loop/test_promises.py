@@ -175,9 +175,11 @@ def test_a_revert_that_is_taken_back_while_nothing_runs_promises_nothing(campaig
     assert [(e.verdict, len(e.runs)) for e in humans(ledger)] == [(Verdict.INVALID, 0), (Verdict.KEEP, 1)]
 
 
-def test_a_file_that_is_an_older_kept_text_is_measured_as_it_is(campaign: Path) -> None:
+def test_a_file_that_is_an_older_kept_text_is_measured_where_that_is_meant(campaign: Path) -> None:
     assert run_to_end(campaign, experiments="2").keeps >= 1
-    propose_file(campaign, CANVAS, "back to the beginning")
+    with pytest.raises(Refused, match=r"this text is that of #0; adopting it would undo .* kept patch.*--as-is"):
+        propose_file(campaign, CANVAS, "the file on disk")
+    propose_file(campaign, CANVAS, "back to the beginning", as_is=True)
     ledger = run_to_end(campaign)
     (human,) = humans(ledger)
     assert git(campaign, "show", f"refs/autoresearch/{ledger.campaign}/{human.number}:train.py") == CANVAS

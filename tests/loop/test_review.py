@@ -11,8 +11,9 @@ from loop import review
 from loop.checkout import Checkout
 from loop.diff import split_lines
 from loop.entries import ProposeRequested, Withdrawn, WithdrawRequested
+from loop.holding import Holding, holding
 from loop.hunks import Hunk, apply, hunks, invert
-from loop.lineage import Kept, Reviewed, authors, grown_from, parts_of
+from loop.lineage import Kept, Removal, Reviewed, authors, parts_of
 from loop.types import Author, Refused
 from tests.campaigns import Campaign, git, make_repository
 
@@ -34,6 +35,15 @@ def read(campaign: Campaign) -> tuple[Kept, Reviewed]:
     seen = review.read_reviewed(campaign.repo, campaign.ledger)
     assert kept is not None and seen is not None
     return kept, seen
+
+
+def held(campaign: Campaign, text: list[str], removals: tuple[Removal, ...] | None = None) -> Holding:
+    known = review.read_removals(campaign.repo, campaign.ledger) if removals is None else removals
+    return holding(read(campaign)[0], known, text)
+
+
+def pulled(campaign: Campaign, text: list[str]) -> list[str]:
+    return review.pulled("train.py", held(campaign, text))
 
 
 def cut(campaign: Campaign, text: str) -> list[Hunk]:
@@ -78,51 +88,43 @@ def test_a_second_editor_that_accepts_from_an_old_base_is_refused(campaign: Camp
     ],
 )
 def test_pull_brings_what_is_missing_and_keeps_what_is_mine(campaign: Campaign, mine: str, expected: str) -> None:
-    kept, _ = read(campaign)
-    assert "".join(review.merged(campaign.folder, campaign.ledger, kept, (), split_lines(mine))) == expected
+    assert "".join(pulled(campaign, split_lines(mine))) == expected
 
 
 def test_pull_is_refused_where_both_changed_a_line(campaign: Campaign) -> None:
     campaign.keep(FOURTH.replace("LR = 0.3\nWD = 0.2", "LR = 0.5\nWD = 0.9"), "both", 0.9)
-    kept, _ = read(campaign)
     mine = split_lines(FOURTH.replace("LR = 0.3", "LR = 9"))
     with pytest.raises(Refused, match="your own edits and #3 changed the same lines; nothing was changed"):
-        review.merged(campaign.folder, campaign.ledger, kept, (), mine)
+        pulled(campaign, mine)
 
 
 def test_a_reverted_hunk_does_not_come_back_with_the_next_pull(campaign: Campaign) -> None:
-    kept, _ = read(campaign)
     (hunk, _) = cut(campaign, FOURTH)
     mine = apply(split_lines(FOURTH), invert(hunk))
     campaign.propose("".join(mine), "Without #1", Author.HUMAN, removes=1)
-    removals = review.read_removals(campaign.repo, campaign.ledger)
-    assert review.merged(campaign.folder, campaign.ledger, kept, removals, mine) == mine
+    assert pulled(campaign, mine) == mine and held(campaign, mine).changed == (1,)
     campaign.judge(3, 0.98)
-    kept, _ = read(campaign)
-    assert grown_from(kept, (), mine) == 3
+    assert held(campaign, mine, ()) == Holding(base=tuple(mine), whole=tuple(mine)), "the kept line has it now"
 
 
 def test_two_reverted_hunks_do_not_come_back_with_the_next_pull_nor_stop_it(campaign: Campaign) -> None:
-    kept, _ = read(campaign)
     mine = split_lines("# mine\n" + BASE)
     campaign.propose(FOURTH.replace("0.3", "0.1"), "Without #1", Author.HUMAN, removes=1)
     campaign.propose(THIRD, "Without #2", Author.HUMAN, removes=2)
-    removals = review.read_removals(campaign.repo, campaign.ledger)
-    assert review.merged(campaign.folder, campaign.ledger, kept, removals, mine) == mine
-    restored = review.merged(campaign.folder, campaign.ledger, kept, removals, mine, to=2)
+    assert pulled(campaign, mine) == mine
+    restored = review.restored(campaign.folder, campaign.ledger, read(campaign)[0], mine, 2)
     assert "".join(restored) == "# mine\n" + FOURTH, "who asks for an experiment gets all of it"
     campaign.keep(FOURTH.replace("0.2", "0.5"), "decay", 0.96)
-    kept, _ = read(campaign)
-    assert grown_from(kept, removals, mine) == 2, "what was kept meanwhile is not in it"
-    more = review.merged(campaign.folder, campaign.ledger, kept, removals, mine)
+    assert held(campaign, mine).missing == (5,), "what was kept meanwhile is not in it"
+    more = pulled(campaign, mine)
     assert "".join(more) == "# mine\n" + BASE.replace("0.2", "0.5")
-    assert review.merged(campaign.folder, campaign.ledger, kept, removals, more) == more
-    assert grown_from(kept, removals, split_lines(THIRD)) == 2, "of a text with one of them that one is known"
+    assert pulled(campaign, more) == more
+    assert held(campaign, split_lines(THIRD)).missing == (5,), "one of them came back: the other did not"
 
 
 def test_the_price_of_a_hunk_is_asked_of_the_newest_text_that_has_it(campaign: Campaign) -> None:
     kept, seen = read(campaign)
-    (hunk, _), where = cut(campaign, FOURTH), (campaign.folder, campaign.ledger, kept, (), seen)
+    (hunk, _), where = cut(campaign, FOURTH), (campaign.folder, campaign.ledger, kept, seen)
     answer = review.propose_without(*where, split_lines(FOURTH), [hunk], 1, [1])
     assert "the next 'autoresearch start' takes it up" in answer.message
     asked = campaign.journal.read()[-1].body
@@ -196,7 +198,7 @@ def twice(campaign: Campaign) -> Campaign:
 
 def test_the_price_of_a_hunk_that_several_wrote_is_that_of_all_their_work(twice: Campaign) -> None:
     kept, seen = read(twice)
-    (hunk, _), where = cut(twice, AGAIN), (twice.folder, twice.ledger, kept, (), seen)
+    (hunk, _), where = cut(twice, AGAIN), (twice.folder, twice.ledger, kept, seen)
     review.propose_without(*where, split_lines(AGAIN), [hunk], 4, [1, 3, 4])
     asked = twice.journal.read()[-1].body
     assert isinstance(asked, ProposeRequested)
@@ -312,3 +314,28 @@ def test_texts_come_in_order_and_a_missing_one_is_named(campaign: Campaign) -> N
     repo = Checkout(campaign.folder)
     commits = [e.commit for e in campaign.ledger.experiments.values()]
     assert list(repo.texts(commits * 40, "train.py")) == [BASE, THIRD, FOURTH] * 40
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (BASE, r"this text is that of #0; adopting it would undo 2 kept patches, #1 #2 \(−0\.0300 together\)"),
+        (THIRD, r"this text is that of #1; adopting it would undo 1 kept patch, #2 \(−0\.0200 together\)"),
+        (THIRD.replace("\n", "\r\n"), r"this text is that of #1;"),
+        (FOURTH, "this text is the incumbent; there is nothing to measure"),
+        (FOURTH.replace("LR = 0.3", "LR = 0.1"), "this text has no change of yours; adopting it would undo 1 kept"),
+    ],
+)
+def test_a_file_that_would_only_undo_what_was_kept_is_refused(campaign: Campaign, text: str, sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence) as refused:
+        review.propose_file(campaign.folder, text, "the file on disk")
+    assert text == FOURTH or "If you mean that: autoresearch propose --as-is FILE" in str(refused.value)
+    assert not [e for e in campaign.journal.read() if isinstance(e.body, ProposeRequested)]
+
+
+def test_a_file_is_measured_with_the_keeps_that_it_lacks_or_as_it_is(campaign: Campaign) -> None:
+    mine = BASE.replace("WD = 0.2", "WD = 0.9")
+    assert "; measured with #1 #2, which this text lacks" in review.propose_file(campaign.folder, mine, "mine").message
+    review.propose_file(campaign.folder, BASE, "back", as_is=True)
+    asked = [e.body.text for e in campaign.journal.read() if isinstance(e.body, ProposeRequested)]
+    assert asked == [FOURTH.replace("WD = 0.2", "WD = 0.9"), BASE]

@@ -136,11 +136,12 @@ async def test_a_random_night(night: int, tmp_path: Path) -> None:
     typed: list[str] = []  # lines that the human wrote and nobody but the human may take away
     accepted: set[str] = set()
     reverts: list[tuple[bool, str, str]] = []  # of this session: whether it has a price, the text before and after
+    taken_out: set[str] = set()  # kept lines that the human reverted at some time
     taken_back = 0
     for step in range(STEPS):
         shown = await desk.settle(campaign)
         _check(desk, campaign, shown, typed, accepted)
-        match chance.choice([*KINDS, *["change"] * (night % 2)]):
+        match chance.choice([*KINDS, *["change"] * chance_of_change(night)]):
             case "type":
                 typed.append(f"# mine {step} 😋\n")
                 lines = split_lines(desk.text)
@@ -159,6 +160,11 @@ async def test_a_random_night(night: int, tmp_path: Path) -> None:
             case "pull":
                 before, result = desk.text, await desk.run("pull")
                 assert result["ok"] or desk.text == before, result
+                if result["ok"] and not chance_of_change(night):
+                    after = await desk.settle(campaign)
+                    assert after["behind"] == 0, "a second pull has nothing to bring"
+                    lacking = _kept_lines(campaign) - {*split_lines(desk.text)}
+                    assert lacking <= taken_out, "every kept line is there that nobody reverted"
             case "accept" if shown["hunks"]:
                 hunk, before = chance.choice(shown["hunks"]), desk.text
                 result = await desk.run("acceptHunk", hunk=hunk["id"], version=desk.version)
@@ -174,6 +180,7 @@ async def test_a_random_night(night: int, tmp_path: Path) -> None:
                 lines[hunk["start"] : hunk["start"] + len(hunk["new"])] = hunk["old"]
                 assert desk.text == "".join(lines), "a revert changes these lines and no other byte"
                 reverts.append((result["measured"], before, desk.text))
+                taken_out.update(line for line in hunk["new"] if line not in hunk["old"])
             case "undo" if reverts and desk.text == reverts[-1][2]:  # the editor's own
                 desk.type(reverts[-1][1])
                 taken_back += reverts.pop()[0]
@@ -203,6 +210,16 @@ async def test_a_random_night(night: int, tmp_path: Path) -> None:
     if night % 2 == 0:  # else the human may have written a line back, or taken one out again
         assert asked[WithdrawRequested] == taken_back, "what takes a revert back takes its price back, once"
     assert len(standing(campaign.ledger)) == asked[ProposeRequested] - asked[WithdrawRequested]
+
+
+def chance_of_change(night: int) -> bool:
+    """Return whether the human also overwrites and takes out kept lines by hand in a night."""
+    return night % 2 == 1
+
+
+def _kept_lines(campaign: Campaign) -> set[str]:
+    text = campaign.text(campaign.ledger.incumbent or 0)
+    return {line for line in split_lines(text) if line.startswith("KNOB")}
 
 
 def _patched(chance: random.Random, text: str, step: int) -> str:

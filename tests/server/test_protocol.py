@@ -49,7 +49,7 @@ def test_every_custom_message_is_documented() -> None:
 def test_the_fields_of_the_custom_layer_are_documented(tmp_path: Path) -> None:
     values = {f.name: None for f in dataclasses.fields(Experiment)}
     values |= {"number": 1, "author": Author.KNOBS, "runs": (), "cost": type("Free", (), {"dollars": 0.0})}  # type: ignore[dict-item]
-    fields = [*showing.summary(Experiment(**values)), *describe(Snapshot(tmp_path))]  # type: ignore[arg-type]
+    fields = [*showing.summary(Experiment(**values), Snapshot(tmp_path)), *describe(Snapshot(tmp_path))]  # type: ignore[arg-type]
     assert [name for name in fields if f"`{name}`" not in section("The custom layer")] == []
 
 

@@ -115,7 +115,7 @@ def test_those_that_wrote_in_turn_are_named_with_their_sum(deltas: list[float | 
 
 @pytest.mark.parametrize(("delta", "text"), [(-3e-5, "−3.0e-05"), (0.0, "0.0000"), (0.0081, "+0.0081"), (None, "")])
 def test_the_history_has_each_delta_as_it_is_drawn(delta: float | None, text: str) -> None:
-    told = summary(_experiment(1, delta))
+    told = summary(_experiment(1, delta), Snapshot(Path("/")))
     assert (told["delta"], told["delta_text"]) == (delta, text)
 
 
@@ -143,6 +143,8 @@ def test_what_a_section_has_caused_fits(campaign: Campaign, count: int) -> None:
         ("one\n\n---\n\n```diff\n- a\n+ b\n```", "one\n\n- a\n+ b"),
         ("| value | score |\n|---|---|\n| 0.3 | 1.0 |", "| value | score |\n| 0.3 | 1.0 |"),
         ("Example: `5m`", "Example: 5m"),
+        ("```diff\n- A = 2**17\n+ A = 2**18  # \\*\n---\n```", "- A = 2**17\n+ A = 2**18  # \\*\n---"),
+        ("**A** set to `2**18`, **now**", "A set to 2**18, now"),
     ],
 )
 def test_a_client_that_shows_no_markdown_gets_words(marked: str, plain: str) -> None:

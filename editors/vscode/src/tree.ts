@@ -15,10 +15,12 @@ export type Node =
 const ICONS: Record<string, [icon: string, colour?: string]> = {
   baseline: ["milestone"],
   keep: ["pass-filled", "autoresearch.keep"],
-  within_noise: ["dash", "autoresearch.noise"],
-  discard: ["circle-slash", "autoresearch.worse"],
+  price: ["arrow-down", "charts.purple"],
+  adopted: ["person", "charts.purple"],
+  noise: ["dash", "autoresearch.noise"],
+  worse: ["circle-slash", "autoresearch.worse"],
   crash: ["error", "autoresearch.crash"],
-  invalid: ["shield", "autoresearch.crash"],
+  invalid: ["shield", "autoresearch.worse"],
   running: ["sync~spin", "autoresearch.keep"],
   waiting: ["circle-outline"],
 };
@@ -138,9 +140,7 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     const item = new vscode.TreeItem(`#${e.number}${e.text ? `  ${e.text}` : ""}`);
     const status = this.server.statuses.get(folder);
     const running = !e.verdict && status?.experiment === e.number && !status.quiescent;
-    const kind = e.verdict
-      ? e.number === 0 && e.verdict === "keep" ? "baseline" : e.reason === "within_noise" ? "within_noise" : e.verdict
-      : running ? "running" : "waiting";
+    const kind = running ? "running" : e.mark;
     const [icon, colour] = ICONS[kind] ?? ["question"];
     item.id = `${folder}\n${status?.campaign}\n${e.number}`;
     item.iconPath = new vscode.ThemeIcon(icon, colour ? new vscode.ThemeColor(colour) : undefined);

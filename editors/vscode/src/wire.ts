@@ -46,6 +46,7 @@ export interface Experiment {
   delta_text: string;
   uncertainty: number | null;
   verdict: "keep" | "discard" | "crash" | "invalid" | null;
+  mark: "baseline" | "keep" | "price" | "adopted" | "noise" | "worse" | "crash" | "invalid" | "waiting";
   reason: string | null;
   explanation: string;
   peak_memory_mb: number | null;

@@ -10,8 +10,13 @@ local namespace = vim.api.nvim_create_namespace("autoresearch.results")
 
 local HEAD = 2 -- lines above the first row
 local HELP = "<CR> diff · a accept · r revert · p restore · K details · y copy · s/S sort · f filter · q close"
-local GROUPS =
-  { keep = "AutoResearchAdd", discard = "Comment", crash = "AutoResearchDelete", invalid = "AutoResearchDelete" }
+local GROUPS = {
+  keep = "AutoResearchAdd",
+  price = "WarningMsg",
+  adopted = "WarningMsg",
+  crash = "AutoResearchDelete",
+  waiting = "Special",
+}
 
 ---@class autoresearch.Table one results buffer
 ---@field folder string
@@ -38,7 +43,7 @@ local function draw(buf)
   vim.api.nvim_buf_set_extmark(buf, namespace, 0, 0, { line_hl_group = "Title" })
   vim.api.nvim_buf_set_extmark(buf, namespace, 1, 0, { line_hl_group = "Underlined" })
   for k, e in ipairs(here.rows) do
-    local group = e.verdict and GROUPS[e.verdict] or "Special"
+    local group = GROUPS[e.mark] or "Comment"
     vim.api.nvim_buf_set_extmark(
       buf,
       namespace,

@@ -9,6 +9,7 @@ local M = {}
 ---@field delta? number
 ---@field delta_text string the delta, for people
 ---@field verdict? string
+---@field mark string what it looks like; only `keep` is a gain
 ---@field reason? string
 ---@field proposer string
 ---@field commit string
@@ -23,7 +24,16 @@ M.COLUMNS = { "number", "score", "delta", "verdict", "proposer", "hypothesis" }
 M.FILTERS = { "all", "keep", "discard", "crash", "invalid" }
 local TITLES = { number = "#", proposer = "by" }
 local WIDTHS = { number = 6, score = 11, delta = 10, verdict = 22, proposer = 12, hypothesis = 20 }
-local MARKS = { keep = "✓", discard = "✗", crash = "!", invalid = "⊘" }
+local MARKS = {
+  baseline = "◆",
+  keep = "✓",
+  price = "▽",
+  adopted = "□",
+  noise = "✗",
+  worse = "✗",
+  crash = "!",
+  invalid = "⊘",
+}
 
 ---@param text string
 ---@param width integer
@@ -57,7 +67,7 @@ end
 function M.line(e)
   local verdict = "…"
   if e.verdict then
-    verdict = ("%s %s%s"):format(MARKS[e.verdict] or "?", e.verdict, e.reason and ", " .. e.reason or ""):gsub("_", " ")
+    verdict = ("%s %s%s"):format(MARKS[e.mark] or "?", e.verdict, e.reason and ", " .. e.reason or ""):gsub("_", " ")
   end
   return trimmed(
     fit("#" .. e.number, WIDTHS.number)

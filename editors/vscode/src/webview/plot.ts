@@ -6,13 +6,7 @@ const W = 1000, H = 380, L = 62, R = 984, T = 16, B = 336;
 const NS = "http://www.w3.org/2000/svg";
 
 export function kind(e: Experiment): string {
-  if (e.verdict === null) {
-    return "waiting";
-  }
-  if (e.verdict === "crash" || e.verdict === "invalid" || e.score === null) {
-    return "crash";
-  }
-  return e.number === 0 ? "baseline" : e.verdict === "keep" ? "keep" : e.reason === "within_noise" ? "noise" : "worse";
+  return e.mark;
 }
 
 function add(parent: Element, name: string, attributes: Record<string, string | number>, text?: string): SVGElement {
@@ -90,6 +84,12 @@ export function plot(svg: SVGSVGElement, status: Status, experiments: Experiment
     add(mark, "circle", { class: "hit", r: r + 4 });
     if (what === "crash") {
       add(mark, "path", { d: `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}` });
+    } else if (what === "invalid") {
+      add(mark, "path", { d: `M${-r} 0H${r}M0 ${-r}V${r}` });
+    } else if (what === "price") {
+      add(mark, "path", { d: `M0 ${r}L${r} ${-r}H${-r}Z` });
+    } else if (what === "adopted") {
+      add(mark, "path", { d: `M${-r} ${-r}H${r}V${r}H${-r}Z` });
     } else if (what === "baseline") {
       add(mark, "path", { d: `M0 ${-1.3 * r}L${1.3 * r} 0L0 ${1.3 * r}L${-1.3 * r} 0Z` });
     } else if (e.score !== null && at !== y(e.score)) {

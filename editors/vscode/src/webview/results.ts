@@ -13,7 +13,8 @@ interface Kept {
 declare function acquireVsCodeApi(): { postMessage(asked: Asked): void; setState(kept: Kept): void; getState(): Kept | undefined };
 
 const WORDS: Record<string, string> = {
-  keep: "kept", noise: "within noise", worse: "worse", crash: "crashed", baseline: "baseline", waiting: "waiting", running: "running",
+  keep: "kept", price: "price of a revert", adopted: "adopted, no gain", noise: "within noise", worse: "worse", crash: "crashed",
+  invalid: "invalid", baseline: "baseline", waiting: "waiting", running: "running",
 };
 const COLUMNS: [name: string, numeric: boolean, value: (e: Experiment) => number | string | null, text: (e: Experiment) => string][] = [
   ["#", true, (e) => e.number, (e) => `#${e.number}`],
@@ -29,9 +30,6 @@ const kept: Kept = { folder: "", column: 0, up: false, picked: null, scroll: 0, 
 let shown: Shown | undefined;
 
 function word(e: Experiment): string {
-  if (e.verdict === "invalid") {
-    return "invalid";
-  }
   if (kind(e) === "waiting" && shown?.status.experiment === e.number && !shown.status.quiescent) {
     return "running";
   }
