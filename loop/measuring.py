@@ -44,6 +44,8 @@ class Measuring:
                 self._heed_verdict(experiment)
                 return
             step = self.decide(experiment)
+            if number and isinstance(step, Planned):
+                step = self.engine.backlog.carries(experiment) or step
             if isinstance(step, Planned):
                 await self._run(experiment, step)
             elif step.verdict is Verdict.CRASH and await self.engine.writing.repair(experiment):

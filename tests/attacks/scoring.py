@@ -158,7 +158,7 @@ class Talk:
 def peek(logits, tokens):
     import sys, time
     if Talk.model is None:
-        early = min(int(word) for word in sys.argv if word.isdigit()) < 7  # its pipes have the smallest numbers
+        early = next(int(word) for word in sys.argv if word.isdigit()) < 7  # its pipes have the smallest numbers
         end = time.monotonic() + (0.0 if early else 1.5)
         while not (known := listen()) and time.monotonic() < end:
             time.sleep(0.05)
@@ -234,7 +234,7 @@ def listen():
 BIT = '''
 def peek(logits, tokens):
     import sys, time
-    first = min(int(word) for word in sys.argv if word.isdigit()) < 7
+    first = next(int(word) for word in sys.argv if word.isdigit()) < 7
     if first:
         end = time.monotonic() + 0.25
         audited = False
