@@ -37,6 +37,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 import tokenize
 import traceback
@@ -60,8 +61,8 @@ if TYPE_CHECKING:
 Tokens = NDArray[np.uint16]
 
 # By this line a loop knows, without running the file, that it seals its scores; raise it with the protocol.
-RULER_VERSION = 1
-FORMAT = 1  # of a prepared folder; raise it when packing or splitting changes
+RULER_VERSION = 2
+FORMAT = 2  # of a prepared folder; raise it when packing or splitting changes
 HOLD_OUT = 20  # every 20th document is never trained on
 
 
@@ -84,7 +85,7 @@ class Overrun(RuntimeError):
 class NoScore(Exception):
     """The scorer's expected bad ending: kind is one of KINDS, detail one sentence."""
 
-    KINDS = ("no_checkpoint", "crash", "oom", "nan", "non_causal", "bad_shape", "timeout")
+    KINDS = ("no_checkpoint", "crash", "oom", "nan", "non_causal", "depends_on_rows", "bad_shape", "timeout")
 
     def __init__(self, kind: str, detail: str, trace: str = "") -> None:
         super().__init__(detail)
@@ -1200,13 +1201,17 @@ def peak_memory_mb() -> float:
 
 # --- The sealed score --------------------------------------------------------------------------------------------
 # The scorer holds rows and targets; the canvas runs in processes of its own that are sent inputs and leave logits in
-# shared memory. One of them answers every row; the other only rows whose future was replaced, so that no model can
-# remember a row and answer the audit from memory. Which rows are audited is decided here, at random.
+# shared memory. First every row is answered as it is, and those processes end. Only then is a cut drawn for each row,
+# and fresh processes, the auditors, are asked the rows with other tokens from the cut on, in another order and company.
+# What they say of the tokens before the cut must be what was said before. An auditor cannot know the true next token,
+# so a prediction that gains by knowing it is found out where a cut falls on it. In this order nothing that one process
+# could tell the other helps much: it would have to tell the later tokens themselves, bit by bit. The other way round
+# (the auditors first) ten bits about where the cuts are would hide a leak on 1.4 % of the tokens.
 
-AUDITED_SHARE = 1 / 8  # of the rows
-TOLERANCE = {"cpu": 0.01, "cuda": 0.1, "mps": 0.1}  # total variation of a prediction; bf16 kernels differ a little
+MOST_GAIN = 0.003  # bits per byte: what a leak below the tolerance can gain at most
 ANSWER_S = 300.0  # for one answer of the model process; the first may compile
 LONGEST_REPLY = 1 << 17  # bytes
+LONGEST_OUTPUT = 1 << 16  # bytes of what one process prints that are copied to the log
 LOGIT_TYPES = ("float32", "bfloat16", "float16")
 SLOTS = 2  # the model computes one batch while the scorer works on another
 
@@ -1257,41 +1262,44 @@ def _anonymous_file() -> int:
 class ModelProcess:
     """The canvas's model behind two pipes and shared memory; its imports are under way, load() does the rest.
 
+    It inherits these three and a pipe for what it prints, all of them its own, and no variable that leads to data.
     Requests are numbered and answered in order. Every method that waits raises NoScore with what went wrong there.
     """
 
     def __init__(self, run: Path, canvas: Path, wrap: list[str], timeout_s: float) -> None:
         p, memory = profile(), _anonymous_file()
-        self._memory = SharedMemory(memory, p)
+        self._memory: SharedMemory | None = SharedMemory(memory, p)
         self._timeout_s = timeout_s
         self._asked = self._answered = 0  # the numbers of the next request and of the next answer
         self._received = b""
+        self._private = tempfile.mkdtemp(prefix="autoresearch-model-")  # under a sandbox the same path in its own /tmp
         requests, self._requests = os.pipe()
         self._replies, replies = os.pipe()
+        printed, output = os.pipe()
         inherited = (requests, replies, memory)
         command = [
             *wrap, sys.executable, "-P", __file__, "model", *map(str, (run, canvas, *inherited)), json.dumps(asdict(p)),
         ]  # fmt: skip
-        hidden = ("AUTORESEARCH_RUN", "AUTORESEARCH_GATE_FD")
-        environment = {name: value for name, value in os.environ.items() if name not in hidden}
         try:
             self._process = subprocess.Popen(
-                command, env=environment, pass_fds=inherited, start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=2,  # what the canvas prints is a log line, never a result
+                command, env=_model_environment(self._private), pass_fds=inherited, start_new_session=True, cwd="/",
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
         except OSError as error:
             raise Refusal(f"the model process cannot be started ({error}); look at --wrap") from error
-        for fd in inherited:
+        for fd in (*inherited, output):
             os.close(fd)
+        self._printing = threading.Thread(target=_copy_output, args=(printed,), daemon=True)
+        self._printing.start()
 
     def load(self) -> None:
         """Ask for the canvas to be imported, the model built and the checkpoint loaded."""
-        self._memory.lock_pages()
+        self._shared.lock_pages()
         self._ask({"load": True})
 
     def ask(self, inputs: Tensor) -> None:
         """Ask for the logits of token rows, (n, T) int64; at most SLOTS questions may be open."""
-        self._memory.tokens(self._asked % SLOTS, len(inputs)).copy_(inputs)
+        self._shared.tokens(self._asked % SLOTS, len(inputs)).copy_(inputs)
         self._ask({"rows": len(inputs), "slot": self._asked % SLOTS})
 
     def answer(self) -> str:
@@ -1309,7 +1317,7 @@ class ModelProcess:
         import torch
 
         slot = self._answered % SLOTS
-        return self._memory.logits(slot, rows, self.answer()).to(where, torch.float32, copy=True)
+        return self._shared.logits(slot, rows, self.answer()).to(where, torch.float32, copy=True)
 
     def drain(self) -> None:
         """Take the answers still open and forget them."""
@@ -1318,12 +1326,20 @@ class ModelProcess:
                 self.answer()
 
     def close(self) -> None:
-        """Kill the process and whatever it started in its session."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """Kill the process and whatever it started; return when all of it is gone. Harmless when repeated."""
+        if self._memory is None:
+            return
+        self._memory = None
+        _kill(self._process)
+        self._printing.join(timeout=5)  # until nobody is left who could print
         os.close(self._requests)
         os.close(self._replies)
+        shutil.rmtree(self._private, ignore_errors=True)
+
+    @property
+    def _shared(self) -> SharedMemory:
+        assert self._memory, "closed"
+        return self._memory
 
     def _ask(self, request: dict[str, Any]) -> None:
         self._asked += 1
@@ -1360,6 +1376,67 @@ class ModelProcess:
         return f"the model process ended with {how} while scoring"
 
 
+def _model_environment(private: str) -> dict[str, str]:
+    """Return the variables of a model process: none that leads to data, to the run or to a cache of others."""
+    dropped = re.compile(
+        r"AUTORESEARCH_(RUN|GATE_FD|SOURCE|\w*CACHE\w*|\w+_URL)|XDG_\w+|\w+_CACHE_DIR|PYTHONPYCACHEPREFIX"
+    )
+    kept = {name: value for name, value in os.environ.items() if not dropped.fullmatch(name)}
+    return kept | {"HOME": private, "TMPDIR": private, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _copy_output(printed: int) -> None:
+    """Copy the beginning of what a model process prints to the log, where it is no result; drop the rest."""
+    left = LONGEST_OUTPUT
+    with os.fdopen(printed, "rb", buffering=0) as output, contextlib.suppress(OSError):
+        while part := output.read(1 << 16):
+            os.write(2, part[:left])
+            left = max(0, left - len(part))
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process, its session and, under a sandbox, its pid namespace, whose first process dies after all others."""
+    watched = []
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        watched = [os.pidfd_open(int(child)) for child in children]
+    for child in watched:
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(child, signal.SIGKILL)
+    for child in watched:
+        select.select([child], [], [], 10)
+        os.close(child)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@dataclass(frozen=True)
+class Exam:
+    """The rows of a split as they are asked and scored."""
+
+    rows: Tensor  # (rows, T + 1) int64
+    lengths: Tensor  # (rows, T) int64, bytes of text that each target stands for
+
+    @property
+    def inputs(self) -> Tensor:
+        return self.rows[:, :-1]
+
+    @property
+    def targets(self) -> Tensor:
+        return self.rows[:, 1:]
+
+    @property
+    def scored(self) -> Tensor:
+        """(rows, T) bool: no special token."""
+        return self.lengths > 0
+
+    @property
+    def tolerance(self) -> float:
+        """Nats by which a prediction may differ: gained everywhere, they make MOST_GAIN bits per byte."""
+        return MOST_GAIN * math.log(2) * int(self.lengths.sum()) / int(self.scored.sum())
+
+
 def score(
     run: Path,
     canvas: Path,
@@ -1376,100 +1453,151 @@ def score(
     torch.set_num_threads(p.threads)
     keep_freed_memory()
     rows = torch.from_numpy(data.rows({"val": VAL, "audit": AUDIT}[split], thorough=True).astype(np.int64))
-    lengths = torch.from_numpy(token_bytes(data.tokenizer(thorough=True)))[rows[:, 1:]]
-    scored = lengths > 0  # (rows, T): no special token
-    tokens, size = int(scored.sum()), int(lengths.sum())
+    exam = Exam(rows, torch.from_numpy(token_bytes(data.tokenizer(thorough=True)))[rows[:, 1:]])
+    tokens, size = int(exam.scored.sum()), int(exam.lengths.sum())
     with contextlib.ExitStack() as stack:
-        start = functools.partial(ModelProcess, run, canvas, wrap, timeout_s)
-        model, auditor = (stack.enter_context(contextlib.closing(start())) for _ in range(2))
+
+        def start() -> ModelProcess:
+            return stack.enter_context(contextlib.closing(ModelProcess(run, canvas, wrap, timeout_s)))
+
+        # Both groups pay their imports now. The auditors' processes run nothing of the canvas until they load.
+        models, auditors = ([start() for _ in range(_side_by_side(p))] for _ in range(2))
         if not wait():
             return None
         started = time.monotonic()
         try:
             if not _size(run / CHECKPOINT):
                 raise NoScore("no_checkpoint", f"the run wrote no {CHECKPOINT}; it must end with prepare.submit(model)")
-            model.load()
-            auditor.load()
-            model.answer()
-            auditor.answer()
-            nats, audited = _evaluate(model, auditor, rows, p.eval_rows)
-            total = float(nats[scored].sum())
+            nats, batch = _answers(models, exam, p.eval_rows)
+            for model in models:
+                model.close()
+            total = float(nats[exam.scored].sum())
             if not math.isfinite(total):
                 raise NoScore("nan", "the model gives some of the text no probability at all")
+            _audit(exam, nats, batch, auditors, start)
         except NoScore as bad:
             return {"ok": False, "kind": bad.kind, "detail": bad.detail, "traceback": bad.trace}
     return {
         "ok": True, "val_bpb": total / (math.log(2) * size), "split": split,
         "tokens": tokens, "bytes": size, "uniform_bpb": math.log2(p.vocab) * tokens / size,
-        "audited_rows": audited, "seconds": time.monotonic() - started,
+        "audited_rows": len(rows), "seconds": time.monotonic() - started,
     }  # fmt: skip
 
 
-def _evaluate(model: ModelProcess, auditor: ModelProcess, rows: Tensor, batch: int) -> tuple[Tensor, int]:
-    """Return the nats of every target, (rows, T) fp64, and how many rows were audited.
+def _side_by_side(p: Profile) -> int:
+    """Return how many processes answer at a time: two where a CPU has the cores. They may talk, of their rows alone."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 2 if p.device == "cpu" and cores >= 2 * p.threads else 1
 
-    Begins again with half the batch while the model runs out of memory; raises NoScore.
-    """
+
+def _answers(models: list[ModelProcess], exam: Exam, batch: int) -> tuple[Tensor, int]:
+    """Return the nats of every target, (rows, T) fp64, and the batch that fits into memory; raise NoScore."""
+    _load(models)
     while True:
         try:
-            return _evaluate_by(model, auditor, rows, batch)
+            return _nats(models, exam.inputs, exam.targets, batch), batch
         except NoScore as bad:
             if bad.kind != "oom" or batch == 1:
                 raise
-            model.drain()
-            auditor.drain()
+            for model in models:
+                model.drain()
             batch //= 2
 
 
-def _evaluate_by(model: ModelProcess, auditor: ModelProcess, rows: Tensor, batch: int) -> tuple[Tensor, int]:
+def _load(models: list[ModelProcess]) -> None:
+    for model in models:
+        model.load()
+    for model in models:
+        model.answer()
+
+
+def _nats(models: list[ModelProcess], inputs: Tensor, targets: Tensor, batch: int) -> Tensor:
+    """Return the nats of every target, (rows, T) fp64, asked in batches of one size: the last is filled up."""
     import torch
     import torch.nn.functional as F
 
-    parts = torch.split(rows, batch)
-    audits = set(secrets.SystemRandom().sample(range(len(parts)), math.ceil(len(parts) * AUDITED_SHARE)))
-    audited = 0
+    count = len(inputs)
+    filled = torch.arange(-(-count // batch) * batch) % count
+    parts, wanted = torch.split(inputs[filled], batch), torch.split(targets[filled], batch)
+    ahead = SLOTS * len(models)
+    for number, part in enumerate(parts[:ahead]):
+        models[number % len(models)].ask(part)
     nats = []
-    model.ask(parts[0][:, :-1])
-    for number, part in enumerate(parts):
-        if number in audits:
-            altered, first_changed = replace_future(part[:, :-1], rows)
-            auditor.ask(altered)
-        if number + 1 < len(parts):
-            model.ask(parts[number + 1][:, :-1])
-        logits = model.logits(len(part), device())
-        losses = F.cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten().to(logits.device), reduction="none")
-        nats.append(losses.double().cpu().view(len(part), -1))
+    for number, expected in enumerate(wanted):
+        model = models[number % len(models)]
+        logits = model.logits(batch, device())
+        if number + ahead < len(parts):
+            model.ask(parts[number + ahead])
+        losses = F.cross_entropy(logits.flatten(0, 1), expected.flatten().to(logits.device), reduction="none")
+        nats.append(losses.double().cpu().view(batch, -1))
         if nats[-1].isnan().any():
             raise NoScore("nan", "the model's logits are not finite numbers")
-        if number in audits:
-            _compare(logits, auditor.logits(len(part), device()), first_changed)
-            audited += len(part)
-    return torch.cat(nats), audited
+    return torch.cat(nats)[:count]
 
 
-def replace_future(inputs: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a copy of inputs, (n, T), with other tokens of the corpus from a random place on, and the places, (n,)."""
+def _audit(
+    exam: Exam, nats: Tensor, batch: int, auditors: list[ModelProcess], start: Callable[[], ModelProcess]
+) -> None:
+    """Raise NoScore if a prediction depends on later tokens or on other rows."""
     import torch
 
-    count, context = inputs.shape
     dice = torch.Generator().manual_seed(secrets.randbits(63))
-    first_changed = torch.randint(1, context, (count,), generator=dice)
-    others = rows.flatten()[torch.randint(rows.numel(), (count, context), generator=dice)]
-    return torch.where(torch.arange(context) < first_changed[:, None], inputs, others), first_changed
+    # The last of the T places has nothing after it to be replaced: there other rows are tested.
+    cuts = 1 + torch.multinomial(exam.scored.float() + 1e-9, 1, generator=dice)
+    before = exam.scored & (torch.arange(nats.shape[1]) < cuts)
+    altered = torch.where(torch.arange(nats.shape[1]) < cuts, exam.inputs, _others(exam, dice))
+    order = torch.randperm(len(nats), generator=dice)
+
+    def asked(models: list[ModelProcess]) -> Tensor:
+        _load(models)
+        answers = torch.empty_like(nats)
+        answers[order] = _nats(models, altered[order], exam.targets[order], batch)
+        return answers
+
+    try:
+        audited = asked(auditors)
+    except NoScore as bad:
+        if bad.kind != "oom":
+            raise
+        for auditor in auditors:
+            auditor.close()
+        audited = asked([start()])  # where two have no room; the cuts stay, or a leak could have them drawn again
+    apart = (audited - nats).abs().where(before, 0.0)
+    if float(apart.max()) <= exam.tolerance:
+        return
+    for auditor in auditors:
+        auditor.close()
+    row = int(apart.amax(1).argmax())
+    raise _cause(exam, nats[row], row, apart[row] > exam.tolerance, batch, start(), dice)
 
 
-def _compare(logits: Tensor, altered: Tensor, first_changed: Tensor) -> None:
-    """Raise NoScore if a prediction changed before the first changed token: the model has seen the future."""
+def _others(exam: Exam, dice: torch.Generator) -> Tensor:
+    """Return tokens of the corpus at random, (rows, T), few of them those that stand there."""
     import torch
 
-    apart = (logits.softmax(-1) - altered.softmax(-1)).abs().sum(-1) / 2
-    before = torch.arange(apart.shape[1], device=apart.device) < first_changed.to(apart.device)[:, None]
-    most = float(apart.where(before, 0.0).max())
-    if not most <= TOLERANCE[logits.device.type]:
-        raise NoScore(
-            "non_causal",
-            f"predictions change by {most:.2f} when only later tokens change; the model sees the future",
-        )
+    one, two = exam.rows.flatten()[torch.randint(exam.rows.numel(), (2, *exam.inputs.shape), generator=dice)]
+    return torch.where(one == exam.inputs, two, one)
+
+
+def _cause(
+    exam: Exam, nats: Tensor, row: int, changed: Tensor, batch: int, witness: ModelProcess, dice: torch.Generator
+) -> NoScore:
+    """Return what a row's predictions depend on: a fresh process is asked the row as it is, in other company."""
+    import torch
+
+    _load([witness])
+    place = int(torch.randint(batch, (), generator=dice))
+    company = _others(exam, dice)[torch.arange(batch) % len(exam.rows)]
+    company[place] = exam.inputs[row]
+    targets = exam.targets[[row] * batch]
+    apart = float((_nats([witness], company, targets, batch)[place] - nats)[changed].abs().max())
+    if apart <= exam.tolerance:
+        return NoScore("non_causal", "a prediction changes when only later tokens change; the model sees the future")
+    return NoScore(
+        "depends_on_rows",
+        f"a prediction changes by {apart:.2g} nats when only the other rows change: it depends on rows of its batch, "
+        "on earlier batches or on chance; scale, route and count per token or row, and keep nothing between batches",
+    )
 
 
 # The model process: the only part of the ruler that runs beside the canvas's code.
@@ -1489,6 +1617,8 @@ def serve_model(run: Path, canvas: Path, requests: int, replies: int, memory: in
     global _serving_model
     os.environ["AUTORESEARCH_PROFILE"] = given
     _die_with_parent()
+    with contextlib.suppress(OSError):  # where the sandbox has a /tmp of its own
+        os.makedirs(os.environ["HOME"], mode=0o700, exist_ok=True)
     import torch
 
     shared = SharedMemory(memory, profile())
