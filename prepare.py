@@ -16,6 +16,7 @@ import contextlib
 import errno
 import fcntl
 import functools
+import glob
 import hashlib
 import http.client
 import importlib
@@ -26,6 +27,7 @@ import math
 import mmap
 import os
 import platform
+import py_compile
 import random
 import re
 import resource
@@ -63,7 +65,7 @@ Tokens = NDArray[np.uint16]
 # By this line a loop knows, without running the file, that it seals its scores; raise it with the protocol.
 RULER_VERSION = 2
 FORMAT = 2  # of a prepared folder; raise it when packing or splitting changes
-HOLD_OUT = 20  # every 20th document is never trained on
+HOLD_OUT = 20  # every 20th document, or a 20th of the text, is never trained on
 
 
 class Refusal(Exception):
@@ -203,6 +205,17 @@ SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 PYTHON_SKIPPED = SKIPPED_FOLDERS | {"test", "tests", "idle_test", "site-packages", "dist-packages"}
 
 
+# What is held out of the standard library: modules that no training run imports, so that the sandbox can cover them,
+# those of many kinds first. As many as make a 20th of the text; some exist in no newer Python, some not on Debian.
+PYTHON_HELD_OUT = (
+    "wsgiref", "xmlrpc", "mailbox.py", "imaplib.py", "smtplib.py", "ftplib.py", "poplib.py", "modulefinder.py",
+    "curses", "dbm", "shelve.py", "trace.py", "pyclbr.py", "tabnanny.py", "fileinput.py", "sched.py", "zipapp.py",
+    "nntplib.py", "telnetlib.py", "smtpd.py", "asyncore.py", "asynchat.py", "cgi.py", "cgitb.py", "aifc.py",
+    "sunau.py", "sndhdr.py", "xdrlib.py", "mailcap.py", "pipes.py", "uu.py", "msilib", "turtledemo", "turtle.py",
+    "tkinter", "idlelib",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Corpus:
     """Documents to train on and documents held out; each call starts again and gives the same order."""
@@ -210,10 +223,13 @@ class Corpus:
     train: Callable[[], Iterator[str]]
     held_out: Callable[[], Iterator[str]]
     sealed: tuple[Path, ...]  # files or folders with held-out text that no run needs
+    files: tuple[Path, ...] = ()  # of the held-out documents, where each is a file of its own among others
 
 
 def open_corpus(source: str, cache: Path) -> Corpus:
     """Return the documents of a source, downloading what is missing; raise Refusal for an unknown or empty one."""
+    if source == "python":
+        return _standard_library()
     if not (shards := downloads(source, cache)):
         return _local(source)
     *train, held_out = [fetch(url, target) for url, target in shards]
@@ -238,6 +254,61 @@ def downloads(source: str, cache: Path) -> list[tuple[str, Path]]:
     return [(f"{base}/{file}", folder / file) for file in files]
 
 
+def standard_library() -> Path:
+    """Return the folder of this interpreter's own modules."""
+    return Path(sysconfig.get_paths()["stdlib"])
+
+
+def _standard_library() -> Corpus:
+    """Return this interpreter's modules, those held out that no run needs, and of those every file sealed."""
+    root, files = standard_library(), local_files("python")
+    wanted = sum(map(_size, files)) // HOLD_OUT
+    held: list[Path] = []
+    sealed: list[Path] = []
+    for name in PYTHON_HELD_OUT:
+        if sum(map(_size, held)) < wanted and (root / name).exists():
+            held += [path for path in files if path.is_relative_to(root / name)]
+            sealed += [root / name] if (root / name).is_dir() else [root / name, *compiled(root / name)]
+    # Held-out documents come in an order without neighbours of one package, so that val and audit are of one kind.
+    held.sort(key=lambda path: _sha256(path.relative_to(root).as_posix()))
+    copies = {_text_mark(text) for text in _distinct_documents(held)}
+    rest = [path for path in files if path not in set(held)]
+    return Corpus(
+        train=lambda: (text for text in _distinct_documents(rest) if _text_mark(text) not in copies),
+        held_out=lambda: _distinct_documents(held),
+        sealed=tuple(sealed),
+    )
+
+
+def compiled(module: Path) -> list[Path]:
+    """Return where compiled copies of a module lie or may come to lie."""
+    folder, tag = module.parent / "__pycache__", sys.implementation.cache_tag
+    names = {f"{module.stem}.{tag}{level}.pyc" for level in ("", ".opt-1", ".opt-2")}
+    return sorted({folder / name for name in names} | set(folder.glob(f"{module.stem}.*.pyc")))
+
+
+# Where other copies of the standard library lie on machines: the same text, of this version or another.
+OTHER_LIBRARIES = (
+    "/usr/lib*/python[23]*", "/usr/lib*/pypy*", "/usr/local/lib*/python[23]*", "/usr/local/*/lib/python[23]*",
+    "/opt/*/lib/python[23]*", "/opt/*/*/lib/python[23]*", "/opt/*/*/*/lib/python[23]*", "/opt/*/*/*/*/lib/python[23]*",
+    "/home/linuxbrew/.linuxbrew/lib/python[23]*", "/home/linuxbrew/.linuxbrew/Cellar/python@*",
+    "/nix/store/*-python3-*/lib/python[23]*", "/usr/share/python-wheels", "/snap", "/var/lib/snapd", "/var/lib/flatpak",
+    "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers",
+)  # fmt: skip
+
+
+def other_libraries() -> list[Path]:
+    """Return the folders with standard libraries other than this interpreter's, and none of what it uses itself."""
+    used = [Path(place).resolve() for place in (*sys.path, sys.prefix, sys.base_prefix, standard_library()) if place]
+    found: set[Path] = {Path(name) for pattern in OTHER_LIBRARIES for name in glob.glob(pattern)}
+
+    def is_used(place: Path) -> bool:
+        own = place.resolve()
+        return any(u.is_relative_to(own) or (own.is_relative_to(u) and u != Path("/usr")) for u in used)
+
+    return sorted(place for place in found if place.is_dir() and not is_used(place))
+
+
 def _local(source: str) -> Corpus:
     """Return a corpus of files on this machine, every 20th document held out.
 
@@ -252,11 +323,13 @@ def _local(source: str) -> Corpus:
         size = max(1, min(4096, sum(map(len, few)) // (5 * HOLD_OUT)))
         parts = [part for text in few for part in slices(text, size)]
         documents = lambda: iter(parts)  # noqa: E731
+    # A folder with source code stays visible: it may be what runs (the campaign). Its held-out files do not.
+    code, root = _has_code(files), Path(source).expanduser().absolute()
     return Corpus(
         train=lambda: (text for i, text in enumerate(documents()) if i % HOLD_OUT),
         held_out=lambda: (text for i, text in enumerate(documents()) if i % HOLD_OUT == 0),
-        # A folder with source code stays visible: it may be what runs (this interpreter's library, the campaign).
-        sealed=() if _has_code(files) else (Path(source).expanduser().absolute(),),
+        sealed=() if code else (root,),
+        files=tuple(_distinct_files(files)[::HOLD_OUT]) if code and len(few) >= 2 * HOLD_OUT else (),
     )
 
 
@@ -265,10 +338,10 @@ def local_files(source: str) -> list[Path]:
 
     A folder with source code in it is read as code and prose; .jsonl and .parquet are read where there is none.
     """
-    standard_library = source == "python"
-    root = Path(sysconfig.get_paths()["stdlib"]) if standard_library else Path(source).expanduser().absolute()
-    suffixes = {".py"} if standard_library else {*DATA_SUFFIXES, *CODE_SUFFIXES}
-    skipped = PYTHON_SKIPPED if standard_library else SKIPPED_FOLDERS
+    library = source == "python"
+    root = standard_library() if library else Path(source).expanduser().absolute()
+    suffixes = {".py"} if library else {*DATA_SUFFIXES, *CODE_SUFFIXES}
+    skipped = PYTHON_SKIPPED if library else SKIPPED_FOLDERS
     if root.is_file():
         return [root]
     if not root.is_dir():
@@ -289,13 +362,24 @@ def _has_code(files: list[Path]) -> bool:
 
 def _distinct_documents(files: list[Path]) -> Iterator[str]:
     """Yield the documents of all files without exact copies: a copy of a held-out file in training is no test."""
+    return (text for _, text in _distinct(files))
+
+
+def _distinct_files(files: list[Path]) -> list[Path]:
+    return [path for path, _ in _distinct(files)]
+
+
+def _distinct(files: list[Path]) -> Iterator[tuple[Path, str]]:
     seen = set()
     for path in files:
         for text in read_documents(path):
-            mark = hashlib.blake2b(text.encode(), digest_size=16).digest()
-            if mark not in seen:
+            if (mark := _text_mark(text)) not in seen:
                 seen.add(mark)
-                yield text
+                yield path, text
+
+
+def _text_mark(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def read_documents(path: Path) -> Iterator[str]:
@@ -658,6 +742,7 @@ class Dataset:
 @functools.cache
 def dataset() -> Dataset:
     """Return the data of this run, preparing it now if that was never done."""
+    _refuse_in_scorer("dataset()")
     return find_dataset(profile(), cache_root()) or prepare_dataset(profile(), cache_root())
 
 
@@ -749,15 +834,56 @@ def _build(folder: Path, p: Profile, cache: Path, fingerprint: str) -> None:
             train_tokens += int((block != tokenizer["bos"]).sum())
     if not train_rows:
         raise Refusal(f"{p.source}: the corpus is too small: nothing is left to train on; give more text")
+    files = [path for path in corpus.files[: sum(map(len, splits))] if not path.is_relative_to(sys.base_prefix)]
+    sealed = [str(path) for path in (*corpus.sealed, *files)]
     share = 1 - train_tokens / (train_rows * (p.context + 1))
     say(f"{train_rows:,} training rows; 0 tokens cropped, {share:.1%} of the rows is BOS")
     manifest = {
         "format": FORMAT, "source": p.source, "fingerprint": fingerprint, "vocab": p.vocab, "context": p.context,
         "train_rows": train_rows, "train_tokens": train_tokens, "cropped_tokens": 0,
-        "val_tokens": val_tokens, "val_bytes": val_bytes, "sealed_sources": [str(path) for path in corpus.sealed],
+        "val_tokens": val_tokens, "val_bytes": val_bytes, "sealed_sources": sealed,
         "files": {name: _pin(folder / name) for name in (TOKENIZER, TRAIN, VAL, AUDIT)},
     }  # fmt: skip
     replace_text(folder / "manifest.json", json.dumps(manifest, indent=1))
+
+
+def compiled_library(cache: Path) -> Path:
+    """Return a folder with this interpreter's modules without their text, building it now if there is none.
+
+    The scorer's sandbox mounts it over the standard library where that is what is trained on. Compiled without
+    docstrings (-OO); a Python reads a module.pyc that lies where its source should. Held-out modules are left out.
+    """
+    root = standard_library()
+    marks = [_file_mark(path) for path in local_files("python")]
+    folder = cache / "prepared" / f"library-{_sha256([FORMAT, sys.version, marks])[:12]}"
+    if folder.is_dir():
+        return folder
+    building = Path(tempfile.mkdtemp(prefix="library-", suffix=".tmp", dir=folder.parent))
+    left_out = {root / name for name in PYTHON_HELD_OUT}
+    for path in local_files("python"):
+        target = building / path.relative_to(root).with_suffix(".pyc")
+        if not left_out.isdisjoint((path, *path.parents)):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(py_compile.PyCompileError):  # a sample of wrong syntax
+            py_compile.compile(
+                str(path), str(target), dfile=f"<{path.stem}>", doraise=True, optimize=2,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )  # fmt: skip
+    for place in library_binaries():
+        building.joinpath(place.relative_to(root)).mkdir(exist_ok=True)
+    building.chmod(0o755)
+    try:
+        os.replace(building, folder)
+    except OSError:  # another preparation was first
+        shutil.rmtree(building)
+    return folder
+
+
+def library_binaries() -> list[Path]:
+    """Return the folders in the standard library's that hold none of its text: extension modules, other packages."""
+    names = ("lib-dynload", "site-packages", "dist-packages")
+    return [standard_library() / name for name in names if (standard_library() / name).is_dir()]
 
 
 def _pointer(p: Profile, cache: Path) -> Path:
@@ -1395,7 +1521,7 @@ def _copy_output(printed: int) -> None:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process, its session and, under a sandbox, its pid namespace, whose first process dies after all others."""
+    """Kill a process, its session and, under a sandbox, its pid namespace, whose first process is the last to end."""
     watched = []
     with contextlib.suppress(OSError):
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -1717,15 +1843,31 @@ def describe() -> dict[str, Any]:
     manifest, limit = data.manifest, budget_limit()
     sizes = {key: value for key, value in asdict(p).items() if key not in ("source", "budget")}  # the data hash says it
     bytes_per_token = manifest["val_bytes"] / manifest["val_tokens"]
+    library = manifest["source"] == "python"
+    others = other_libraries() if library else []
+    mounts = [(compiled_library(cache_root()), standard_library())] if library else []
+    mounts += [(place, place) for place in library_binaries()] if library else []
     return {
         "ruler": RULER_VERSION,
         "comparison_key": _sha256([sizes, data.data_hash, file_sha256(Path(__file__)), asdict(limit)]),
         "profile": asdict(p), "default_budget": p.budget, "wall_cap_s": limit.cap_s, "data_dir": str(data.folder),
-        "sealed_paths": [str(data.folder / "sealed"), *manifest["sealed_sources"]],
+        "sealed_paths": [str(data.folder / "sealed"), *manifest["sealed_sources"], *map(str, others)],
         "read_paths": [str(data.folder), str(_pointer(p, cache_root()))],
+        # What the scorer's sandbox hides, and what it mounts over the text: [source, place], in this order.
+        "text_paths": text_paths(p, data),
+        "mounts": [[str(source), str(place)] for source, place in mounts],
         "bytes_per_token": bytes_per_token, "uniform_bpb": math.log2(p.vocab) / bytes_per_token,
         "train_tokens": manifest["train_tokens"], "val_tokens": manifest["val_tokens"],
     }  # fmt: skip
+
+
+def text_paths(p: Profile, data: Dataset) -> list[str]:
+    """Return where training text lies, but for the standard library; a folder that holds the interpreter stays."""
+    places = [cache_root(), data.folder]
+    if p.source != "python" and not downloads(p.source, cache_root()):
+        places.append(Path(p.source).expanduser().absolute())
+    needed = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
+    return [str(place) for place in places if not any(n.is_relative_to(place.resolve()) for n in needed)]
 
 
 def main() -> int:

@@ -184,7 +184,9 @@ for fd in range(3, 4096):
         pytest.param(before_forward("return None"), "bad_shape", "returned NoneType", id="nothing"),
         pytest.param(before_forward("return self.table(tokens) / 0"), "nan", "not finite", id="infinite"),
         pytest.param(SEES_ONE_TOKEN_AHEAD, "non_causal", "sees the future", id="sees one token ahead"),
-        pytest.param(REMEMBERS_EVERY_PREFIX, "depends_on_rows", "the other rows change", id="and remembers its answers"),
+        pytest.param(
+            REMEMBERS_EVERY_PREFIX, "depends_on_rows", "the other rows change", id="and remembers its answers"
+        ),
         pytest.param(before_forward("raise MemoryError"), "oom", "even for one row", id="never fits"),
         pytest.param(WRITES_TO_EVERY_PIPE, "crash", "something other than the ruler wrote", id="writes to every pipe"),
     ],
