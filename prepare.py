@@ -299,7 +299,7 @@ OTHER_LIBRARIES = (
 
 def other_libraries() -> list[Path]:
     """Return the folders with standard libraries other than this interpreter's, and none of what it uses itself."""
-    used = [Path(place).resolve() for place in (*sys.path, sys.prefix, sys.base_prefix, standard_library()) if place]
+    used = [Path(name).resolve() for name in (*sys.path, sys.prefix, sys.base_prefix, str(standard_library())) if name]
     found: set[Path] = {Path(name) for pattern in OTHER_LIBRARIES for name in glob.glob(pattern)}
 
     def is_used(place: Path) -> bool:
@@ -1743,8 +1743,11 @@ def serve_model(run: Path, canvas: Path, requests: int, replies: int, memory: in
     global _serving_model
     os.environ["AUTORESEARCH_PROFILE"] = given
     _die_with_parent()
-    with contextlib.suppress(OSError):  # where the sandbox has a /tmp of its own
+    try:
         os.makedirs(os.environ["HOME"], mode=0o700, exist_ok=True)
+    except OSError:  # a sandbox's only writable place is a /tmp of its own
+        del os.environ["TMPDIR"]
+        os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.mkdtemp()
     import torch
 
     shared = SharedMemory(memory, profile())

@@ -219,7 +219,8 @@ class Runner:
             read_only=True,
         )
         mounts = [word for source, place in ruler.mounts for word in ("--ro-bind", str(source), str(place))]
-        return (*wrap[:-1], *mounts, *wrap[-1:]) if wrap else ()
+        end = wrap.index("--") if wrap else 0  # of bubblewrap's own options; a later mount wins
+        return (*wrap[:end], *mounts, *wrap[end:]) if wrap else ()
 
     def _everywhere(self, paths: Collection[Path], slot: Path) -> list[Path]:
         """Return paths and, of those in the repository, their copies in the slot, but nothing that is run there."""

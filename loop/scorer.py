@@ -129,8 +129,8 @@ async def prepare_data(
         sealed_paths=tuple(map(Path, said["sealed_paths"])),
         read_paths=tuple(map(Path, said["read_paths"])),
         uniform=said["uniform_bpb"],
-        text_paths=tuple(map(Path, said["text_paths"])),
-        mounts=tuple((Path(source), Path(place)) for source, place in said["mounts"]),
+        text_paths=tuple(map(Path, said.get("text_paths", ()))),
+        mounts=tuple((Path(source), Path(place)) for source, place in said.get("mounts", ())),
     )
 
 
