@@ -1335,6 +1335,7 @@ def peak_memory_mb() -> float:
 # (the auditors first) ten bits about where the cuts are would hide a leak on 1.4 % of the tokens.
 
 MOST_GAIN = 0.003  # bits per byte: what a leak below the tolerance can gain at most
+WHOLE_ROWS = 16  # in one row of so many nothing is replaced: it tests whether other rows matter
 ANSWER_S = 300.0  # for one answer of the model process; the first may compile
 LONGEST_REPLY = 1 << 17  # bytes
 LONGEST_OUTPUT = 1 << 16  # bytes of what one process prints that are copied to the log
@@ -1600,13 +1601,13 @@ def score(
             total = float(nats[exam.scored].sum())
             if not math.isfinite(total):
                 raise NoScore("nan", "the model gives some of the text no probability at all")
-            _audit(exam, nats, batch, auditors, start)
+            difference = _audit(exam, nats, batch, auditors, start)
         except NoScore as bad:
             return {"ok": False, "kind": bad.kind, "detail": bad.detail, "traceback": bad.trace}
     return {
         "ok": True, "val_bpb": total / (math.log(2) * size), "split": split,
         "tokens": tokens, "bytes": size, "uniform_bpb": math.log2(p.vocab) * tokens / size,
-        "audited_rows": len(rows), "seconds": time.monotonic() - started,
+        "audited_rows": len(rows), "largest_difference": difference, "seconds": time.monotonic() - started,
     }  # fmt: skip
 
 
@@ -1663,13 +1664,14 @@ def _nats(models: list[ModelProcess], inputs: Tensor, targets: Tensor, batch: in
 
 def _audit(
     exam: Exam, nats: Tensor, batch: int, auditors: list[ModelProcess], start: Callable[[], ModelProcess]
-) -> None:
-    """Raise NoScore if a prediction depends on later tokens or on other rows."""
+) -> float:
+    """Return the largest difference in nats; raise NoScore if a prediction depends on later tokens or on other rows."""
     import torch
 
     dice = torch.Generator().manual_seed(secrets.randbits(63))
-    # The last of the T places has nothing after it to be replaced: there other rows are tested.
     cuts = 1 + torch.multinomial(exam.scored.float() + 1e-9, 1, generator=dice)
+    # Some rows stay as they are, in other company: all their places are tested, the last one too.
+    cuts[torch.randperm(len(cuts), generator=dice)[: -(-len(cuts) // WHOLE_ROWS)]] = nats.shape[1]
     before = exam.scored & (torch.arange(nats.shape[1]) < cuts)
     altered = torch.where(torch.arange(nats.shape[1]) < cuts, exam.inputs, _others(exam, dice))
     order = torch.randperm(len(nats), generator=dice)
@@ -1690,7 +1692,7 @@ def _audit(
         audited = asked([start()])  # where two have no room; the cuts stay, or a leak could have them drawn again
     apart = (audited - nats).abs().where(before, 0.0)
     if float(apart.max()) <= exam.tolerance:
-        return
+        return float(apart.max())
     for auditor in auditors:
         auditor.close()
     row = int(apart.amax(1).argmax())
