@@ -1710,15 +1710,19 @@ def _others(exam: Exam, dice: torch.Generator) -> Tensor:
 def _cause(
     exam: Exam, nats: Tensor, row: int, changed: Tensor, batch: int, witness: ModelProcess, dice: torch.Generator
 ) -> NoScore:
-    """Return what a row's predictions depend on: a fresh process is asked the row as it is, in other company."""
+    """Return what a row's predictions depend on: a fresh process is asked the row as it is, in other company.
+
+    First in one batch and last in another: room for a part of the batch is where the row is first.
+    """
     import torch
 
     _load([witness])
-    place = int(torch.randint(batch, (), generator=dice))
-    company = _others(exam, dice)[torch.arange(batch) % len(exam.rows)]
-    company[place] = exam.inputs[row]
-    targets = exam.targets[[row] * batch]
-    apart = float((_nats([witness], company, targets, batch)[place] - nats)[changed].abs().max())
+    places = torch.tensor([0, 2 * batch - 1])
+    company = _others(exam, dice)[torch.arange(2 * batch) % len(exam.rows)]
+    company[places] = exam.inputs[row]
+    targets = exam.targets[[row] * 2 * batch]
+    answers = _nats([witness], company, targets, batch)[places]
+    apart = float((answers - nats)[:, changed].abs().max())
     if apart <= exam.tolerance:
         return NoScore("non_causal", "a prediction changes when only later tokens change; the model sees the future")
     return NoScore(

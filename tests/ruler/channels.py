@@ -179,10 +179,10 @@ PLACES += [os.path.dirname(os.__file__), os.path.dirname(torch.__file__), sys.pr
 PLACES += [os.path.dirname(RUN), "/sys/fs/cgroup", "/proc/sys/fs/binfmt_misc", "/etc"]
 for place in set(map(os.path.realpath, PLACES)):
     attempt(folder(place))
-ways = [somebody_else, name_of_a_file, times_of_the_checkpoint, times_of_access, attributes, holds_a_lock]
+ways = [name_of_a_file, times_of_the_checkpoint, times_of_access, attributes, holds_a_lock]
 ways += [abstract_socket, system_v_memory, system_v_queue, message_queue, its_own_pipes, memory_of_the_logits]
 if EVERYTHING:
-    ways += [host_name, limits_of_the_kernel, *map(keyring, (-1, -2, -3, -4, -5))]
+    ways += [somebody_else, host_name, limits_of_the_kernel, *map(keyring, (-1, -2, -3, -4, -5))]
 for way in ways:
     attempt(way)
 

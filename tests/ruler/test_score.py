@@ -49,10 +49,11 @@ def ruler(tmp_path_factory):
     """A profile of small rows over a small corpus, in force while this file is tested."""
     folder = tmp_path_factory.mktemp("ruler")
     (folder / "corpus.txt").write_text(prose(0, 200_000))
-    small = replace(prepare.CPU, vocab=V, context=T, source=str(folder / "corpus.txt"))
+    small = replace(prepare.CPU, vocab=V, context=T, eval_rows=4, source=str(folder / "corpus.txt"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTORESEARCH_CACHE", str(folder / "cache"))
         patch.setenv("AUTORESEARCH_PROFILE", json.dumps(asdict(small)))
+        patch.setattr(prepare, "_side_by_side", lambda p: 1)
         prepare.profile.cache_clear()
         prepare.dataset.cache_clear()
         yield prepare.dataset()
@@ -91,8 +92,9 @@ def by_hand(ruler, split):
     return nats / math.log(2) / size
 
 
-@pytest.mark.parametrize(("split", "rows"), [("val", prepare.VAL), ("audit", prepare.AUDIT)])
-def test_a_known_model_has_the_score_computed_by_hand(ruler, run, split, rows):
+@pytest.mark.parametrize(("cores", "split", "rows"), [(1, "val", prepare.VAL), (2, "audit", prepare.AUDIT)])
+def test_a_known_model_has_the_score_computed_by_hand(ruler, run, monkeypatch, cores, split, rows):
+    monkeypatch.setattr(prepare, "_side_by_side", lambda p: cores)
     folder = run()
     answer = prepare.score(folder, folder / "train.py", split, [])
     assert answer["val_bpb"] == pytest.approx(by_hand(ruler, rows), abs=1e-6)
@@ -176,7 +178,7 @@ for fd in range(3, 4096):
     ("canvas", "kind", "detail"),
     [
         pytest.param(before_forward("os._exit(0)"), "crash", "ended with exit code 0", id="dies quietly"),
-        pytest.param(before_forward("return tokens"), "bad_shape", r"shape \(16, 64, 512\)", id="shape"),
+        pytest.param(before_forward("return tokens"), "bad_shape", r"shape \(4, 64, 512\)", id="shape"),
         pytest.param(before_forward("return None"), "bad_shape", "returned NoneType", id="nothing"),
         pytest.param(before_forward("return self.table(tokens) / 0"), "nan", "not finite", id="infinite"),
         pytest.param(SEES_ONE_TOKEN_AHEAD, "non_causal", "sees the future", id="sees one token ahead"),
@@ -243,8 +245,7 @@ def test_no_word_is_left_for_another_process(ruler, run, tmp_path):
     assert answer["ok"], answer
 
 
-def test_words_are_found_where_there_is_no_sandbox(ruler, run, tmp_path, monkeypatch):
-    monkeypatch.setattr(prepare, "_side_by_side", lambda p: 1)
+def test_words_are_found_where_there_is_no_sandbox(run):
     folder = run()
     (folder / "train.py").write_text(channels.canvas(folder, folder / "cache", everything=False))
     answer = score(folder)
@@ -280,12 +281,11 @@ def test_no_other_cuts_are_drawn_for_an_auditor_without_memory(run, tmp_path, mo
     """A leak on some tokens only: an auditor that sees its cut on one of them would like to have others drawn."""
     (tmp_path / "private").mkdir()
     monkeypatch.setattr(prepare.tempfile, "tempdir", str(tmp_path / "private"))
-    at_first = 2 * prepare._side_by_side(prepare.profile())
     answer = score(
         run(
             leaking(f"""
     import glob
-    if len(glob.glob({str(tmp_path)!r} + "/private/*")) < {at_first}:
+    if len(glob.glob({str(tmp_path)!r} + "/private/*")) < 2:
         raise MemoryError
     return mixed(logits, seen, 0.9)
 """)
