@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -200,9 +201,33 @@ class Runner:
             python=self.conditions.python,
             readable=ruler.read_paths if ruler else brought,
             protect=[folder / "prepare.py", folder / self.conditions.canvas],
-            hidden=ruler.sealed_paths if ruler else [],
+            hidden=self._everywhere(ruler.sealed_paths, slot) if ruler else [],
             network=ruler is None,
         )
+
+    def _wrap_scorer(self, slot: Path, run_dir: Path) -> tuple[str, ...]:
+        """Return the sandbox of the scorer's model processes: nothing can be written there, no text be read."""
+        ruler, folder = self.conditions.ruler, slot / self.conditions.folder
+        assert ruler is not None
+        wrap = self.sandbox.wrap(
+            slot=slot,
+            run_dir=run_dir,
+            top=self.repo.top,
+            python=self.conditions.python,
+            protect=[folder / "prepare.py", folder / self.conditions.canvas],
+            hidden=self._everywhere((*ruler.sealed_paths, *ruler.text_paths), slot),
+            read_only=True,
+        )
+        mounts = [word for source, place in ruler.mounts for word in ("--ro-bind", str(source), str(place))]
+        end = wrap.index("--") if wrap else 0  # of bubblewrap's own options; a later mount wins
+        return (*wrap[:end], *mounts, *wrap[end:]) if wrap else ()
+
+    def _everywhere(self, paths: Collection[Path], slot: Path) -> list[Path]:
+        """Return paths and, of those in the repository, their copies in the slot, but nothing that is run there."""
+        top, folder = self.repo.top.resolve(), slot / self.conditions.folder
+        run = [folder / "prepare.py", folder / self.conditions.canvas]
+        copies = [slot / path.resolve().relative_to(top) for path in paths if path.resolve().is_relative_to(top)]
+        return [*paths, *(copy for copy in copies if not any(file.is_relative_to(copy) for file in run))]
 
     async def start_scorer(self, staged: Staged) -> Scorer:
         """Start the sealed scorer of a run, up to the line that says go. What it runs is pinned before training."""
@@ -213,7 +238,7 @@ class Runner:
             run_dir=staged.run_dir,
             canvas=self.conditions.canvas,
             split=staged.split,
-            wrap=self._wrap(staged.slot, staged.run_dir),
+            wrap=self._wrap_scorer(staged.slot, staged.run_dir),
             environment=self._environment(staged.run_dir, staged.seed),
             ruler=self.conditions.ruler,
             canvas_sha256=staged.run.canvas_sha256,

@@ -56,6 +56,7 @@ class Sandbox:
         protect: Iterable[Path] = (),
         hidden: Iterable[Path] = (),
         network: bool = False,
+        read_only: bool = False,
     ) -> tuple[str, ...]:
         """Return the argv prefix that confines a command; empty in the weaker tier.
 
@@ -84,7 +85,7 @@ class Sandbox:
             if lost and place.exists() and not any(p.is_relative_to(place) for p in hiding):
                 shown[place] = places[place]
         rules |= {place: ("--ro-bind", str(source), str(place)) for place, source in shown.items()}
-        for option, paths in (("--bind", (slot, run_dir)), ("--ro-bind", protect)):
+        for option, paths in (("--ro-bind" if read_only else "--bind", (slot, run_dir)), ("--ro-bind", protect)):
             rules |= {p: (option, str(p), str(p)) for p in map(Path.resolve, paths) if p.exists()}
         for path in (p.resolve() for p in hidden if p.exists()):
             aliases = {at / path.relative_to(source) for at, source in shown.items() if path.is_relative_to(source)}

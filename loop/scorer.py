@@ -39,6 +39,8 @@ class Ruler:
     sealed_paths: tuple[Path, ...]  # rows that training must not see
     read_paths: tuple[Path, ...]  # what training reads
     uniform: float  # the score of a model that has learnt nothing
+    text_paths: tuple[Path, ...] = ()  # what else scoring must not see: the text that was trained on
+    mounts: tuple[tuple[Path, Path], ...] = ()  # what scoring sees instead of such text: source, place
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ async def prepare_data(
         sealed_paths=tuple(map(Path, said["sealed_paths"])),
         read_paths=tuple(map(Path, said["read_paths"])),
         uniform=said["uniform_bpb"],
+        text_paths=tuple(map(Path, said.get("text_paths", ()))),
+        mounts=tuple((Path(source), Path(place)) for source, place in said.get("mounts", ())),
     )
 
 

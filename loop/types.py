@@ -147,6 +147,7 @@ class FailureKind(StrEnum):
     NO_CHECKPOINT = "no_checkpoint"
     NO_SCORE = "no_score"
     NON_CAUSAL = "non_causal"
+    DEPENDS_ON_ROWS = "depends_on_rows"
     BAD_SHAPE = "bad_shape"
     TIMED_OUT = "timed_out"
     KILLED = "killed"

@@ -185,6 +185,8 @@ DESCRIBED = {
     "data_dir": "/data",
     "sealed_paths": ["/data/sealed"],
     "read_paths": ["/data"],
+    "text_paths": ["/cache"],
+    "mounts": [["/cache/library", "/usr/lib/python3"]],
     "bytes_per_token": 3.5,
     "uniform_bpb": 3.6,
     "train_tokens": 1000,
