@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loop.home import find_home
+from loop.secrets import looks_secret
 from loop.types import Refused
 
 BUBBLEWRAP = "bubblewrap"
@@ -28,11 +29,6 @@ ALLOWED = re.compile(
 )
 # Besides those, for prepare.py's downloads.
 ALLOWED_ONLINE = re.compile(r"(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE", re.I)
-# NVIDIA_API_KEY and LC_AUTH_TOKEN are real names: a known prefix is no proof of innocence.
-SECRET_NAME = re.compile(r"(^|_)(\w*KEY|TOKEN|SECRET|PASS|PASSWORD|PASSWD|CREDENTIAL|AUTH|COOKIE)S?(_|$)", re.I)
-SECRET_VALUE = re.compile(
-    r"^(sk[-_]|gh[pousr]_|github_pat_|hf_|gsk_|xox|nvapi-|AKIA|AIza|glpat-|eyJ)|://[^/@\s]+:[^/@\s]+@"
-)
 # A plain bind of a device cannot be opened; the rest of /dev (disks!) stays the sandbox's own.
 GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
 
@@ -166,8 +162,3 @@ def environment(scratch: Path, extra: Mapping[str, str]) -> dict[str, str]:
 def online() -> dict[str, str]:
     """Return the user's proxies and certificates, for prepare.py's downloads only."""
     return {name: value for name, value in os.environ.items() if ALLOWED_ONLINE.fullmatch(name)}
-
-
-def looks_secret(name: str, value: str) -> bool:
-    """Return whether a variable's name or value is that of a key, a token or a password."""
-    return bool(SECRET_NAME.search(name) or SECRET_VALUE.search(value))
