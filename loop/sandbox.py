@@ -1,7 +1,8 @@
 """What a run may see and touch: a bubblewrap command line where the machine allows one, a clean environment always.
 
-Not here: time, disk and the death of the tree (supervisor.py). Without bubblewrap a run is only a process group of its
-own: it can read the user's files and reach the network. That weaker tier is named wherever a score is shown.
+Whether a machine keeps what this promises is tested by probe.py. Not here: memory and processes (limits.py), time, disk
+and the death of the tree (supervisor.py). Without bubblewrap a run is only a process group of its own: it can read the
+user's files and reach the network. That weaker tier is named wherever a score is shown.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import functools
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from loop.home import find_home
+from loop.limits import Limits, machine
 from loop.secrets import looks_secret
 from loop.types import Refused
 
@@ -32,14 +33,52 @@ ALLOWED_ONLINE = re.compile(r"(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS
 # A plain bind of a device cannot be opened; the rest of /dev (disks!) stays the sandbox's own.
 GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
 
+# What a machine's programs need. All else, /home, /data, /mnt, /srv and the like, is the user's.
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/sys")
+SYSTEM_STORES = ("/nix/store", "/gnu/store", "/run/current-system", "/run/opengl-driver")
+LIBRARY_VARIABLES = (
+    "LD_LIBRARY_PATH",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "ROCM_PATH",
+    "HIP_PATH",
+    "CONDA_PREFIX",
+    "VIRTUAL_ENV",
+)
+# For root most of /proc/sys is a file of its own that it may write, whatever its capabilities.
+PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "mtrr")
+PROC_HIDDEN = tuple(
+    "kcore keys kmsg kpagecgroup kpagecount kpageflags latency_stats sched_debug timer_list timer_stats vmallocinfo "
+    "kallsyms".split()
+)
+SYS_HIDDEN = ("firmware", "kernel/debug", "kernel/tracing", "kernel/security", "fs/bpf", "fs/pstore")
+WRITABLE = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # each a tmpfs of the run's own, with a size
+
+NAMESPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL")
+# Its own user namespace also for root: root in it is nobody outside, and keyrings belong to it. The second option
+# takes away the right to make another one, in which a process would have every capability again.
+OWN_USER = ("--unshare-user", "--disable-userns")
+
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What this machine offers: `kind` is "bubblewrap" or "process group"; `reason` says why it is the weaker one."""
+    """What this machine offers: `kind` is "bubblewrap" or "process group"; `reason` says why it is the weaker one.
+
+    `missing` are the promises that were tested and do not hold. `options` are bubblewrap's that work here.
+    """
 
     kind: str
     bwrap: str = ""
     reason: str = ""
+    missing: tuple[str, ...] = ()
+    options: tuple[str, ...] = (*OWN_USER, *NAMESPACES)
+    sizes: bool = True  # whether a tmpfs can be given a size (bubblewrap 0.7)
+    limits: Limits = field(default_factory=machine, compare=False)
+
+    @property
+    def label(self) -> str:
+        """Return the tier in words, with every promise that does not hold: recorded, and shown beside a score."""
+        return f"{self.kind}, without {', '.join(self.missing)}" if self.missing else self.kind
 
     def wrap(
         self,
@@ -47,69 +86,172 @@ class Sandbox:
         slot: Path,
         run_dir: Path,
         top: Path,
-        python: str,
+        python: str | Needed,
         readable: Iterable[Path] = (),
         protect: Iterable[Path] = (),
         hidden: Iterable[Path] = (),
         network: bool = False,
+        system_only: bool = False,
+        read_only: bool = False,
     ) -> tuple[str, ...]:
-        """Return the argv prefix that confines a command; empty in the weaker tier.
+        """Return the argv prefix that confines a command; empty without bubblewrap.
 
-        The machine is read-only; the user's home, the repository around `top`, /tmp and /run are empty. Back come the
-        interpreter and `readable`, read-only, and `slot` and `run_dir`, writable but for the files in `protect`.
-        `hidden` files and folders hold nothing. The working directory and inherited descriptors pass.
+        The machine is read-only, or with `system_only` not there but for the folders of its system; the user's home,
+        the repository around `top`, /tmp and /run are empty. Back come the interpreter and `readable`, read-only, and
+        `slot` and `run_dir`, writable but for the files in `protect` (with `read_only` nothing of them is). `hidden`
+        files and folders hold nothing. The working directory and inherited descriptors pass.
         """
-        if self.kind != BUBBLEWRAP:
+        if not self.bwrap:
             return ()
-        repository = [top.resolve(), *git_folder(top)]
-        private = [p.resolve() for p in (Path.home(), Path("/tmp"), Path("/var/tmp"), Path("/run")) if p.is_dir()]
-        empty = [p for p in (*private, *repository) if p != Path("/")]
-        # One rule for each place; deeper places are mounted later and so win over what is around them.
-        rules: dict[Path, tuple[str, ...]] = {place: ("--tmpfs", str(place)) for place in empty}
-        prefixes, others = interpreter(python)
-        # What an editable install adds may be the user's checkout itself; the slot has its own copy of that.
-        libraries = [p for p in others if not any(p.resolve().is_relative_to(r) for r in repository)]
-        wanted = (*prefixes, *libraries, *readable, Path("/run/current-system"), Path("/run/opengl-driver"))
-        # Both where it is named and where it is: the folder that holds a link may be one of the empty ones.
-        places = {place: p.resolve() for p in wanted for place in (p.parent.resolve() / p.name, p.resolve())}
-        shown: dict[Path, Path] = {}  # place: source
-        hiding = [*empty, Path("/dev")]  # its own: no RAM disk
-        for place in sorted(places, key=depth):
-            around = [p for p in (*hiding, *shown) if place.is_relative_to(p)]
-            lost = bool(around) and max(around, key=depth) in hiding
-            if lost and place.exists() and not any(p.is_relative_to(place) for p in hiding):
-                shown[place] = places[place]
-        rules |= {place: ("--ro-bind", str(source), str(place)) for place, source in shown.items()}
-        for option, paths in (("--bind", (slot, run_dir)), ("--ro-bind", protect)):
+        needed = python if isinstance(python, Needed) else interpreter(python)
+        view = View(top, needed, readable, system_only)
+        rules = view.rules()
+        writable = "--ro-bind" if read_only else "--bind"
+        for option, paths in ((writable, (slot, run_dir)), ("--ro-bind", protect)):
             rules |= {p: (option, str(p), str(p)) for p in map(Path.resolve, paths) if p.exists()}
-        for path in (p.resolve() for p in hidden if p.exists()):
-            aliases = {at / path.relative_to(source) for at, source in shown.items() if path.is_relative_to(source)}
-            for place in {path, *aliases}:
-                rules[place] = ("--tmpfs", str(place)) if path.is_dir() else ("--ro-bind", "/dev/null", str(place))
-        argv = [self.bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+        rules |= view.links((slot, run_dir), rules)
+        for place in view.places_of(hidden):
+            rules[place] = ("--tmpfs", str(place)) if place.is_dir() else ("--ro-bind", "/dev/null", str(place))
+        return self._command(rules, network, system_only)
+
+    def _command(self, rules: Mapping[Path, tuple[str, ...]], network: bool, system_only: bool) -> tuple[str, ...]:
+        size = ("--size", str(self.limits.tmpfs)) if self.sizes else ()
+        argv = [self.bwrap, *(() if system_only else ("--ro-bind", "/", "/")), "--dev", "/dev", "--proc", "/proc"]
         for device in sorted(d for pattern in GPU_DEVICES for d in Path("/dev").glob(pattern)):
             argv += ["--dev-bind", str(device), str(device)]
+        own = {place: (*size, "--tmpfs", str(place)) for place in WRITABLE if not place.is_symlink()}
+        rules = {**rules, **own, **kernel_rules()}
+        sealed = [str(place) for place, rule in rules.items() if rule[0] == "--tmpfs" and place not in own]
         for place in sorted(rules, key=depth):
             argv += rules[place]
-        argv += ["--unshare-pid", "--unshare-ipc", *([] if network else ["--unshare-net"])]
-        return (*argv, "--die-with-parent", "--new-session", "--")
+        for place in (*sealed, "/dev", *(("/",) if system_only else ())):
+            argv += ["--remount-ro", place]
+        argv += [*self.options, *([] if network else ["--unshare-net"]), "--die-with-parent", "--new-session", "--"]
+        return (*argv, *bounded(self.limits.processes))
+
+
+class View:
+    """What of the machine's files a run sees besides its own: which places are empty, which are shown read-only."""
+
+    def __init__(self, top: Path, needed: Needed, readable: Iterable[Path], system_only: bool) -> None:
+        self.repository = [top.resolve(), *git_folder(top)]
+        private = [p.resolve() for p in (Path.home(), Path("/tmp"), Path("/var/tmp"), Path("/run")) if p.is_dir()]
+        self.empty = [p for p in (*private, *self.repository) if p != Path("/")]
+        self.hiding = [*self.empty, Path("/dev"), *([Path("/")] if system_only else [])]  # /dev: no RAM disk
+        self.shown: dict[Path, Path] = {}  # place: source
+        self.linked: dict[Path, str] = {}  # place: what it says
+        wanted = [*needed.prefixes, *self._libraries(needed), *readable, *map(Path, SYSTEM_STORES)]
+        if system_only:
+            for place in filter(os.path.lexists, SYSTEM):
+                if os.path.islink(place):
+                    self.linked[Path(place)] = os.readlink(place)
+                else:
+                    self.shown[Path(place)] = Path(place)
+            named = (p for name in LIBRARY_VARIABLES for p in os.environ.get(name, "").split(os.pathsep))
+            wanted += [Path(p) for p in named if os.path.isabs(p)]
+        self.wanted = wanted
+        self._show(wanted)
+
+    def _libraries(self, needed: Needed) -> list[Path]:
+        """Return the folders that path files add. The user's checkout is none of them: the slot has its own copy."""
+        return [p for p in needed.others if not any(p.resolve().is_relative_to(r) for r in self.repository)]
+
+    def _show(self, wanted: Iterable[Path]) -> None:
+        # Both where it is named and where it is: the folder that holds a link may be one of the empty ones.
+        places = {place: p.resolve() for p in wanted for place in (p.parent.resolve() / p.name, p.resolve())}
+        for place in sorted(places, key=depth):
+            if self.is_lost(place) and place.exists() and not any(p.is_relative_to(place) for p in self.hiding):
+                self.shown[place] = places[place]
+
+    def is_lost(self, place: Path) -> bool:
+        """Return whether a place is in one of the empty ones, and in nothing deeper that is shown."""
+        around = [p for p in (*self.hiding, *self.shown) if place.is_relative_to(p)]
+        return bool(around) and max(around, key=depth) in self.hiding
+
+    def rules(self) -> dict[Path, tuple[str, ...]]:
+        """Return bubblewrap's option for each place; deeper ones are mounted later and win over what is around them."""
+        rules: dict[Path, tuple[str, ...]] = {place: ("--tmpfs", str(place)) for place in self.empty}
+        rules |= {place: ("--symlink", said, str(place)) for place, said in self.linked.items()}
+        rules |= {place: ("--ro-bind", str(source), str(place)) for place, source in self.shown.items()}
+        return self.links(self.wanted, rules) | rules
+
+    def links(self, paths: Iterable[Path], rules: Mapping[Path, tuple[str, ...]]) -> dict[Path, tuple[str, ...]]:
+        """Return the links on the way to paths, which are not there where the machine's folders are not."""
+        if Path("/") not in self.hiding:
+            return {}
+        found = {place: said for path in paths if path.exists() for place, said in links_on(path.absolute()).items()}
+        return {p: ("--symlink", said, str(p)) for p, said in found.items() if p not in rules and self.is_lost(p)}
+
+    def places_of(self, paths: Iterable[Path]) -> set[Path]:
+        """Return every place at which files and folders can be seen."""
+        there = [p.resolve() for p in paths if p.exists()]
+        shown = self.shown.items()
+        return {*there, *(at / p.relative_to(s) for p in there for at, s in shown if p.is_relative_to(s))}
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What a Python needs: its prefixes and itself; and the folders that its path files add."""
+
+    prefixes: tuple[Path, ...]
+    others: tuple[Path, ...]
 
 
 @functools.cache
-def probe() -> Sandbox:
-    """Return the sandbox that really works here; bubblewrap is tried once per process (about 10 ms)."""
-    bwrap = shutil.which("bwrap")
-    if bwrap is None:
-        return Sandbox(PROCESS_GROUP, reason="bubblewrap (bwrap) is not installed")
-    options = "--ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --unshare-pid --unshare-ipc --unshare-net"
-    command = [bwrap, *options.split(), "--die-with-parent", "--new-session", "--", "true"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Sandbox(PROCESS_GROUP, reason=f"bubblewrap does not work here: {error}")
-    if done.returncode != 0:
-        return Sandbox(PROCESS_GROUP, reason=f"bubblewrap does not work here: {done.stderr.strip()[-300:]}")
-    return Sandbox(BUBBLEWRAP, bwrap)
+def kernel_rules() -> dict[Path, tuple[str, ...]]:
+    """Return what of /proc, /sys and /etc is closed: what root could turn, and what is for root's eyes only."""
+    rules: dict[Path, tuple[str, ...]] = {}
+    for name in filter(lambda name: os.path.exists(f"/proc/{name}"), PROC_READ_ONLY):
+        rules[Path("/proc", name)] = ("--ro-bind", f"/proc/{name}", f"/proc/{name}")
+    hidden = [Path("/proc", name) for name in PROC_HIDDEN] + [Path("/sys", name) for name in SYS_HIDDEN]
+    for place in (*filter(Path.exists, hidden), *closed_to_others(Path("/etc"))):
+        rules[place] = ("--tmpfs", str(place)) if place.is_dir() else ("--ro-bind", "/dev/null", str(place))
+    return rules
+
+
+def closed_to_others(folder: Path) -> list[Path]:
+    """Return what we may read below a folder and others may not: password hashes, private keys."""
+    found, waiting = [], [folder]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if not is_folder and not entry.is_file(follow_symlinks=False):
+                continue
+            wanted = 0o5 if is_folder else 0o4
+            if entry.stat(follow_symlinks=False).st_mode & wanted != wanted:
+                found += [Path(entry.path)] if os.access(entry.path, os.R_OK) else []
+            elif is_folder:
+                waiting.append(Path(entry.path))
+    return found
+
+
+def bounded(processes: int) -> tuple[str, ...]:
+    """Return a prefix that bounds the processes of one user namespace; the kernel does not bound root's so.
+
+    Set inside, because outside it would count all that the user runs. A little over what the supervisor counts to, so
+    that a bomb meets that first and its run ends by name.
+    """
+    if os.geteuid() == 0:
+        return ()
+    limit = processes + 64
+    script = f'ulimit -u {limit} 2>/dev/null || ulimit -p {limit} 2>/dev/null; exec "$@"'
+    return ("/bin/sh", "-c", script, "sh")
+
+
+def links_on(path: Path) -> dict[Path, str]:
+    """Return the links on the way to a path and on the ways that they lead: place and what it says."""
+    found: dict[Path, str] = {}
+    place = Path("/")
+    for part in path.parts[1:]:
+        place = place.resolve() / part
+        if place.is_symlink() and place not in found:
+            found[place] = os.readlink(place)
+            found |= {p: said for p, said in links_on(place.parent / found[place]).items() if p not in found}
+    return found
 
 
 def depth(path: Path) -> tuple[int, Path]:
@@ -118,13 +260,13 @@ def depth(path: Path) -> tuple[int, Path]:
 
 
 @functools.cache
-def interpreter(python: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Return what a Python needs: its prefixes and itself; and the folders that its path files add."""
+def interpreter(python: str) -> Needed:
+    """Return what a Python needs to run."""
     code = "import json, sys; print(json.dumps([[sys.prefix, sys.base_prefix, sys.executable], sys.path[1:]]))"
     clean = {name: value for name, value in os.environ.items() if ALLOWED.fullmatch(name)}
     done = subprocess.run([python, "-s", "-c", code], capture_output=True, text=True, check=True, timeout=60, env=clean)
     prefixes, others = json.loads(done.stdout)
-    return tuple(map(Path, prefixes)), tuple(map(Path, others))
+    return Needed(tuple(map(Path, prefixes)), tuple(map(Path, others)))
 
 
 def git_folder(top: Path) -> list[Path]:

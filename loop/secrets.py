@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 
 # A word that makes the name a secret's wherever it stands: GITHUB_PAT, DB_PASSWORD_FILE, SENTRY_DSN.
-WORDS = frozenset(
-    """
+LISTED = """
     key keys token tokens jwt bearer oauth sas otp totp salt pepper secret secrets mnemonic hmac
     pass passwd passwds password passwords passphrase passphrases passcode pwd pwds pswd pw
     credential credentials cred creds auth auths authorization cookie cookies csrf
     pat pats webhook webhooks dsn dsns kubeconfig kubeconfigs netrc dockercfg keytab keystore keyring keyfile
     pem pfx p12 htpasswd xauthority iceauthority sessionid connstr sshpass askpass
-    """.split()
-)
+"""
+WORDS = frozenset(LISTED.split())
 # One long word that ends in one of them: PGPASSWORD, MYSQLPWD, WANDBAPIKEY, DOCKERAUTH.
 ENDING = re.compile(
     r"(password|passwd|passphrase|passcode|pwd|(?<!by)(?<!com)(?<!tres)(?<!over)pass|token|secret|credential|webhook|dsn"

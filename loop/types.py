@@ -141,6 +141,7 @@ class FailureKind(StrEnum):
     SYNTAX = "syntax"
     ASSERTION = "assertion"
     OUT_OF_MEMORY = "out_of_memory"
+    PROCESSES = "processes"  # more than a run may have
     DISK_FULL = "disk_full"
     NAN = "nan"
     DIVERGED = "diverged"
