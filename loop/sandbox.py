@@ -47,10 +47,8 @@ LIBRARY_VARIABLES = (
 )
 # For root most of /proc/sys is a file of its own that it may write, whatever its capabilities.
 PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "mtrr")
-PROC_HIDDEN = tuple(
-    "kcore keys kmsg kpagecgroup kpagecount kpageflags latency_stats sched_debug timer_list timer_stats vmallocinfo "
-    "kallsyms".split()
-)
+PROC_HIDDEN = ("kcore", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "sched_debug")
+PROC_HIDDEN_TOO = ("timer_list", "timer_stats", "vmallocinfo", "kallsyms")
 SYS_HIDDEN = ("firmware", "kernel/debug", "kernel/tracing", "kernel/security", "fs/bpf", "fs/pstore")
 WRITABLE = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # each a tmpfs of the run's own, with a size
 
@@ -203,7 +201,7 @@ def kernel_rules() -> dict[Path, tuple[str, ...]]:
     rules: dict[Path, tuple[str, ...]] = {}
     for name in filter(lambda name: os.path.exists(f"/proc/{name}"), PROC_READ_ONLY):
         rules[Path("/proc", name)] = ("--ro-bind", f"/proc/{name}", f"/proc/{name}")
-    hidden = [Path("/proc", name) for name in PROC_HIDDEN] + [Path("/sys", name) for name in SYS_HIDDEN]
+    hidden = [Path("/proc", name) for name in (*PROC_HIDDEN, *PROC_HIDDEN_TOO)] + [Path("/sys", name) for name in SYS_HIDDEN]
     for place in (*filter(Path.exists, hidden), *closed_to_others(Path("/etc"))):
         rules[place] = ("--tmpfs", str(place)) if place.is_dir() else ("--ro-bind", "/dev/null", str(place))
     return rules
