@@ -69,24 +69,25 @@ class Bounds:
                 time.sleep(0.005)
 
     def _walk(self) -> str:
-        """Walk the tree: count its threads and its memory that is no file's. Ends early where a bound is passed."""
-        waiting, threads, private = [os.getpid()], 0, 0
+        """Walk the tree: count its threads and its memory that is no file's. Ends early where there are too many."""
+        waiting, family, threads, private = [os.getpid()], [], 0, 0
         while waiting:
             pid = waiting.pop()
             try:
                 tasks = os.listdir(f"/proc/{pid}/task")
-                children = [child for task in tasks for child in children_of(pid, task)]
-                resident, shared = memory_of(pid)
+                waiting += [child for task in tasks for child in children_of(pid, task)]
+                own = private_memory(pid)
             except OSError:
                 continue  # it ended while we looked
-            waiting += children
             if pid == os.getpid():
                 continue
-            threads, private = threads + len(tasks), private + resident - shared
+            family.append(pid)
+            threads, private = threads + len(tasks), private + own
             if self.processes is not None and threads >= self.processes:
                 return PROCESSES
-            if self.memory is not None and private > self.memory:
-                return MEMORY
+        # The sum counts what forks share as often as there are forks. What is exact takes longer, and is asked last.
+        if self.memory is not None and private > self.memory and sum(map(exact_memory, family)) > self.memory:
+            return MEMORY
         return ""
 
 
@@ -102,11 +103,17 @@ def children_of(pid: int, task: str) -> list[int]:
         return [int(child) for child in file.read().split()]
 
 
-def memory_of(pid: int) -> tuple[int, int]:
-    """Return the bytes of a process that are in memory, and how many of them are files' or shared."""
+def private_memory(pid: int) -> int:
+    """Return the bytes of a process that are in memory and neither a file's nor shared on purpose."""
     with open(f"/proc/{pid}/statm", "rb") as file:
         fields = file.read().split()
-    return int(fields[1]) * PAGE, int(fields[2]) * PAGE
+    return (int(fields[1]) - int(fields[2])) * PAGE
+
+
+def exact_memory(pid: int) -> int:
+    """Return a process's part of its memory that is no file's: what is shared counts for each with its share."""
+    path = f"/proc/{pid}/smaps_rollup"
+    return 1024 * (number_in(path, "Pss_Anon:") + number_in(path, "Pss_Shmem:"))
 
 
 def number_in(path: str, name: str) -> int:

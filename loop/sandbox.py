@@ -201,7 +201,8 @@ def kernel_rules() -> dict[Path, tuple[str, ...]]:
     rules: dict[Path, tuple[str, ...]] = {}
     for name in filter(lambda name: os.path.exists(f"/proc/{name}"), PROC_READ_ONLY):
         rules[Path("/proc", name)] = ("--ro-bind", f"/proc/{name}", f"/proc/{name}")
-    hidden = [Path("/proc", name) for name in (*PROC_HIDDEN, *PROC_HIDDEN_TOO)] + [Path("/sys", name) for name in SYS_HIDDEN]
+    hidden = [Path("/proc", name) for name in (*PROC_HIDDEN, *PROC_HIDDEN_TOO)]
+    hidden += [Path("/sys", name) for name in SYS_HIDDEN]
     for place in (*filter(Path.exists, hidden), *closed_to_others(Path("/etc"))):
         rules[place] = ("--tmpfs", str(place)) if place.is_dir() else ("--ro-bind", "/dev/null", str(place))
     return rules

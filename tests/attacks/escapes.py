@@ -4,6 +4,8 @@ Nothing here would do harm where it succeeds: files are opened and not written u
 are set to what they are, and calls carry arguments that are refused after the permission has been checked.
 """
 
+# ruff: noqa: E501  programs in one line each
+
 from __future__ import annotations
 
 PRELUDE = r"""
@@ -75,7 +77,7 @@ MOUNTS = {
     "enter the namespaces of process 1": "for name in ('mnt', 'user', 'pid', 'net'):\n"
     "    fd = os.open('/proc/1/ns/' + name, os.O_RDONLY) if opens('/proc/1/ns/' + name, os.O_RDONLY) else -1\n"
     "    if fd >= 0 and call('setns', fd, 0) == 0 and name == 'mnt': secret(W['home'] + '/.ssh/id')",
-    "the root of process 1": "for root in ('/proc/1/root', '/proc/self/root', '/proc/1/cwd', '/proc/self/root/../..'):\n"
+    "the root of process 1": "for root in ('/proc/1/root', '/proc/self/root', '/proc/1/cwd', '/proc/self/root/..'):\n"
     "    secret(root + W['home'] + '/.ssh/id'); secret(root + W['top'] + '/private.txt')",
     "a file handle": "handle = struct.pack('=Ii', 8, 1) + bytes(8)\n"
     "fd = os.open('/', os.O_RDONLY)\nrefused(call('open_by_handle_at', fd, handle, 0))",
@@ -114,7 +116,8 @@ FILES = {
 # Only where the score is sealed: scripts that measure themselves see the whole machine, read-only.
 SEALED_ONLY = {
     "the sealed rows": "secret(W['sealed'] + '/rows'); secret('/proc/1/root' + W['sealed'] + '/rows')",
-    "a link to the sealed rows": "os.symlink(W['sealed'], 'to_rows'); secret('to_rows/rows'); secret(W['data'] + '/link')",
+    "a link to the sealed rows": "os.symlink(W['sealed'], 'to_rows')\n"
+    "secret('to_rows/rows'); secret(W['data'] + '/link')",
     "unmount the sealed rows": "libc.umount2(W['sealed'].encode(), DETACH); secret(W['sealed'] + '/rows')",
     "the user's other data": "secret(W['elsewhere'] + '/thesis.txt')\n"
     "for place in ('/mnt', '/srv', '/data', '/media', '/home', '/root'):\n"

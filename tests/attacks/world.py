@@ -231,7 +231,8 @@ def outside(base: Path) -> Iterator[dict[str, Any]]:
         port = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
         try:
             yield {
-                "marker": marker, "victim": victim.pid, "key": key, "port": port, "abstract": marker, "uid": os.getuid(),
+                "marker": marker, "victim": victim.pid, "key": key, "port": port, "abstract": marker,
+                "uid": os.getuid(),
                 "sockets": [str(place) for place in places],
                 "hostname": Path("/proc/sys/kernel/hostname").read_text(),
                 "paranoid": int(paranoid.read_text()) if paranoid.exists() else 0,
