@@ -13,7 +13,7 @@ import os
 import time
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
-BUSY = 20  # a look that took long is repeated this many times its own length later
+BUSY = 10  # a look that took long is repeated this many times its own length later
 MEMORY, PROCESSES = "memory", "processes"
 KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}  # its number differs
 JOIN_SESSION_KEYRING = 1

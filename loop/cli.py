@@ -200,7 +200,7 @@ def _show(options: argparse.Namespace) -> None:
         print(f"expected: {plain(experiment.expected)}")
     for run in experiment.runs:
         score = "" if run.score is None else f"  {precise(run.score)} ({run.source})"
-        failure = "" if run.failure is None else f"  {plain(run.failure.message)}"
+        failure = "" if run.failure is None else f"  {plain(run.failure.told)}"
         print(f"run {run.attempt}: {run.purpose}, seed {run.seed}, {run.outcome or 'running'}{score}{failure}")
     print(f"{experiment.verdict or 'no verdict yet'} ({experiment.reason or '-'}): {plain(experiment.explanation)}")
 

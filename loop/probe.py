@@ -19,7 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from loop.limits import kept_by
-from loop.sandbox import BUBBLEWRAP, NAMESPACES, OWN_USER, PROCESS_GROUP, Needed, Sandbox
+from loop.places import Needed
+from loop.sandbox import BUBBLEWRAP, NAMESPACES, OWN_USER, PROCESS_GROUP, Sandbox
 
 LIMIT_S = 20.0
 

@@ -159,7 +159,9 @@ def tidy(run_dir: Path) -> None:
     for entry in entries:
         try:
             info = entry.stat(follow_symlinks=False)
-            small = stat.S_ISREG(info.st_mode) and info.st_size <= LARGEST_KEPT
+            # A program that runs as its owner, which here is us, would serve anybody on this machine.
+            plain = stat.S_ISREG(info.st_mode) and not info.st_mode & (stat.S_ISUID | stat.S_ISGID)
+            small = plain and info.st_size <= LARGEST_KEPT
         except OSError:
             small = False
         ours = small and entry.name in (LOG, PROGRESS, SUMMARY)
@@ -199,6 +201,7 @@ class Runner:
         make_folder(run_dir)
         canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
         await asyncio.to_thread(self.repo.lay, commit, slot, canvas, conditions.own_data)
+        self.home.slots.chmod(0o700)  # what a run makes executable there is for nobody else
         spec = RunSpec(
             command=conditions.run,
             python=conditions.python,

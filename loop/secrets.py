@@ -1,4 +1,4 @@
-"""Which variables hold a secret: a kept list of names by kind, and the shapes of the values. Pure.
+"""Which variables a run may have and which hold a secret: kept lists of names, and the shapes of values. Pure.
 
 One list serves what a run is given (sandbox.py) and what is masked in texts (proposers/scrub.py). A name is cut into
 its words at underscores and at capitals, so that `AUTHOR` is no `AUTH` and `KEYBOARD` no `KEY`.
@@ -7,6 +7,12 @@ its words at underscores and at capitals, so that `AUTHOR` is no `AUTH` and `KEY
 from __future__ import annotations
 
 import re
+
+# What a run may be given of our environment; and of that nothing whose name or value looks like a secret.
+ALLOWED = re.compile(
+    r"PATH|LANG|LANGUAGE|TZ|LC_\w+|(DY)?LD_LIBRARY_PATH|VIRTUAL_ENV|CONDA_PREFIX"
+    r"|(CUDA|HIP|ROCR|HSA|NVIDIA|PYTORCH|OMP|KMP|MKL|OPENBLAS)_\w+"
+)
 
 # A word that makes the name a secret's wherever it stands: GITHUB_PAT, DB_PASSWORD_FILE, SENTRY_DSN.
 LISTED = """

@@ -210,7 +210,7 @@ def trouble(experiment: Experiment) -> str:
     """Return why an experiment has no score, "" where it has one or waits for it."""
     if experiment.score is not None or experiment.verdict is None:
         return ""
-    return experiment.failure.message if experiment.failure else experiment.explanation
+    return experiment.failure.told if experiment.failure else experiment.explanation
 
 
 def names(experiments: Sequence[int], limit: int = NAMED) -> str:

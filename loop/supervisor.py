@@ -3,7 +3,7 @@
 A program of its own, run as `python -I -S supervisor.py`: standard library only, imports of ours only bounds.py and
 clearing.py, which import nothing; knows no score. Standard input is its lifeline. First line: the specification (JSON,
 see Supervisor). Later lines: `go`, `stop`. End of file means that the daemon died, even by kill -9: the whole tree is
-killed at once. Standard output carries one JSON line when the child started, one when the gate opened and one at the end.
+killed at once. Standard output carries one JSON line when the child started, when the gate opened and at the end.
 """
 
 from __future__ import annotations
@@ -171,6 +171,7 @@ class Supervisor:
             if self.opened is not None and asleep() - self.asleep > 1.0:
                 self.why = "suspended"
             self.why = self.why or self.bounds.passed()
+            now = time.monotonic()  # what follows is about files; a walk through processes has its own pace
             for path, before in self.sizes.items():
                 if folder_size(path) - before > self.spec["disk_limit"]:
                     self.why = "disk"

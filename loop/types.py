@@ -165,6 +165,11 @@ class Failure:
     line: int = 0
     traceback: str = ""
 
+    @property
+    def told(self) -> str:
+        """The message as it is shown: what was read from a log is the run's own words, true or not."""
+        return f"the run printed: {self.message}" if self.traceback else self.message
+
 
 @dataclass(frozen=True)
 class Cost:

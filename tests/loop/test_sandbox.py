@@ -12,8 +12,9 @@ import pytest
 
 from loop import probe as probing
 from loop import sandbox
+from loop.places import Needed
 from loop.probe import probe
-from loop.sandbox import BUBBLEWRAP, PROCESS_GROUP, Needed, Sandbox, environment, online
+from loop.sandbox import BUBBLEWRAP, PROCESS_GROUP, Sandbox, environment, online
 
 confining = pytest.mark.bubblewrap
 
