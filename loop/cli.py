@@ -17,7 +17,7 @@ from typing import Any
 
 from loop import control
 from loop.ledger import Ledger
-from loop.status import cost_text, message_text, plain, precise, status_dict, status_line, visible
+from loop.status import cost_text, message_text, plain, precise, sandbox_text, status_dict, status_line, visible
 from loop.types import AutoResearchError, Refused, State
 
 OVERRIDES = (
@@ -156,7 +156,7 @@ def _status(options: argparse.Namespace) -> None:
         print(json.dumps(status_dict(ledger, progress, alive)))
     else:
         print(status_line(ledger, progress, alive))
-        if message := message_text(ledger, alive):
+        for message in filter(None, (message_text(ledger, alive), sandbox_text(ledger))):
             print(message)
 
 
@@ -200,7 +200,7 @@ def _show(options: argparse.Namespace) -> None:
         print(f"expected: {plain(experiment.expected)}")
     for run in experiment.runs:
         score = "" if run.score is None else f"  {precise(run.score)} ({run.source})"
-        failure = "" if run.failure is None else f"  {plain(run.failure.message)}"
+        failure = "" if run.failure is None else f"  {plain(run.failure.told)}"
         print(f"run {run.attempt}: {run.purpose}, seed {run.seed}, {run.outcome or 'running'}{score}{failure}")
     print(f"{experiment.verdict or 'no verdict yet'} ({experiment.reason or '-'}): {plain(experiment.explanation)}")
 

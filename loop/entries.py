@@ -112,7 +112,7 @@ class CampaignCreated:
     source: ScoreSource
     comparison_key: str  # "" for a script that measures itself
     device: str
-    sandbox: str  # "bubblewrap" or "process group"
+    sandbox: str  # "bubblewrap" or "process group", then the promises that do not hold: ", without ..."
     baseline: str  # commit of the snapshot of what was on disk
     uniform: float | None = None  # the score of a model that has learnt nothing
     profile: str = ""  # of prepare.py: which of the canvas's blocks of knobs is in force

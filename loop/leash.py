@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loop.clearing import make_folder
+from loop.limits import Limits, drop_group, machine, make_group
+
 log = logging.getLogger(__name__)
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -24,7 +27,8 @@ SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 @dataclass(frozen=True)
 class Ending:
-    """A supervisor's report. `why` it ended the tree: stopped, timed_out, disk, full, suspended, lost, or "" """
+    """A supervisor's report. `why` it ended the tree: stopped, timed_out, disk, full, suspended, memory, processes,
+    lost, or "" """
 
     exit_code: int | None = None
     why: str = "lost"
@@ -50,12 +54,18 @@ async def supervise(
     watch: tuple[Path, ...] = (),
     reply: bool = False,
     on_text: Callable[[str], None] | None = None,
+    limits: Limits | None = None,
 ) -> Supervised:
-    """Start a supervisor with this child; the parameters are the specification in supervisor.py."""
+    """Start a supervisor with this child; the parameters are the specification in supervisor.py.
+
+    Without `limits` its tree has those of this machine.
+    """
     scratch = [Path(environment[name]) for name in ("HOME", "TMPDIR") if name in environment]
     scratch = [path for path in scratch if path.parent == log.parent]
     for path in (log.parent, *scratch, *([lock.parent] if lock else [])):
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
+    limits = limits or machine()
+    group = await asyncio.to_thread(make_group, limits)
     spec = {
         "argv": argv,
         "folder": str(folder),
@@ -71,17 +81,28 @@ async def supervise(
         "echo": on_text is not None,
         "rlimits": {"CORE": 0, **({"FSIZE": disk_limit} if disk_limit else {})},
         "scratch": [str(path) for path in scratch],
+        "cgroup": group,
+        "memory": limits.memory,
+        "processes": limits.processes,
     }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", str(SUPERVISOR)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=1 << 24,
-        start_new_session=True,
-        # The weaker tier can read the environment of its supervisor.
-        env={name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ},
-    )
-    supervised = Supervised(process, on_text)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(SUPERVISOR)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 24,
+            start_new_session=True,
+            # The weaker tier can read the environment of its supervisor.
+            env={
+                name: os.environ[name]
+                for name in ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+                if name in os.environ
+            },
+        )
+    except BaseException:
+        drop_group(group)
+        raise
+    supervised = Supervised(process, on_text, group)
     supervised.send(json.dumps(spec))
     return supervised
 
@@ -89,8 +110,11 @@ async def supervise(
 class Supervised:
     """Our end of one supervisor: the lifeline that ends its tree when we end, and its report."""
 
-    def __init__(self, process: asyncio.subprocess.Process, on_text: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, on_text: Callable[[str], None] | None, group: list[str]
+    ) -> None:
         self._process = process
+        self._group = group
         self._on_text = on_text
         self._child = 0
         self._reader = asyncio.create_task(self._read())
@@ -129,4 +153,5 @@ class Supervised:
             with contextlib.suppress(OSError):  # it died with its supervisor
                 os.killpg(self._child, signal.SIGKILL)
         await self._process.wait()
+        drop_group(self._group)  # where the supervisor was killed before it could
         return ending

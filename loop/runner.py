@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
-import shutil
+import stat
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.clearing import clear, make_folder, unlock
 from loop.disk import check_disk
 from loop.home import Home
-from loop.progress import CHECKPOINT
+from loop.progress import CHECKPOINT, LOG, PROGRESS, SUMMARY
 from loop.rehearsal import dry_run
 from loop.repo import Repo
 from loop.sandbox import Sandbox, cache, environment
@@ -24,11 +26,14 @@ from loop.trainer import Run, RunResult, RunSpec, launch
 from loop.types import AutoResearchError, Failure, FailureKind, Metric
 from loop.values import Budget, BudgetKind
 
+log = logging.getLogger(__name__)
+
 FIRST_LIMIT_S = 1800.0  # of a run whose budget is not in seconds, before any other has shown how long one takes
 # What a machine does at the least, a sixth of what was measured on two cores: an hour's worth of compute takes an hour.
 TOKENS_PER_S, FLOP_PER_S = 4e3, {"cpu": 2e10, "mps": 2e11, "cuda": 1e13}
 SLOW_FACTOR = 6.0  # two-thread runs were measured to fall to a quarter of their speed beside neighbours
 SCORE_LIMIT_S = 900.0
+MOST_KEPT, LARGEST_KEPT = 16, 8 << 20  # files besides ours in a run's folder; bytes of any file there
 
 
 @dataclass(frozen=True)
@@ -129,14 +134,42 @@ class Staged:
         return answer.score
 
     async def close(self) -> None:
-        """Kill what still lives, drop the checkpoint, give the slot back; safe to call twice."""
+        """Kill what still lives, drop what is no evidence, give the slot back; safe to call twice, never raises.
+
+        What a run has left in the slot is swept when the next one is laid out there.
+        """
         await self.run.stop()
         scorer, self._scorer = self._scorer, None
         if scorer is not None:
             with contextlib.suppress(AutoResearchError, OSError):
                 await (await scorer).close()
-        (self.run_dir / CHECKPOINT).unlink(missing_ok=True)
-        self.runner.release(self.slot)
+        try:
+            await asyncio.to_thread(tidy, self.run_dir)
+        finally:
+            self.runner.release(self.slot)
+
+
+def tidy(run_dir: Path) -> None:
+    """Leave of a run's folder what is evidence: its log, its numbers, and a few small files of its own."""
+    unlock(run_dir)
+    room = MOST_KEPT
+    try:
+        entries = list(os.scandir(run_dir))
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            info = entry.stat(follow_symlinks=False)
+            # A program that runs as its owner, which here is us, would serve anybody on this machine.
+            plain = stat.S_ISREG(info.st_mode) and not info.st_mode & (stat.S_ISUID | stat.S_ISGID)
+            small = plain and info.st_size <= LARGEST_KEPT
+        except OSError:
+            small = False
+        ours = small and entry.name in (LOG, PROGRESS, SUMMARY)
+        if ours or (small and room > 0 and entry.name != CHECKPOINT):
+            room -= not ours
+        elif not clear(entry.path):
+            log.warning("%s: cannot be removed; remove it by hand", entry.path)
 
 
 class Runner:
@@ -165,10 +198,11 @@ class Runner:
         conditions = self.conditions
         check_disk(self.home.root)
         run_dir = self.home.run(self.campaign, number, attempt)
-        shutil.rmtree(run_dir, ignore_errors=True)
-        run_dir.mkdir(parents=True)
+        await asyncio.to_thread(clear, run_dir)
+        make_folder(run_dir)
         canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
         await asyncio.to_thread(self.repo.lay, commit, slot, canvas, conditions.own_data)
+        self.home.slots.chmod(0o700)  # what a run makes executable there is for nobody else
         spec = RunSpec(
             command=conditions.run,
             python=conditions.python,
@@ -203,6 +237,7 @@ class Runner:
             protect=[folder / "prepare.py", folder / self.conditions.canvas],
             hidden=self._everywhere(ruler.sealed_paths, slot) if ruler else [],
             network=ruler is None,
+            system_only=ruler is not None,
         )
 
     def _wrap_scorer(self, slot: Path, run_dir: Path) -> tuple[str, ...]:
@@ -252,7 +287,8 @@ class Runner:
         slot, scratch = self.home.slots / "rehearsal", self.home.root / "rehearsal"
         canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
         async with self._rehearsing:
-            scratch.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(clear, scratch)
+            make_folder(scratch)
             await asyncio.to_thread(self.repo.lay, commit, slot, canvas)
             return await dry_run(
                 folder=slot / conditions.folder,

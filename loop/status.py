@@ -75,6 +75,14 @@ def message_text(ledger: Ledger, alive: bool | None = None) -> str:
     return plain("; ".join(part for part in (ledger.message, trouble) if part))
 
 
+def sandbox_text(ledger: Ledger) -> str:
+    """Return how a campaign's runs are confined where that is less than everything, with what is missing; else ""."""
+    tier = ledger.created.sandbox if ledger.created else "bubblewrap"
+    if tier == "bubblewrap":
+        return ""
+    return f"sandbox: {plain(tier)}" if tier.startswith("bubblewrap") else "sandbox: none; a run can do what you can"
+
+
 def status_dict(ledger: Ledger, progress: Progress | None, alive: bool | None = None) -> dict[str, Any]:
     """Return the JSON object of `status --json`; `experiments` counts the judged ones.
 
@@ -202,7 +210,7 @@ def trouble(experiment: Experiment) -> str:
     """Return why an experiment has no score, "" where it has one or waits for it."""
     if experiment.score is not None or experiment.verdict is None:
         return ""
-    return experiment.failure.message if experiment.failure else experiment.explanation
+    return experiment.failure.told if experiment.failure else experiment.explanation
 
 
 def names(experiments: Sequence[int], limit: int = NAMED) -> str:

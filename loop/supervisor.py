@@ -1,15 +1,16 @@
 """Own one process tree: start it, open its gate, bound its time, log and disk, and leave nothing of it behind.
 
-A program of its own, run as `python -I -S supervisor.py`: standard library only, imports nothing of ours, knows no
-score. Standard input is its lifeline. First line: the specification (JSON, see Supervisor). Later lines: `go`, `stop`.
-End of file means that the daemon died, even by kill -9: the whole tree is killed at once. Standard output carries one
-JSON line when the child started, one when the gate opened and one at the end.
+A program of its own, run as `python -I -S supervisor.py`: standard library only, imports of ours only bounds.py and
+clearing.py, which import nothing; knows no score. Standard input is its lifeline. First line: the specification (JSON,
+see Supervisor). Later lines: `go`, `stop`. End of file means that the daemon died, even by kill -9: the whole tree is
+killed at once. Standard output carries one JSON line when the child started, when the gate opened and at the end.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -24,6 +25,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from loop import bounds, clearing
+else:
+    # Beside this file, and behind the standard library, of which some have names that ours have too.
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    import bounds
+    import clearing
 
 LINUX = sys.platform == "linux"
 TICK_S = 0.25  # how often disk and clocks are looked at
@@ -40,20 +48,22 @@ class Supervisor:
     argv, folder, environment, rlimits; limit_s (null: none); lock: the lease (null: none); gate: "fd" (a pipe named by
     AUTORESEARCH_GATE_FD), "stdin", or null (the child starts at `go`); log, log_limit; reply: standard output goes into
     the final line instead of the log; echo: what is printed is repeated live; watch, disk_limit: folders and the bytes
-    each may grow by; scratch: folders removed at the end.
+    each may grow by; scratch: folders removed at the end; cgroup, memory, processes: see bounds.py.
     """
 
     def __init__(self, spec: dict[str, Any], wake: int, pending: bytes) -> None:
         self.spec, self.wake, self.pending = spec, wake, pending
         self.child = 0
         self.status: int | None = None
-        self.why = ""  # why we ended it: stopped, timed_out, disk, full, suspended
+        self.why = ""  # why we ended it: stopped, timed_out, disk, full, suspended, memory, processes
         self.wants_go = False
         self.opened: float | None = None
         self.ended: float | None = None
         self.gate = self.lock = self.reply_pipe = -1
         self.pipes: set[int] = set()
         self.reply = bytearray()
+        self.bounds = bounds.Bounds(spec["cgroup"], spec["memory"], spec["processes"])
+        clearing.clear(spec["log"])
         self.log = os.open(spec["log"], os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         self.log_limit = max(spec["log_limit"], 1 << 20)
         self.log_size = self.log_dropped = 0
@@ -73,6 +83,8 @@ class Supervisor:
             try:
                 os.setsid()
                 become_mortal(supervisor)
+                self.bounds.join()
+                bounds.leave_keyring()
                 for name, value in spec["rlimits"].items():
                     kind = getattr(resource, f"RLIMIT_{name}")
                     hard = resource.getrlimit(kind)[1]
@@ -158,6 +170,8 @@ class Supervisor:
         if now >= self.next_look:
             if self.opened is not None and asleep() - self.asleep > 1.0:
                 self.why = "suspended"
+            self.why = self.why or self.bounds.passed()
+            now = time.monotonic()  # what follows is about files; a walk through processes has its own pace
             for path, before in self.sizes.items():
                 if folder_size(path) - before > self.spec["disk_limit"]:
                     self.why = "disk"
@@ -219,6 +233,8 @@ class Supervisor:
         """Kill what is left of the tree, collect the rest of its output, give the lease back, report, clean up."""
         self.ended = self.ended or time.monotonic()
         ended = self.ended
+        if self.status and not self.why and self.bounds.folders:  # it failed before the next look
+            self.why = self.bounds.passed()
         if self.why == "timed_out":
             self.signal_tree(signal.SIGTERM)
             while self.reap() and time.monotonic() < ended + GRACE_S:
@@ -226,6 +242,7 @@ class Supervisor:
         left = self.reap() or (bool(self.child) and not LINUX)
         until = time.monotonic() + GIVE_UP_S
         while left and time.monotonic() < until:
+            self.bounds.kill()
             self.signal_tree(signal.SIGKILL)
             if left := self.reap():
                 self.wait(0.02)
@@ -246,12 +263,13 @@ class Supervisor:
             opened=self.opened is not None,
             seconds=0.0 if self.opened is None else ended - self.opened,
             max_rss_mb=max_rss / 1024 if LINUX else max_rss / 1024**2,
-            oom_killed=oom_kills() > self.oom_kills,
+            oom_killed=self.why == bounds.MEMORY or oom_kills() > self.oom_kills,
             unkillable=left,
             reply=self.reply.decode(errors="replace"),
         )
         for path in self.spec["scratch"]:
-            remove(path)
+            clearing.clear(path)
+        self.bounds.remove()
 
     def signal_tree(self, number: int) -> None:
         """Signal every descendant wherever it went, its group first.
@@ -320,36 +338,35 @@ def oom_kills() -> int:
 
 
 def folder_size(path: str) -> int:
-    """Return the bytes on disk of everything below a folder; links are not followed."""
+    """Return the bytes on disk of everything below a folder; links are not followed.
+
+    A folder that its run has closed is opened again, and one too deep to be looked at counts as too much.
+    """
     total, folders = 0, [path]
     while folders:
+        folder = folders.pop()
         try:
-            with os.scandir(folders.pop()) as entries:
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
                     else:
                         total += entry.stat(follow_symlinks=False).st_blocks * 512
-        except OSError:
-            continue  # it vanished while we looked
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return 1 << 60
+            if error.errno == errno.EACCES:
+                clearing.unlock(folder)  # and look the next time
     return total
 
 
 def free_space(path: str) -> int:
     """Return the bytes that may still be written on a folder's file system."""
-    stat = os.statvfs(path)
+    try:
+        stat = os.statvfs(path)
+    except OSError:
+        return FREE_DISK  # a run without a sandbox has removed it
     return stat.f_bavail * stat.f_frsize
-
-
-def remove(path: str) -> None:
-    """Remove a folder with all that is in it, as far as we may; links are not followed."""
-    for folder, folders, files in os.walk(path, topdown=False):
-        for name in (*files, *folders):
-            place = os.path.join(folder, name)
-            with contextlib.suppress(OSError):
-                (os.unlink if name in files or os.path.islink(place) else os.rmdir)(place)
-    with contextlib.suppress(OSError):
-        os.rmdir(path)
 
 
 def tell(**event: Any) -> None:

@@ -15,13 +15,15 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from loop import values
-from loop.failure import clean, failure_in
+from loop.clearing import clear, unlock
+from loop.failure import bound_passed, clean, failure_in
 from loop.home import find_top
 from loop.leash import Ending, Supervised, supervise
+from loop.limits import Limits, machine
 from loop.progress import (
     CHECKPOINT,
     LOG,
@@ -34,6 +36,9 @@ from loop.progress import (
     read_tail,
 )
 from loop.types import Failure, FailureKind, Metric, Outcome, Refused
+
+# How bubblewrap, the supervisor and the shells that bound a run's processes say that there is no such program.
+ABSENT = r"(?:bwrap: execvp|cannot start|sh: (?:line )?\d+: exec:) (\S+): (?:\[Errno \d+\] )?([^:]+).*"
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class RunSpec:
     metric: Metric | None = None  # to be read from the log; None where the score is sealed
     log_limit: int = 4 << 20  # bytes, at least 1 MiB
     disk_limit: int = 16 << 30  # bytes that `folder` and `run_dir` may each grow by
+    limits: Limits = field(default_factory=machine)
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ async def launch(spec: RunSpec) -> Run:
     """
     command = command_of(spec.command, spec.python)
     for name in (LOG, CHECKPOINT, PROGRESS, SUMMARY):
-        (spec.run_dir / name).unlink(missing_ok=True)
+        clear(spec.run_dir / name)
     canvas_sha256 = sha256(spec.folder / spec.canvas)
     if spec.metric is not None:
         show_data(spec.environment)
@@ -124,6 +130,7 @@ async def launch(spec: RunSpec) -> Run:
         log_limit=spec.log_limit,
         disk_limit=spec.disk_limit,
         watch=(spec.folder, spec.run_dir),
+        limits=spec.limits,
     )
     return Run(spec, canvas_sha256, supervised)
 
@@ -168,6 +175,8 @@ class Run:
 
 def collect(spec: RunSpec, ending: Ending) -> RunResult:
     """Return the result of an ended run from its supervisor's report and the files it left."""
+    for folder in (spec.run_dir, spec.folder):
+        unlock(folder)  # a run may have closed its own
     log = read_tail(spec.run_dir / LOG, 1 << 20).replace("\r", "\n")
     if spec.metric is None:
         said = numbers_in(read_tail(spec.run_dir / SUMMARY, 1 << 16))
@@ -210,6 +219,8 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
             return Outcome.CRASHED, Failure(kind.DISK_FULL, f"wrote more than {size} to its folders; killed")
         case "full":
             return Outcome.CRASHED, Failure(kind.DISK_FULL, "less than 256 MiB free on the disk; free some space")
+    if bound := bound_passed(ending.why, spec.limits):
+        return Outcome.CRASHED, bound
     if ending.exit_code != 0:
         failure = explain(spec, ending, log)
         return Outcome.TIMED_OUT if failure.kind is kind.TIMED_OUT else Outcome.CRASHED, failure
@@ -218,7 +229,7 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
             kind.OTHER, f"{name} ended before its turn; it must import prepare and use its Budget"
         )
     if spec.metric is None:
-        if (spec.run_dir / CHECKPOINT).is_file():
+        if os.path.isfile(spec.run_dir / CHECKPOINT):
             return Outcome.FINISHED, None
         return Outcome.CRASHED, Failure(
             kind.NO_CHECKPOINT, f"{name} ended without a checkpoint; call prepare.submit(model)"
@@ -246,10 +257,13 @@ def explain(spec: RunSpec, ending: Ending, log: str) -> Failure:
     if number and failure.kind is not FailureKind.OUT_OF_MEMORY:
         known = number in signal.valid_signals()
         return Failure(FailureKind.KILLED, f"ended by {signal.Signals(number).name if known else f'signal {number}'}")
+    if failure.kind is FailureKind.DISK_FULL:
+        room = f"{spec.disk_limit / 2**30:,.0f} GiB in its folders, {spec.limits.tmpfs / 2**20:,.0f} MiB in /tmp"
+        return replace(failure, message=f"{failure.message} (a run has {room})")
     if failure.traceback or failure.kind is not FailureKind.OTHER:
         return failure
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "")[:200]
-    if absent := re.fullmatch(r"(?:bwrap: execvp|cannot start) (\S+): (?:\[Errno \d+\] )?([^:]+).*", last):
+    if absent := re.fullmatch(ABSENT, last):
         hint = "check 'run:' in program.md" + ("; a run does not see your home" if spec.wrap else "")
         return Failure(FailureKind.OTHER, f"'{absent[1]}' cannot be started ({absent[2]}); {hint}")
     if last.strip() == "FAIL":  # how the original script ends on a NaN or a loss above 100

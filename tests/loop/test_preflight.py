@@ -315,20 +315,22 @@ async def test_a_rehearsal_that_is_cancelled_leaves_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("output", "code", "kind"),
+    ("verdict", "output", "code", "kind"),
     [
-        ('noise\nPREFLIGHT ["nan", "the loss is nan"]\n', 3, FailureKind.NAN),
-        ("PREFLIGHT []\n", 0, None),
-        ("bye\n", 0, FailureKind.NO_CHECKPOINT),
-        ('Traceback\n  File "/w/train.py", line 3, in f\n    x\nRuntimeError: no CUDA GPUs are available\n', 1, None),
-        ('Traceback\n  File "/w/train.py", line 3, in f\n    x\nRuntimeError: shapes\n', 1, FailureKind.OTHER),
-        ('Traceback\n  File "/w/prepare.py", line 3, in f\n    x\nKeyError: 1\n', 1, None),
-        ('PREFLIGHT ["made up", 3]\n', 3, None),
-        ("", -9, None),
+        ('["nan", "the loss is nan"]\n', "noise\n", 3, FailureKind.NAN),
+        ("[]\n", "", 0, None),
+        ("", "[]\nPREFLIGHT []\n", 0, FailureKind.NO_CHECKPOINT),
+        ('["nan", "the lo', "", 0, FailureKind.NO_CHECKPOINT),
+        ("", 'Traceback\n  File "/w/train.py", line 3, in f\n    x\nRuntimeError: no CUDA GPUs are there\n', 1, None),
+        ("", 'Traceback\n  File "/w/train.py", line 3, in f\n    x\nRuntimeError: shapes\n', 1, FailureKind.OTHER),
+        ("", 'Traceback\n  File "/w/prepare.py", line 3, in f\n    x\nKeyError: 1\n', 1, None),
+        ('["made up", 3]\n', "", 3, None),
+        ("3\n", "", 3, None),
+        ("", "", -9, None),
     ],
 )  # fmt: skip
-def test_what_a_rehearsal_printed_is_read(output: str, code: int, kind: FailureKind | None) -> None:
-    found = read(output, code, Path("/w"), "train.py")
+def test_what_a_rehearsal_printed_is_read(verdict: str, output: str, code: int, kind: FailureKind | None) -> None:
+    found = read(verdict, output, code, Path("/w"), "train.py")
     assert (found and found.kind) == kind
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from loop import probe as probing
 from loop import sandbox
-from loop.sandbox import BUBBLEWRAP, PROCESS_GROUP, Sandbox, environment, online, probe
+from loop.places import Needed
+from loop.probe import probe
+from loop.sandbox import BUBBLEWRAP, PROCESS_GROUP, Sandbox, environment, online
 
 confining = pytest.mark.bubblewrap
 
@@ -64,7 +67,8 @@ WRITE = "import sys\nfor p in sys.argv[1:]:\n try: open(p, 'w'); print('yes')\n 
 @confining
 def test_bubblewrap_works_here() -> None:
     """In CI its absence is a failure and not a skip that hides the tests below."""
-    assert probe() == Sandbox(BUBBLEWRAP, probe().bwrap)
+    assert probe() == Sandbox(BUBBLEWRAP, probe().bwrap, missing=probe().missing)
+    assert set(probe().missing) <= {probing.MEMORY}
 
 
 @confining
@@ -168,12 +172,12 @@ def test_an_interpreter_inside_the_repository_comes_back(places: dict[str, Path]
 def test_the_checkout_does_not_come_back_with_an_editable_install(
     places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox, "interpreter", lambda python: ((Path(sys.prefix),), (places["top"],)))
+    monkeypatch.setattr(sandbox, "interpreter", lambda python: Needed((Path(sys.prefix),), (places["top"],)))
     assert inside(places, "import os, sys; print(os.listdir(sys.argv[1]))", places["top"]) == "['.git']"
 
 
 def test_the_weaker_tier_wraps_nothing_and_says_why(monkeypatch: pytest.MonkeyPatch, places: dict[str, Path]) -> None:
-    monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
+    monkeypatch.setattr(probing.shutil, "which", lambda name: None)
     found = probe.__wrapped__()
     assert found.kind == PROCESS_GROUP and "not installed" in found.reason
     assert found.wrap(slot=places["slot"], run_dir=places["run"], top=places["top"], python=sys.executable) == ()

@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from loop import scorer
-from loop.sandbox import environment, probe
+from loop.probe import probe
+from loop.sandbox import environment
 from loop.scorer import BrokenRuler, Ruler, Scorer, SealedScore, Tampered, is_ruler, prepare_data, prepare_scorer
 from loop.trainer import RunSpec, launch, sha256
 from loop.types import Failure, FailureKind, Outcome, Refused

@@ -235,6 +235,7 @@ def test_a_look_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object, why: str
 ) -> None:
     spec = {"log": str(tmp_path / "log"), "log_limit": 0, "watch": [str(tmp_path)], "disk_limit": 10**6, "limit_s": 9}
+    spec |= {"cgroup": [], "memory": None, "processes": None}
     watched = supervisor.Supervisor(spec, -1, b"")
     watched.opened = time.monotonic()
     watched.look()

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from loop.failure import clean, failure_in
+from loop.probe import probe
 from loop.progress import LOG, Progress, number_printed, numbers_in, read_progress, read_tail
-from loop.sandbox import environment, probe
+from loop.sandbox import environment
 from loop.trainer import Run, RunResult, RunSpec, command_of, launch, python_for
 from loop.types import Failure, FailureKind, Metric, Outcome, Refused
 
