@@ -39,6 +39,8 @@ class Ruler:
     sealed_paths: tuple[Path, ...]  # rows that training must not see
     read_paths: tuple[Path, ...]  # what training reads
     uniform: float  # the score of a model that has learnt nothing
+    version: int = 1  # from 2 on a run says when its clock starts and when it submits
+    training_file: Path | None = None  # what a run is given when its clock starts
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ async def prepare_data(
         sealed_paths=tuple(map(Path, said["sealed_paths"])),
         read_paths=tuple(map(Path, said["read_paths"])),
         uniform=said["uniform_bpb"],
+        version=int(said.get("ruler", 1)),
+        training_file=Path(said["training_file"]) if "training_file" in said else None,
     )
 
 
