@@ -35,6 +35,7 @@ import shutil
 import signal
 import socket
 import stat
+import statistics
 import subprocess
 import sys
 import sysconfig
@@ -983,6 +984,11 @@ class StepCost:
         self._observer.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         return self.flop
 
+    @property
+    def rate(self) -> float:
+        """FLOP for each CPU second of the operators and of what Python does for them."""
+        return self.flop * 1e9 / (self.inside_ns + PYTHON * self.beside_ns or 1)
+
 
 _thread_ns, _process_ns = time.thread_time_ns, time.process_time_ns
 _prices: dict[Any, float] = {}  # a step has hundreds of operators, of a few dozen kinds
@@ -1079,12 +1085,11 @@ class Budget:
         self._ended: float | None = None
         self._cost: StepCost | None = None  # while a step is being counted
         self._step_flop = 0.0  # of the step counted last
-        self._step_tokens = 0  # of the step counted last
-        self._tokens_before = 0  # the present step
-        self._handed_before = 0  # the present step
+        self._step_tokens = 0, 0  # said and handed out in the step counted last
+        self._handed_before = 0  # before the present step
         self._asked = False  # remains() was called and spend() not yet
         self._recount = False  # the last step was unlike the one counted last
-        self.counted = {"flop": 0.0, "operators": 0, "inside_s": 0.0, "beside_s": 0.0}  # in the steps counted
+        self._counted: list[StepCost] = []
         self._cpu_started = self._cpu_ended = 0.0  # of this process
         self._counting = random.Random(seed())
         self._progress_due = 0.0
@@ -1143,7 +1148,7 @@ class Budget:
     def spend(self, *, tokens: int, loss: float) -> None:
         """Charge one optimizer step; raise NonFiniteLoss if its loss is."""
         self._said += tokens
-        self._charge_step()
+        self._charge_step(tokens, self.handed_out - self._handed_before)
         self.steps += 1
         self.loss = loss
         if not math.isfinite(loss):
@@ -1152,19 +1157,17 @@ class Budget:
             self._progress_due = time.monotonic() + PROGRESS_S
             self._write_progress()
 
-    def _charge_step(self) -> None:
+    def _charge_step(self, said: int, handed: int) -> None:
         """Charge what the present step cost: as counted, or like the step counted last, and more for more tokens."""
-        tokens, self._tokens_before = self.tokens - self._tokens_before, self.tokens
         self._asked, self._handed_before = False, self.handed_out
-        self._recount = self._cost is None and tokens != self._step_tokens
+        self._recount = self._cost is None and (said, handed) != self._step_tokens
         if self._cost:
             cost, self._cost = self._cost, None
-            self._step_flop, self._step_tokens = cost.stop(), tokens
+            self._step_flop, self._step_tokens = cost.stop(), (said, handed)
             if not self._step_flop and self.limit.kind == "flop":
                 raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
-            found = cost.flop, cost.operators, cost.inside_ns / 1e9, cost.beside_ns / 1e9
-            self.counted = {name: self.counted[name] + more for name, more in zip(self.counted, found, strict=True)}
-        self.flop += self._step_flop * max(1.0, tokens / self._step_tokens if self._step_tokens else 1.0)
+            self._counted.append(cost)
+        self.flop += self._step_flop * max(1.0, max(said, handed) / (max(self._step_tokens) or 1))
 
     def check_end(self) -> None:
         """Raise where the budget is not spent, or was over long ago, or bought far more than it was charged for."""
@@ -1190,7 +1193,7 @@ class Budget:
             self._check_work(time.process_time() - self._cpu_started)
 
     def _check_work(self, cpu_s: float) -> None:
-        explained = self.explained_s()
+        explained = self.explained_s
         if cpu_s > FAR_BEYOND * explained + UNSEEN_S:
             raise Uncharged(
                 f"the run took {cpu_s:.1f} CPU seconds, and the operators it was charged for {explained:.1f}: work "
@@ -1198,12 +1201,16 @@ class Budget:
                 "less of it, or do it in torch operators within the steps"
             )
 
+    @property
     def explained_s(self) -> float:
         """Return the CPU seconds that the charged FLOP stand for, at the rate of the operators in counted steps."""
-        c = self.counted
-        if not c["flop"]:
-            return 0.0
-        return self.flop / c["flop"] * (c["inside_s"] + PYTHON * c["beside_s"]) + c["beside_s"]
+        rate = self.flop_per_s
+        return (self.flop / rate if rate else 0.0) + sum(step.beside_ns for step in self._counted) / 1e9
+
+    @property
+    def flop_per_s(self) -> float:
+        """FLOP that the operators of a counted step do in a CPU second, in the median: the first ones are slower."""
+        return statistics.median(step.rate for step in self._counted) if self._counted else 0.0
 
     def _write_progress(self) -> None:
         run = run_folder()
@@ -1256,7 +1263,8 @@ def submit(
         "steps": budget.steps,
         "params": sum(p.numel() for p in model.parameters()) if params is None else params,
         "flops": budget.flop or None,
-        **{f"counted_{name}": value for name, value in budget.counted.items()},
+        "explained_cpu_s": budget.explained_s,
+        "flop_per_cpu_s": budget.flop_per_s,
         "threads": torch.get_num_threads(),
         "seed": seed(),
     }

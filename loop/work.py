@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 from loop.values import BudgetKind
 
-PYTHON = 1.5  # what Python and autograd cost an operator, in what counting it costs; prepare.py has the same number
-UNSEEN, UNSEEN_S = 1.6, 0.5  # CPU seconds against those that counted operators explain
+UNSEEN, UNSEEN_S = 1.6, 1.3  # CPU seconds against those that counted operators explain
 BEYOND = 3.5  # CPU seconds against a baseline's: operator families (2) and neighbours (2), which seldom meet
 RATE = 3.5  # FLOP in a CPU second against a baseline's
-SETUP, SETUP_S = 1.5, 1.0  # CPU seconds before the clock starts, against a baseline's
-BUSY, BUSY_S = 1.1, 1.0  # CPU seconds a second on the clock, for each thread of the profile
+SETUP = 1.2  # CPU seconds before the clock starts, against a baseline's; what is beyond counts as if it were after
+BUSY = 1.1  # CPU seconds a second on the clock, for each thread of the profile
 SLOW = 4.0  # wall seconds against a baseline's, where nothing else is measured
 GRACE_S, GRACE_SHARE = {"cpu": 3.0}, 0.02  # from the end of a wall budget to the submission
 
@@ -69,12 +68,9 @@ def work_of(setup_cpu_s: float, cpu_s: float, clock_s: float | None, said: Mappi
     """Return a run's work from its supervisor's report, in CPU seconds until the clock and in all, and its summary."""
     if clock_s is None:
         return Work(cpu_s, 0.0, 0.0)
-    counted, beside = said.get("counted_flop", 0.0), said.get("counted_beside_s", 0.0)
-    inside = said.get("counted_inside_s", 0.0) + PYTHON * beside
+    explained, rate = said.get("explained_cpu_s", 0.0), said.get("flop_per_cpu_s", 0.0)
     measured = setup_cpu_s, cpu_s - setup_cpu_s, clock_s
-    if counted <= 0 or inside <= 0:
-        return Work(*measured)
-    return Work(*measured, said.get("flops", 0.0) / counted * inside + beside, counted / inside)
+    return Work(*measured, explained, rate) if explained > 0 and rate > 0 else Work(*measured)
 
 
 def reference_of(runs: Iterable[tuple[float | None, float | None, float | None, float | None]]) -> Reference | None:
@@ -94,24 +90,22 @@ def beyond(allowed: Allowance, work: Work) -> str:
         if reference and allowed.kind is not BudgetKind.WALL and work.clock_s > SLOW * reference.clock_s:
             return f"took {work.clock_s / reference.clock_s:.1f} times the seconds of the baseline for one budget"
         return ""
-    if reference and work.setup_cpu_s > SETUP * reference.setup_cpu_s + SETUP_S:
-        return (
-            f"took {work.setup_cpu_s:.1f} CPU seconds before its clock started, the baseline {reference.setup_cpu_s:.1f}; "
-            "compute within the budget"
-        )
+    early = max(0.0, work.setup_cpu_s - SETUP * reference.setup_cpu_s) if reference else 0.0
+    cpu_s = work.cpu_s + early
+    before = f", {early:.1f} of its {cpu_s:.1f} CPU seconds before its clock started" if early > 1 else ""
     if allowed.kind is BudgetKind.WALL:
-        busy = work.cpu_s / (work.clock_s * allowed.threads) if work.clock_s else 0.0
-        if work.cpu_s > BUSY * work.clock_s * allowed.threads + BUSY_S:
-            return f"used {busy:.1f} times the CPU that its budget gives: no more threads or processes than the profile's"
+        gives = max(work.clock_s, 0.1) * allowed.threads
+        if cpu_s > BUSY * gives + UNSEEN_S:
+            return f"used {cpu_s / gives:.1f} times the CPU that its budget gives{before}; train on the profile's threads"
         return ""
     if work.explained_s is None or work.flop_per_s is None:
         return "gave no account of what it was charged; end with prepare.submit(model)"
-    if work.cpu_s > UNSEEN * work.explained_s + UNSEEN_S:
-        return _times(work.cpu_s / work.explained_s) + "; only torch operators within the steps, on one thread, are"
+    if cpu_s > UNSEEN * work.explained_s + UNSEEN_S:
+        return f"{_times(cpu_s / work.explained_s)}{before}; only torch operators within the steps, on one thread, are"
     if reference is None or allowed.kind is BudgetKind.TOKENS:
         return ""
-    if work.cpu_s > BEYOND * reference.cpu_s + UNSEEN_S:
-        return _times(work.cpu_s / reference.cpu_s) + ", in CPU seconds of the baseline"
+    if cpu_s > BEYOND * reference.cpu_s + UNSEEN_S:
+        return f"{_times(cpu_s / reference.cpu_s)}, in CPU seconds of the baseline{before}"
     if reference.flop_per_s and not 1 / RATE < work.flop_per_s / reference.flop_per_s < RATE:
         return f"says that it does {work.flop_per_s / reference.flop_per_s:.2g} times the baseline's FLOP in a CPU second"
     return ""
