@@ -985,9 +985,14 @@ class StepCost:
         return self.flop
 
     @property
+    def many_flop(self) -> float:
+        """What a step pays for operators beyond one for every 8 MFLOP: small ones cost what Python costs."""
+        return OPERATOR_FLOP * max(0.0, self.operators - self.flop / FLOP_PER_OPERATOR)
+
+    @property
     def rate(self) -> float:
         """FLOP for each CPU second of the operators and of what Python does for them."""
-        return self.flop * 1e9 / (self.inside_ns + PYTHON * self.beside_ns or 1)
+        return (self.flop + self.many_flop) * 1e9 / (self.inside_ns + PYTHON * self.beside_ns or 1)
 
 
 _thread_ns, _process_ns = time.thread_time_ns, time.process_time_ns
@@ -1032,8 +1037,79 @@ def _price(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result:
         flop += 2.5 * _attention_flop(*args[1:4], causal=args[7])
     if getattr(operator, "is_view", False) or kind is torch.ops.aten._unsafe_view:
         return flop
-    moved = (x for x in tree_leaves((args, kwargs, result)) if isinstance(x, torch.Tensor))
-    return flop + FLOP_PER_BYTE * sum(x.numel() * x.element_size() for x in moved)
+    moved = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, torch.Tensor)]
+    flop += FLOP_PER_BYTE * sum(x.numel() * x.element_size() for x in moved)
+    name = str(getattr(kind, "__name__", kind)).rstrip("_")
+    return flop + _dear_flop(name, args, moved) if moved else flop
+
+
+# What some operators cost beyond their bytes, measured on one core: `python -m bench charges`. FLOP for an element of
+# the largest tensor; the same times log2 of the length that is sorted; and a, b in a n^3 + b n^2 for each matrix.
+DEAR = {
+    **dict.fromkeys(("randn", "randn_like", "normal", "normal_functional"), 300),
+    **dict.fromkeys(("rand", "rand_like", "uniform", "randint", "randint_like", "random"), 250),
+    **dict.fromkeys(("exponential", "multinomial", "poisson", "binomial", "geometric", "log_normal", "cauchy"), 2300),
+    **dict.fromkeys(("_standard_gamma", "_sample_dirichlet", "igamma", "igammac", "polygamma", "special_zeta"), 5000),
+    **dict.fromkeys(("lgamma", "digamma", "mvlgamma", "randperm", "bincount", "nonzero", "masked_select"), 700),
+    **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "_cummax_helper", "_cummin_helper", "var"), 250),
+    **dict.fromkeys(("std", "var_mean", "std_mean", "native_channel_shuffle"), 250),
+    **dict.fromkeys(("histc", "histogram", "masked_scatter"), 500),
+    **dict.fromkeys(("logcumsumexp", "_logcumsumexp"), 2400),
+}
+SORTS = {
+    **dict.fromkeys(("sort", "argsort", "msort", "kthvalue", "median", "nanmedian", "mode"), 580),
+    **dict.fromkeys(("_unique2", "_unique", "unique_dim", "unique_consecutive", "isin"), 100),
+}
+MATRICES = {
+    **dict.fromkeys(("_linalg_eigvals", "linalg_eigvals", "linalg_eig", "_linalg_eig"), (70, 7000)),
+    **dict.fromkeys(("_linalg_svd", "linalg_svd", "linalg_lstsq", "linalg_pinv"), (25, 8000)),
+    **dict.fromkeys(("_linalg_eigh", "linalg_eigh"), (15, 5000)),
+    **dict.fromkeys(("_linalg_solve_ex", "linalg_inv_ex", "_linalg_det", "_linalg_slogdet"), (10, 2200)),
+    **dict.fromkeys(("linalg_lu_factor_ex", "linalg_lu", "linalg_lu_solve", "linalg_ldl_factor_ex"), (10, 2200)),
+    **dict.fromkeys(("linalg_qr", "geqrf", "linalg_householder_product", "ormqr"), (8, 1000)),
+    **dict.fromkeys(("linalg_cholesky_ex", "cholesky_solve", "cholesky_inverse"), (4, 1000)),
+    **dict.fromkeys(("linalg_solve_triangular", "triangular_solve"), (4, 1000)),
+    **dict.fromkeys(("linalg_matrix_exp",), (40, 1500)),
+}
+# A step of very many operators for its FLOP pays for them: the default canvas has one for each 15 MFLOP.
+OPERATOR_FLOP, FLOP_PER_OPERATOR = 2.5e5, 8e6
+
+
+def _dear_flop(name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> float:
+    """Return what an operator costs beyond its matrix products and the bytes that it moves."""
+    import torch
+
+    largest = max(tensors, key=lambda x: x.numel())
+    count, given = largest.numel(), [x for x in args if isinstance(x, torch.Tensor)]
+    length = max(largest.shape, default=1)
+    if name in DEAR:
+        return DEAR[name] * count
+    if name in SORTS:
+        return SORTS[name] * count * math.log2(max(2, length))
+    if name == "topk":
+        return count * (300 if args[1] * 64 <= length else 2200)
+    if name in ("searchsorted", "bucketize"):
+        return 160 * count * math.log2(max(2, min(x.numel() for x in given) if len(given) > 1 else 2))
+    if name in MATRICES:
+        n, m = sorted((*largest.shape[-2:], 1)[:2])
+        a, b = MATRICES[name]
+        return (a * n * n * m + b * n * m) * count / max(1, n * m)
+    if name in ("mkldnn_rnn_layer", "mkldnn_rnn_layer_backward"):
+        passes = 4 if name.endswith("backward") else 2
+        steps = args[0].shape[0] * args[0].shape[1]
+        return float(passes * steps * (args[1].numel() + args[2].numel()))
+    if name == "_trilinear":
+        shapes = [list(x.shape) for x in args[:3]]
+        for shape, places in zip(shapes, args[3:6], strict=True):
+            for place in places:
+                shape.insert(place, 1)
+        return 16.0 * math.prod(torch.broadcast_shapes(*shapes))
+    if name in ("index", "index_put", "_unsafe_index", "_index_put_impl"):
+        return 900 * sum(x.numel() for x in args[1] if x is not None and x.dtype in (torch.bool, torch.uint8))
+    if name in ("mm", "addmm", "bmm", "baddbmm", "_int_mm") and not given[0].is_floating_point():
+        left, right = given[-2:]
+        return 6.0 * left.numel() * right.shape[-1]  # integers and complex numbers take four times as long
+    return 0.0
 
 
 def _attention_flop(query: Tensor, key: Tensor, value: Tensor, *, causal: bool) -> float:
@@ -1163,7 +1239,7 @@ class Budget:
         self._recount = self._cost is None and (said, handed) != self._step_tokens
         if self._cost:
             cost, self._cost = self._cost, None
-            self._step_flop, self._step_tokens = cost.stop(), (said, handed)
+            self._step_flop, self._step_tokens = cost.stop() + cost.many_flop, (said, handed)
             if not self._step_flop and self.limit.kind == "flop":
                 raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
             self._counted.append(cost)
@@ -1811,7 +1887,7 @@ def _start_clock() -> None:
         _channel.sendall(b"clock\n")
         answer, files, *_ = socket.recv_fds(_channel, 64, 1)
         if not answer:
-            sys.exit("prepare: the loop is gone, nothing is trained")
+            sys.exit("prepare: the loop is gone, or the clock was started before")
         _training_file = files[0] if files else None
 
 

@@ -150,15 +150,12 @@ class Supervisor:
             data = self.channel.recv(SAID_LIMIT)
         except OSError:
             data = b""
-        if not data or len(self.said) > SAID_LIMIT:
-            self.channel.close()
-            self.channel, self.gate = None, -1
-            return
         *words, self.said = (self.said + data).split(b"\n")
-        for word in words:
-            name = word.decode(errors="replace")
+        for name in [word.decode(errors="replace") for word in words] or [""]:
             if name not in ("clock", "submit") or name in self.marks:
-                continue
+                self.channel.close()  # it is at its end, or says what no run of ours does
+                self.channel, self.gate = None, -1
+                return
             self.marks[name] = time.monotonic(), self.cpu.read()
             if name == "clock":
                 self.give_data()
