@@ -35,6 +35,9 @@ import secrets
 import select
 import shutil
 import signal
+import socket
+import stat
+import statistics
 import subprocess
 import sys
 import sysconfig
@@ -82,6 +85,10 @@ class OutOfTime(RuntimeError):
 
 class Overrun(RuntimeError):
     """A run went on long after its budget: what it would submit is not what the budget bought."""
+
+
+class Uncharged(RuntimeError):
+    """A run computed far more than its budget was charged for."""
 
 
 class NoScore(Exception):
@@ -934,7 +941,9 @@ def batches(rows: int, *, shuffle: bool = True) -> Iterator[tuple[Tensor, Tensor
     order; `shuffle=False` gives the stored one, for comparison with batches_on_the_fly().
     """
     _refuse_in_scorer("batches()")
-    packed = dataset().rows(TRAIN)
+    tokens = rows * profile().context
+    _charge(0)  # raises while the clock does not run: no row of the data is within reach before
+    packed = _training_rows()
 
     def order() -> Iterator[NDArray[np.int64]]:
         epoch = 0
@@ -944,7 +953,7 @@ def batches(rows: int, *, shuffle: bool = True) -> Iterator[tuple[Tensor, Tensor
             epoch += 1
 
     for picked in _regrouped(order(), rows):
-        _charge(rows * profile().context)
+        _charge(tokens)
         yield _to_device(packed[picked])
 
 
@@ -955,6 +964,19 @@ def _charge(tokens: int) -> None:
         raise RuntimeError("batches(): the clock does not run; draw them between budget.remains() and budget.spend()")
     if clock is not None:
         clock.handed_out += tokens
+
+
+def _training_rows() -> Tokens:
+    """Return the rows to train on. In the loop's sandbox their file has no name: its descriptor came with the clock."""
+    data = dataset()
+    if _training_file is None:
+        return data.rows(TRAIN)
+    found, pin = os.fstat(_training_file), data.manifest["files"][TRAIN]
+    if (found.st_size, found.st_mtime_ns) != (pin["bytes"], pin["mtime_ns"]):
+        raise Refusal(f"{data.folder / TRAIN} is not what was prepared; delete {data.folder} and run: python prepare.py")
+    with os.fdopen(os.dup(_training_file), "rb") as file:
+        mapped = np.memmap(file, dtype=np.uint16, mode="r").view(np.ndarray)
+    return mapped.reshape(-1, data.manifest["context"] + 1)
 
 
 def batches_on_the_fly(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -1000,9 +1022,14 @@ def _to_device(block: Tokens) -> tuple[Tensor, Tensor]:
 BUDGET_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([smh])|([kmg]?)\s*tokens?|([mgtp])flops?)", re.IGNORECASE)
 SCALE = {"s": 1, "m": 60, "h": 3600}
 PREFIX = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
-RECOUNT_EVERY = 64  # steps, on average, between two counts of a step's cost
+RECOUNT_EVERY = 16  # steps, on average, between two counts of a step's cost
 PROGRESS_S = 0.25
-GRACE_S, GRACE_SHARE = 30.0, 0.1  # between the end of the budget and submit(); a canvas that submits at once needs .1 s
+# From the end of the budget to submit(); a canvas that submits at once needs .1 s, its last step may have begun before
+# the end. On a CPU, where a budget is not wall time, these are CPU seconds: what neighbours take is not the run's.
+GRACE_S, GRACE_SHARE = {"cpu": 3.0, "mps": 10.0, "cuda": 10.0}, 0.02
+ENOUGH = 0.8  # of the budget; a run that submits earlier has most likely not called spend()
+PYTHON = 1.5  # what Python and autograd cost an operator, in what counting it costs
+FAR_BEYOND, UNSEEN_S = 2.0, 1.0  # times the CPU seconds that counted operators explain, and some to spare
 
 
 @dataclass(frozen=True)
@@ -1051,7 +1078,7 @@ class StepCost:
     def __init__(self) -> None:
         from torch.utils._python_dispatch import TorchDispatchMode
 
-        charge = self._charge
+        cost, now = self, _process_ns if profile().threads > 1 else _thread_ns
 
         class Observer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             supports_higher_order_operators = True  # flex_attention is one
@@ -1062,11 +1089,19 @@ class StepCost:
                 return False
 
             def __torch_dispatch__(self, operator, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+                before = now()
                 result = operator(*args, **(kwargs or {}))
-                charge(operator, args, kwargs or {}, result)
+                after = now()
+                cost.flop += price(operator, args, kwargs or {}, result)
+                cost.operators += 1
+                cost.inside_ns += after - before
+                cost.beside_ns += now() - after
                 return result
 
-        self._flop = 0.0
+        self.flop = 0.0
+        self.operators = 0
+        self.inside_ns = 0  # CPU time that the operators took
+        self.beside_ns = 0  # and that counting them took: a measure of what Python costs an operator here and now
         self._observer = Observer()  # type: ignore[no-untyped-call]
 
     def start(self) -> None:
@@ -1074,24 +1109,134 @@ class StepCost:
 
     def stop(self) -> float:
         self._observer.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-        return self._flop
+        return self.flop
 
-    def _charge(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        import torch
-        from torch.utils._pytree import tree_leaves
-        from torch.utils.flop_counter import flop_registry
+    @property
+    def many_flop(self) -> float:
+        """What a step pays for operators beyond one for every 8 MFLOP: small ones cost what Python costs."""
+        return OPERATOR_FLOP * max(0.0, self.operators - self.flop / FLOP_PER_OPERATOR)
 
-        kind = getattr(operator, "overloadpacket", operator)
-        if kind in flop_registry:
-            self._flop += flop_registry[kind](*args, **kwargs, out_val=result)
-        elif kind is torch.ops.aten._scaled_dot_product_flash_attention_for_cpu:
-            self._flop += _attention_flop(*args[:3], causal=kwargs.get("is_causal", args[4:5] == (True,)))
-        elif kind is torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward:
-            self._flop += 2.5 * _attention_flop(*args[1:4], causal=args[7])
-        if getattr(operator, "is_view", False) or kind is torch.ops.aten._unsafe_view:
-            return
-        moved = (x for x in tree_leaves((args, kwargs, result)) if isinstance(x, torch.Tensor))
-        self._flop += FLOP_PER_BYTE * sum(x.numel() * x.element_size() for x in moved)
+    @property
+    def rate(self) -> float:
+        """FLOP for each CPU second of the operators and of what Python does for them."""
+        return (self.flop + self.many_flop) * 1e9 / (self.inside_ns + PYTHON * self.beside_ns or 1)
+
+
+_thread_ns, _process_ns = time.thread_time_ns, time.process_time_ns
+_prices: dict[Any, float] = {}  # a step has hundreds of operators, of a few dozen kinds
+
+
+def price(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> float:
+    """Return what one operator is charged, in FLOP."""
+    key = operator, _shapes(args), _shapes(tuple(kwargs.items())), _shapes(result)
+    try:
+        known = _prices.get(key)
+    except TypeError:  # an argument that cannot be hashed
+        return _price(operator, args, kwargs, result)
+    if known is None:
+        known = _prices[key] = _price(operator, args, kwargs, result)
+    return known
+
+
+def _shapes(value: Any) -> Any:
+    """Return what a price may depend on: shapes, types and whole numbers, not the numbers a step computes with."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value.shape, value.dtype
+    if isinstance(value, list | tuple):
+        return tuple([_shapes(part) for part in value])
+    return float if isinstance(value, float) else value
+
+
+def _price(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> float:
+    import torch
+    from torch.utils._pytree import tree_leaves
+    from torch.utils.flop_counter import flop_registry
+
+    flop = 0.0
+    kind = getattr(operator, "overloadpacket", operator)
+    if kind in flop_registry:
+        flop += flop_registry[kind](*args, **kwargs, out_val=result)
+    elif kind is torch.ops.aten._scaled_dot_product_flash_attention_for_cpu:
+        flop += _attention_flop(*args[:3], causal=kwargs.get("is_causal", args[4:5] == (True,)))
+    elif kind is torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward:
+        flop += 2.5 * _attention_flop(*args[1:4], causal=args[7])
+    if getattr(operator, "is_view", False) or kind is torch.ops.aten._unsafe_view:
+        return flop
+    moved = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, torch.Tensor)]
+    flop += FLOP_PER_BYTE * sum(x.numel() * x.element_size() for x in moved)
+    name = str(getattr(kind, "__name__", kind)).rstrip("_")
+    return flop + _dear_flop(name, args, moved) if moved else flop
+
+
+# What some operators cost beyond their bytes, measured on one core: `python -m bench charges`. FLOP for an element of
+# the largest tensor; the same times log2 of the length that is sorted; and a, b in a n^3 + b n^2 for each matrix.
+DEAR = {
+    **dict.fromkeys(("randn", "randn_like", "normal", "normal_functional"), 300),
+    **dict.fromkeys(("rand", "rand_like", "uniform", "randint", "randint_like", "random"), 250),
+    **dict.fromkeys(("exponential", "multinomial", "poisson", "binomial", "geometric", "log_normal", "cauchy"), 2300),
+    **dict.fromkeys(("_standard_gamma", "_sample_dirichlet", "igamma", "igammac", "polygamma", "special_zeta"), 5000),
+    **dict.fromkeys(("lgamma", "digamma", "mvlgamma", "randperm", "bincount", "nonzero", "masked_select"), 700),
+    **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "_cummax_helper", "_cummin_helper", "var"), 250),
+    **dict.fromkeys(("std", "var_mean", "std_mean", "native_channel_shuffle"), 250),
+    **dict.fromkeys(("histc", "histogram", "masked_scatter"), 500),
+    **dict.fromkeys(("logcumsumexp", "_logcumsumexp"), 2400),
+}
+SORTS = {
+    **dict.fromkeys(("sort", "argsort", "msort", "kthvalue", "median", "nanmedian", "mode"), 580),
+    **dict.fromkeys(("_unique2", "_unique", "unique_dim", "unique_consecutive", "isin"), 100),
+}
+MATRICES = {
+    **dict.fromkeys(("_linalg_eigvals", "linalg_eigvals", "linalg_eig", "_linalg_eig"), (70, 7000)),
+    **dict.fromkeys(("_linalg_svd", "linalg_svd", "linalg_lstsq", "linalg_pinv"), (25, 8000)),
+    **dict.fromkeys(("_linalg_eigh", "linalg_eigh"), (15, 5000)),
+    **dict.fromkeys(("_linalg_solve_ex", "linalg_inv_ex", "_linalg_det", "_linalg_slogdet"), (10, 2200)),
+    **dict.fromkeys(("linalg_lu_factor_ex", "linalg_lu", "linalg_lu_solve", "linalg_ldl_factor_ex"), (10, 2200)),
+    **dict.fromkeys(("linalg_qr", "geqrf", "linalg_householder_product", "ormqr"), (8, 1000)),
+    **dict.fromkeys(("linalg_cholesky_ex", "cholesky_solve", "cholesky_inverse"), (4, 1000)),
+    **dict.fromkeys(("linalg_solve_triangular", "triangular_solve"), (4, 1000)),
+    **dict.fromkeys(("linalg_matrix_exp",), (40, 1500)),
+}
+# A step of very many operators for its FLOP pays for them: the default canvas has one for each 15 MFLOP.
+OPERATOR_FLOP, FLOP_PER_OPERATOR = 2.5e5, 8e6
+
+
+def _dear_flop(name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> float:
+    """Return what an operator costs beyond its matrix products and the bytes that it moves."""
+    import torch
+
+    largest = max(tensors, key=lambda x: x.numel())
+    count, given = largest.numel(), [x for x in args if isinstance(x, torch.Tensor)]
+    length = max(largest.shape, default=1)
+    if name in DEAR:
+        return DEAR[name] * count
+    if name in SORTS:
+        return SORTS[name] * count * math.log2(max(2, length))
+    if name == "topk":
+        return count * (300 if args[1] * 64 <= length else 2200)
+    if name in ("searchsorted", "bucketize"):
+        return 160 * count * math.log2(max(2, min(x.numel() for x in given) if len(given) > 1 else 2))
+    if name in MATRICES:
+        n, m = sorted((*largest.shape[-2:], 1)[:2])
+        a, b = MATRICES[name]
+        return (a * n * n * m + b * n * m) * count / max(1, n * m)
+    if name in ("mkldnn_rnn_layer", "mkldnn_rnn_layer_backward"):
+        passes = 4 if name.endswith("backward") else 2
+        steps = args[0].shape[0] * args[0].shape[1]
+        return float(passes * steps * (args[1].numel() + args[2].numel()))
+    if name == "_trilinear":
+        shapes = [list(x.shape) for x in args[:3]]
+        for shape, places in zip(shapes, args[3:6], strict=True):
+            for place in places:
+                shape.insert(place, 1)
+        return 16.0 * math.prod(torch.broadcast_shapes(*shapes))
+    if name in ("index", "index_put", "_unsafe_index", "_index_put_impl"):
+        return 900 * sum(x.numel() for x in args[1] if x is not None and x.dtype in (torch.bool, torch.uint8))
+    if name in ("mm", "addmm", "bmm", "baddbmm", "_int_mm") and not given[0].is_floating_point():
+        left, right = given[-2:]
+        return 6.0 * left.numel() * right.shape[-1]  # integers and complex numbers take four times as long
+    return 0.0
 
 
 def _attention_flop(query: Tensor, key: Tensor, value: Tensor, *, causal: bool) -> float:
@@ -1128,6 +1273,8 @@ class Budget:
         import torch
 
         _refuse_in_scorer("Budget()")
+        if Budget.latest is not None:
+            raise Refusal("a second Budget(): a run has one; make it once, in main(), and pass it on")
         torch.manual_seed(seed())
         torch.set_num_threads(profile().threads)
         keep_freed_memory()
@@ -1141,6 +1288,12 @@ class Budget:
         self._ended: float | None = None
         self._cost: StepCost | None = None  # while a step is being counted
         self._step_flop = 0.0  # of the step counted last
+        self._step_tokens = 0, 0  # said and handed out in the step counted last
+        self._handed_before = 0  # before the present step
+        self._asked = False  # remains() was called and spend() not yet
+        self._recount = False  # the last step was unlike the one counted last
+        self._counted: list[StepCost] = []
+        self._cpu_started = self._cpu_ended = 0.0  # of this process
         self._counting = random.Random(seed())
         self._progress_due = 0.0
         Budget.latest = self
@@ -1171,34 +1324,35 @@ class Budget:
     def remains(self) -> bool:
         """Return whether there is budget for another optimizer step; call it before each."""
         if self._started is None:
-            self._started = time.monotonic()
+            self._started, self._cpu_started = time.monotonic(), time.process_time()
+            _start_clock()
         if self.share >= 1:
-            self._ended = self._ended or time.monotonic()
+            if self._ended is None:
+                self._ended, self._cpu_ended = time.monotonic(), time.process_time()
             self._write_progress()
             return False
+        if self._asked and self.limit.kind == "flop" and self.handed_out > self._handed_before:
+            raise Refusal("a step was taken and not charged; call budget.spend() after every step, before remains()")
+        self._asked = True
         if self.limit.cap_s and self.seconds > self.limit.cap_s:
             raise OutOfTime(
                 f"{self.share:.0%} of the budget was spent in {self.seconds:.0f} s, its cap; the machine is too busy "
                 "or the model far slower than counted: take a smaller budget, or one in wall time"
             )
-        # Steps are counted at moments a canvas cannot foresee from the step number, so that it pays for what it does.
-        if self.limit.kind == "flop" and not self._cost and self._count_next():
+        if self.limit.kind != "wall" and not self._cost and self._count_next():
             self._cost = StepCost()
             self._cost.start()
         return True
 
     def _count_next(self) -> bool:
-        return self.steps < 2 or self._counting.randrange(RECOUNT_EVERY) == 0
+        """Return whether the next step is counted: at moments that depend on the seed, and when steps have changed."""
+        return self._counting.randrange(RECOUNT_EVERY) == 0 or self.steps < 2 or self._recount
 
     def spend(self, *, tokens: int, loss: float) -> None:
         """Charge one optimizer step; raise NonFiniteLoss if its loss is."""
-        if self._cost:
-            self._step_flop, self._cost = self._cost.stop(), None
-            if not self._step_flop:
-                raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
-        self.steps += 1
         self._said += tokens
-        self.flop += self._step_flop
+        self._charge_step(tokens, self.handed_out - self._handed_before)
+        self.steps += 1
         self.loss = loss
         if not math.isfinite(loss):
             raise NonFiniteLoss(f"the training loss is {loss} at step {self.steps}")
@@ -1206,18 +1360,60 @@ class Budget:
             self._progress_due = time.monotonic() + PROGRESS_S
             self._write_progress()
 
+    def _charge_step(self, said: int, handed: int) -> None:
+        """Charge what the present step cost: as counted, or like the step counted last, and more for more tokens."""
+        self._asked, self._handed_before = False, self.handed_out
+        self._recount = self._cost is None and (said, handed) != self._step_tokens
+        if self._cost:
+            cost, self._cost = self._cost, None
+            self._step_flop, self._step_tokens = cost.stop() + cost.many_flop, (said, handed)
+            if not self._step_flop and self.limit.kind == "flop":
+                raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
+            self._counted.append(cost)
+        self.flop += self._step_flop * max(1.0, max(said, handed) / (max(self._step_tokens) or 1))
+
     def check_end(self) -> None:
-        """Raise Overrun where the run went on much longer than its budget; the last step may take what it takes."""
-        ended, wall = self._ended, self.limit.amount if self.limit.kind == "wall" else None
-        if ended is None and wall is not None and self._started is not None:
-            ended = self._started + wall
-        over = 0.0 if ended is None else time.monotonic() - ended
-        grace = max(GRACE_S, GRACE_SHARE * (self.seconds if wall is None else wall))
+        """Raise where the budget is not spent, or was over long ago, or bought far more than it was charged for."""
+        if self.share < ENOUGH:
+            raise Refusal(
+                f"submit(): only {self.share:.0%} of the budget was spent; train while budget.remains() and call "
+                "budget.spend() after every step"
+            )
+        wall, on_cpu = self.limit.kind == "wall", profile().device == "cpu"
+        grace = GRACE_S[profile().device.partition(":")[0]] + GRACE_SHARE * (self.limit.amount if wall else self.seconds)
+        if wall and self._started is not None:
+            over = time.monotonic() - self._started - self.limit.amount
+        elif self._ended is not None:
+            over = time.process_time() - self._cpu_ended if on_cpu else time.monotonic() - self._ended
+        else:
+            over = 0.0
         if over > grace:
             raise Overrun(
                 f"submit() came {over:.0f} s after the end of the budget, {grace:.0f} s are allowed; "
                 "train only while budget.remains(), and submit at once"
             )
+        if on_cpu and self.limit.kind == "flop" and run_folder():
+            self._check_work(time.process_time() - self._cpu_started)
+
+    def _check_work(self, cpu_s: float) -> None:
+        explained = self.explained_s
+        if cpu_s > FAR_BEYOND * explained + UNSEEN_S:
+            raise Uncharged(
+                f"the run took {cpu_s:.1f} CPU seconds, and the operators it was charged for {explained:.1f}: work "
+                "outside of torch's operators, in other threads or between spend() and remains() counts as well; do "
+                "less of it, or do it in torch operators within the steps"
+            )
+
+    @property
+    def explained_s(self) -> float:
+        """Return the CPU seconds that the charged FLOP stand for, at the rate of the operators in counted steps."""
+        rate = self.flop_per_s
+        return (self.flop / rate if rate else 0.0) + sum(step.beside_ns for step in self._counted) / 1e9
+
+    @property
+    def flop_per_s(self) -> float:
+        """FLOP that the operators of a counted step do in a CPU second, in the median: the first ones are slower."""
+        return statistics.median(step.rate for step in self._counted) if self._counted else 0.0
 
     def _write_progress(self) -> None:
         run = run_folder()
@@ -1252,7 +1448,7 @@ def submit(
 ) -> None:
     """End a run: write checkpoint.pt, then summary.json; by hand, score it in the sealed processes too.
 
-    Weights only, under the names of the plain module (those of torch.compile are undone), replaced atomically.
+    In the loop nothing runs after this: what was submitted is final, and the process ends with all it started. Weights only, under the names of the plain module (those of torch.compile are undone), replaced atomically.
     Prints the original's summary block.
     """
     import torch
@@ -1270,6 +1466,8 @@ def submit(
         "steps": budget.steps,
         "params": sum(p.numel() for p in model.parameters()) if params is None else params,
         "flops": budget.flop or None,
+        "explained_cpu_s": budget.explained_s,
+        "flop_per_cpu_s": budget.flop_per_s,
         "threads": torch.get_num_threads(),
         "seed": seed(),
     }
@@ -1285,6 +1483,7 @@ def submit(
     if score is not None and not score["ok"]:
         sys.exit(f"{score.get('traceback') or ''}no score ({score['kind']}): {score['detail']}")
     print(summary_block(summary, depth, score["val_bpb"] if score else None), flush=True)
+    _end_here()
 
 
 def _score_by_hand(run: Path) -> dict[str, Any]:
@@ -1860,6 +2059,7 @@ def describe() -> dict[str, Any]:
         "ruler": RULER_VERSION,
         "comparison_key": _sha256([sizes, data.data_hash, file_sha256(Path(__file__)), asdict(limit)]),
         "profile": asdict(p), "default_budget": p.budget, "wall_cap_s": limit.cap_s, "data_dir": str(data.folder),
+        "training_file": str(data.folder / TRAIN),
         "sealed_paths": [str(data.folder / "sealed"), *manifest["sealed_sources"], *map(str, others)],
         "read_paths": [str(data.folder), str(_pointer(p, cache_root()))],
         # What the scorer's sandbox hides, and what it mounts over the text: [source, place], in this order.
@@ -1940,15 +2140,46 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'prepare' has no attribute {name!r}")
 
 
+# The loop's end of the run: it opens the gate, keeps its own clock from the word `clock` on, answers it with the file of
+# the training rows, and ends the run at the word `submit`.
+_channel: socket.socket | None = None
+_training_file: int | None = None
+
+
 def _wait_at_gate() -> None:
-    """Pay the imports of training, then wait for the loop's byte; exit if the loop is gone instead."""
+    """Pay the imports of training, then wait for the loop's word; exit if the loop is gone instead."""
+    global _channel
     gate = os.environ.pop("AUTORESEARCH_GATE_FD", None)
     if gate:
         if torch.cuda.is_available():
             importlib.import_module("torch._dynamo")  # torch.compile needs it, 1-2 s
-        if not os.read(int(gate), 1):
+        if not os.read(int(gate), 64):
             sys.exit("prepare: the gate was closed without a byte: the loop is gone, nothing is trained")
-        os.close(int(gate))
+        if stat.S_ISSOCK(os.fstat(int(gate)).st_mode):
+            _channel = socket.socket(fileno=int(gate))
+        else:
+            os.close(int(gate))
+
+
+def _start_clock() -> None:
+    """Tell the loop that the clock starts, and take the training rows it hands out."""
+    global _training_file
+    if _channel is not None:
+        _channel.sendall(b"clock\n")
+        answer, files, *_ = socket.recv_fds(_channel, 64, 1)
+        if not answer:
+            sys.exit("prepare: the loop is gone, or the clock was started before")
+        _training_file = files[0] if files else None
+
+
+def _end_here() -> None:
+    """Tell the loop that this is the end, and wait for it."""
+    if _channel is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        _channel.sendall(b"submit\n")
+        _channel.recv(1)
+        os._exit(0)  # the loop is gone
 
 
 if __name__ != "__main__":

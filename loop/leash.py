@@ -27,13 +27,17 @@ SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 @dataclass(frozen=True)
 class Ending:
-    """A supervisor's report. `why` it ended the tree: stopped, timed_out, disk, full, suspended, memory, processes,
-    lost, or "" """
+    """A supervisor's report. `why` it ended the tree: submitted, stopped, timed_out, late, disk, full, suspended, memory,
+    processes, lost, or "" where it ended by itself. CPU seconds are the whole tree's.
+    """
 
     exit_code: int | None = None
     why: str = "lost"
     opened: bool = False
     seconds: float = 0.0
+    clock_s: float | None = None  # wall seconds from the start of its budget; None where that never started
+    setup_cpu_s: float = 0.0  # before that
+    cpu_s: float = 0.0  # in all
     max_rss_mb: float = 0.0
     oom_killed: bool = False
     unkillable: bool = False
@@ -48,6 +52,9 @@ async def supervise(
     log: Path,
     gate: str | None,
     limit_s: float | None = None,
+    data: Path | None = None,
+    opener: tuple[str, ...] = (),
+    clock_s: float | None = None,
     lock: Path | None = None,
     log_limit: int = 4 << 20,
     disk_limit: int | None = 16 << 30,
@@ -73,6 +80,9 @@ async def supervise(
         "log": str(log),
         "gate": gate,
         "limit_s": limit_s,
+        "data": data and str(data),
+        "opener": opener,
+        "clock_s": clock_s,
         "lock": lock and str(lock),
         "log_limit": log_limit,
         "disk_limit": disk_limit,

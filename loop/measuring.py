@@ -77,6 +77,7 @@ class Measuring:
                 result.peak_memory_mb,
                 result.tokens_per_s,
                 result.failure,
+                **({} if result.work is None else result.work.facts()),
             )
             if result.outcome is not Outcome.FINISHED:
                 self.engine.record(end)

@@ -20,11 +20,12 @@ from loop.home import Home
 from loop.progress import CHECKPOINT, LOG, PROGRESS, SUMMARY
 from loop.rehearsal import dry_run
 from loop.repo import Repo
-from loop.sandbox import Sandbox, cache, environment
+from loop.sandbox import BUBBLEWRAP, Sandbox, cache, environment
 from loop.scorer import BrokenRuler, Ruler, Scorer, prepare_scorer
 from loop.trainer import Run, RunResult, RunSpec, launch
 from loop.types import AutoResearchError, Failure, FailureKind, Metric
 from loop.values import Budget, BudgetKind
+from loop.work import Allowance, Reference
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,17 @@ class Conditions:
     def own_data(self) -> Path | None:
         """The file or folder that a script which measures itself may read besides the commit's files."""
         return Path(self.data) if self.ruler is None and os.path.isabs(self.data) else None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether a run says when its clock starts and when it submits."""
+        return self.ruler is not None and self.ruler.version >= 2
+
+    def allowance(self, reference: Reference | None) -> Allowance:
+        """Return what the work of a sealed run is held against."""
+        assert self.ruler is not None
+        device = self.ruler.device.partition(":")[0]
+        return Allowance(self.budget.kind, self.budget.amount, device, self.ruler.threads, reference)
 
     def limit_s(self, slowest_s: float | None) -> float:
         """Return the wall seconds after which a run is killed: its budget plus grace.
@@ -182,18 +194,20 @@ class Runner:
         self._rehearsing = asyncio.Lock()  # two proposals may be looked at at once, and there is one slot for that
 
     async def stage(
-        self, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str = "val"
+        self, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str = "val",
+        reference: Reference | None = None,
     ) -> Staged:
         """Lay out the commit and start its process up to the gate. Raises AutoResearchError or OSError."""
         slot = self._free.pop()
         try:
-            return await self._stage(slot, number, attempt, commit, seed, slowest_s, split)
+            return await self._stage(slot, number, attempt, commit, seed, slowest_s, split, reference)
         except BaseException:
             self.release(slot)
             raise
 
     async def _stage(
-        self, slot: Path, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str
+        self, slot: Path, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str,
+        reference: Reference | None,
     ) -> Staged:
         conditions = self.conditions
         check_disk(self.home.root)
@@ -213,6 +227,10 @@ class Runner:
             lock=self.home.run_lock,
             canvas=conditions.canvas,
             gated=conditions.ruler is not None,
+            submits=conditions.speaks,
+            data=conditions.ruler.training_file if conditions.ruler and conditions.speaks else None,
+            opener=self._opener(),
+            allowance=conditions.allowance(reference) if conditions.speaks else None,
             wrap=self._wrap(slot, run_dir),
             metric=None if conditions.ruler is not None else conditions.metric,
         )
@@ -221,6 +239,12 @@ class Runner:
     def _environment(self, run_dir: Path, seed: int) -> dict[str, str]:
         own = {"AUTORESEARCH_RUN": str(run_dir), "AUTORESEARCH_SEED": str(seed)}
         return environment(run_dir, {**self.conditions.variables(), **own})
+
+    def _opener(self) -> tuple[str, ...]:
+        """Return the command under which the supervisor has the training data opened: every mount is read-only."""
+        if self.sandbox.kind != BUBBLEWRAP:
+            return ()
+        return (self.sandbox.bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--die-with-parent", "--")
 
     def _wrap(self, slot: Path, run_dir: Path) -> tuple[str, ...]:
         """Return the sandbox's command: no home, no repository, and where the score is sealed no network, no rows."""
@@ -235,7 +259,8 @@ class Runner:
             python=self.conditions.python,
             readable=ruler.read_paths if ruler else brought,
             protect=[folder / "prepare.py", folder / self.conditions.canvas],
-            hidden=self._everywhere(ruler.sealed_paths, slot) if ruler else [],
+            # What a run trains on it is given by the supervisor, when its clock starts.
+            hidden=self._everywhere([*ruler.sealed_paths, *filter(None, [ruler.training_file])], slot) if ruler else [],
             network=ruler is None,
             system_only=ruler is not None,
         )

@@ -41,6 +41,8 @@ class Ruler:
     uniform: float  # the score of a model that has learnt nothing
     text_paths: tuple[Path, ...] = ()  # what else scoring must not see: the text that was trained on
     mounts: tuple[tuple[Path, Path], ...] = ()  # what scoring sees instead of such text: source, place
+    version: int = 1  # from 2 on a run says when its clock starts and when it submits
+    training_file: Path | None = None  # what a run is given when its clock starts
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ async def prepare_data(
         uniform=said["uniform_bpb"],
         text_paths=tuple(map(Path, said.get("text_paths", ()))),
         mounts=tuple((Path(source), Path(place)) for source, place in said.get("mounts", ())),
+        version=int(said.get("ruler", 1)),
+        training_file=Path(said["training_file"]) if "training_file" in said else None,
     )
 
 

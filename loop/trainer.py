@@ -36,6 +36,7 @@ from loop.progress import (
     read_tail,
 )
 from loop.types import Failure, FailureKind, Metric, Outcome, Refused
+from loop.work import Allowance, Work, beyond, work_of
 
 # How bubblewrap, the supervisor and the shells that bound a run's processes say that there is no such program.
 ABSENT = r"(?:bwrap: execvp|cannot start|sh: (?:line )?\d+: exec:) (\S+): (?:\[Errno \d+\] )?([^:]+).*"
@@ -54,6 +55,10 @@ class RunSpec:
     lock: Path  # the lease: one run trains at a time
     canvas: str  # relative to `folder`
     gated: bool = False  # start now and wait at prepare.py's gate; else start when the gate opens
+    submits: bool = False  # it says when its clock starts and when it submits; else the end of its process is its word
+    data: Path | None = None  # the file it is given when its clock starts
+    opener: tuple[str, ...] = ()  # the command that opens that file read-only
+    allowance: Allowance | None = None  # what its work is held against
     wrap: tuple[str, ...] = ()
     metric: Metric | None = None  # to be read from the log; None where the score is sealed
     log_limit: int = 4 << 20  # bytes, at least 1 MiB
@@ -73,6 +78,7 @@ class RunResult:
     tokens_per_s: float | None
     failure: Failure | None
     reported: float | None
+    work: Work | None = None  # of a run that submitted
 
 
 def python_for(folder: Path) -> str:
@@ -124,8 +130,11 @@ async def launch(spec: RunSpec) -> Run:
         folder=spec.folder,
         environment=spec.environment,
         log=spec.run_dir / LOG,
-        gate="fd" if spec.gated else None,
+        gate="channel" if spec.gated else None,
         limit_s=spec.limit_s,
+        data=spec.data,
+        opener=spec.opener,
+        clock_s=spec.allowance.clock_s if spec.allowance else None,
         lock=spec.lock,
         log_limit=spec.log_limit,
         disk_limit=spec.disk_limit,
@@ -188,6 +197,10 @@ def collect(spec: RunSpec, ending: Ending) -> RunResult:
         reported = number_printed(log, spec.metric)
     progress = read_progress(spec.run_dir)
     outcome, failure = classify(spec, ending, log, reported)
+    work = work_of(ending.setup_cpu_s, ending.cpu_s, ending.clock_s, said) if spec.submits else None
+    if outcome is Outcome.FINISHED and work is not None and spec.allowance is not None:
+        if finding := beyond(spec.allowance, work):
+            outcome, failure = Outcome.CRASHED, Failure(FailureKind.TAMPERED, f"{spec.canvas} {finding}")
     train_seconds = said.get("training_seconds") or (progress and progress.seconds) or ending.seconds
     tokens_per_s = said["tokens"] / train_seconds if said.get("tokens") and train_seconds else None
     return RunResult(
@@ -199,6 +212,7 @@ def collect(spec: RunSpec, ending: Ending) -> RunResult:
         tokens_per_s=tokens_per_s or (progress.tokens_per_s if progress else None),
         failure=failure,
         reported=reported if outcome is Outcome.FINISHED else None,
+        work=work if outcome is Outcome.FINISHED else None,
     )
 
 
@@ -214,6 +228,10 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
             return Outcome.INTERRUPTED, Failure(kind.LOST, "the run's supervisor was killed; it does not count")
         case "timed_out":
             return Outcome.TIMED_OUT, Failure(kind.TIMED_OUT, f"still running after {spec.limit_s:g} s; killed")
+        case "late":
+            allowed = spec.allowance.clock_s if spec.allowance and spec.allowance.clock_s else 0.0
+            late = f"{name} had not submitted {allowed:.0f} s after its clock had started; submit when the budget ends"
+            return Outcome.CRASHED, Failure(kind.TAMPERED, late)
         case "disk":
             size = f"{spec.disk_limit / 2**20:,.0f} MiB"
             return Outcome.CRASHED, Failure(kind.DISK_FULL, f"wrote more than {size} to its folders; killed")
@@ -221,7 +239,7 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
             return Outcome.CRASHED, Failure(kind.DISK_FULL, "less than 256 MiB free on the disk; free some space")
     if bound := bound_passed(ending.why, spec.limits):
         return Outcome.CRASHED, bound
-    if ending.exit_code != 0:
+    if ending.exit_code != 0 and ending.why != "submitted":
         failure = explain(spec, ending, log)
         return Outcome.TIMED_OUT if failure.kind is kind.TIMED_OUT else Outcome.CRASHED, failure
     if spec.gated and not ending.opened:
@@ -229,6 +247,9 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
             kind.OTHER, f"{name} ended before its turn; it must import prepare and use its Budget"
         )
     if spec.metric is None:
+        if spec.submits and ending.why != "submitted":
+            how = "left a checkpoint but did not submit it" if os.path.isfile(spec.run_dir / CHECKPOINT) else "submitted nothing"
+            return Outcome.CRASHED, Failure(kind.NO_CHECKPOINT, f"{name} {how}; end with prepare.submit(model)")
         if os.path.isfile(spec.run_dir / CHECKPOINT):
             return Outcome.FINISHED, None
         return Outcome.CRASHED, Failure(

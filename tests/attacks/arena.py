@@ -6,16 +6,15 @@ The proposals are patches of one baseline: nothing is ever kept, so that no atta
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from loop import measuring, verdict, writing
+from loop import measuring, plan, verdict, writing
 from loop.engine import Engine
 from loop.entries import StopRequested
 from loop.experiment import Experiment
@@ -104,11 +103,15 @@ def fight(
             patch.delenv(name, raising=False)
         patch.setattr(writing, "WRITERS", 1)
         patch.setattr(measuring, "MAX_CRASHES_IN_ROW", 10_000)
-        patch.setattr(verdict, "BELIEVED", math.inf)
-        patch.setattr(verdict, "HOPEFUL", math.inf)
+        patch.setattr(plan, "judge", _never_kept)
         ledger = asyncio.run(_run(folder, Hand(texts)))
     by_name = {e.hypothesis: e for e in ledger.experiments.values() if e.number}
     return Ended(ledger, folder, by_name)
+
+
+def _never_kept(*given: Any, **named: Any) -> verdict.Opinion:
+    opinion = verdict.judge(*given, **named)
+    return replace(opinion, verdict=Verdict.DISCARD, confirm_seed=None)
 
 
 async def _run(folder: Path, hand: Hand) -> Ledger:

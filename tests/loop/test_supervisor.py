@@ -106,7 +106,7 @@ async def test_a_run_that_hangs_is_killed_at_its_limit(tmp_path: Path, mark: Pat
 
 async def test_a_run_that_ignores_term_is_killed_after_its_grace(tmp_path: Path, mark: Path) -> None:
     ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(60)"
-    supervised = await start(tmp_path, ignore, mark, gate="fd", limit_s=0.2)
+    supervised = await start(tmp_path, ignore, mark, gate="channel", limit_s=0.2)
     await until((tmp_path / "deaf").exists)
     supervised.send("go")
     ending = await supervised.ended()
@@ -165,7 +165,7 @@ async def test_a_supervisor_killed_with_9_takes_its_child_along(
 
 async def test_the_gate_holds_a_started_run_until_go(tmp_path: Path) -> None:
     code = "import os; open('ready', 'w'); os.read(int(os.environ['AUTORESEARCH_GATE_FD']), 1); open('past', 'w')"
-    supervised = await start(tmp_path, code, gate="fd")
+    supervised = await start(tmp_path, code, gate="channel")
     await until((tmp_path / "ready").exists)
     assert not (tmp_path / "past").exists()
     supervised.send("go")
@@ -174,7 +174,7 @@ async def test_the_gate_holds_a_started_run_until_go(tmp_path: Path) -> None:
 
 
 async def test_a_gated_run_that_fails_before_its_turn_is_told_at_once(tmp_path: Path) -> None:
-    ending = await (await start(tmp_path, "raise SystemExit(3)", gate="fd")).ended()
+    ending = await (await start(tmp_path, "raise SystemExit(3)", gate="channel")).ended()
     assert (ending.exit_code, ending.opened, ending.seconds) == (3, False, 0.0)
 
 

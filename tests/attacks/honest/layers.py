@@ -133,6 +133,8 @@ LAYERS: dict[str, Pairs] = {
     "dropout": ((BLOCK, BLOCK.replace("self.narrow(hidden.relu().square())", "F.dropout(self.narrow(hidden.relu().square()), 0.1, self.training)")),),
     "token-choice experts": EXPERTS,
     "tied embeddings": ((BUFFER, BUFFER.replace("        self", "        self.unembed.weight = self.embed.weight\n        self", 1)),
+                        (UNEMBED, "        logits: Tensor = self.unembed(norm(x) / SOFTCAP / width_of(x))\n"),
+                        (MAIN, "def width_of(x):\n    return x.size(-1) ** 0.5\n\n\n" + MAIN),
                         ("        AdamW([model.unembed.weight], UNEMBEDDING_LR * scale, ADAM_BETA1, ADAM_BETA2, 0.0),\n", "")),
     "bfloat16": ((DTYPE, "        dtype = torch.bfloat16\n"),),
     "autocast": ((APPLY, '            with torch.autocast("cpu", torch.bfloat16):\n                x = block(x, tokens, rotary).float()\n'),),
