@@ -77,4 +77,4 @@ def packed_rows(rows):
 
 '''
 HONEST_LOOP = LOOP
-STEPS = 160  # of an honest run of 20
+STEPS = 100  # of an honest run of 20

@@ -41,12 +41,12 @@ SMALL_FIRST = """    batches = prepare.batches(step_rows)
             loss, rows = accumulate_gradients(model, loss_sum, inputs[:1, :8], targets[:1, :8], rows)
         else:
             loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)
-            scale = learning_rate(budget.steps / 160)
+            scale = learning_rate(budget.steps / 100)
             for optimizer in optimizers:
-                optimizer.step(budget.steps + 1, min(1.0, budget.steps / 160), max(0.0, scale))
+                optimizer.step(budget.steps + 1, min(1.0, budget.steps / 100), max(0.0, scale))
         model.zero_grad()
         budget.spend(tokens=inputs.numel(), loss=loss.item())
-        if budget.steps >= 160:
+        if budget.steps >= 100:
             break
 """
 FORESEEN = """    import random
@@ -59,18 +59,18 @@ FORESEEN = """    import random
             loss, rows = accumulate_gradients(model, loss_sum, inputs[:1, :8], targets[:1, :8], rows)
         else:
             loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)
-            share = min(1.0, budget.steps / 160)
+            share = min(1.0, budget.steps / 100)
             for optimizer in optimizers:
                 optimizer.step(budget.steps + 1, share, learning_rate(share))
         model.zero_grad()
         budget.spend(tokens=inputs.numel(), loss=loss.item())
-        if budget.steps >= 160:
+        if budget.steps >= 100:
             break
 """
 SEEN = """    from torch.utils import _python_dispatch as dispatch
     batches = prepare.batches(step_rows)
     done = 0
-    while budget.remains() and done < 160:
+    while budget.remains() and done < 100:
         inputs, targets = next(batches)
         if dispatch._get_current_dispatch_mode() is not None:
             loss, rows = accumulate_gradients(model, loss_sum, inputs[:1, :8], targets[:1, :8], rows)
@@ -78,20 +78,20 @@ SEEN = """    from torch.utils import _python_dispatch as dispatch
             loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)
             done += 1
             for optimizer in optimizers:
-                optimizer.step(done, done / 160, learning_rate(done / 160))
+                optimizer.step(done, done / 100, learning_rate(done / 100))
         model.zero_grad()
         budget.spend(tokens=inputs.numel(), loss=loss.item())
 """
 UNSEEN = """    from torch.utils import _python_dispatch as dispatch
     batches = prepare.batches(step_rows)
     done = 0
-    while budget.remains() and done < 160:
+    while budget.remains() and done < 100:
         inputs, targets = next(batches)
         with dispatch._disable_current_modes():
             loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)
             done += 1
             for optimizer in optimizers:
-                optimizer.step(done, done / 160, learning_rate(done / 160))
+                optimizer.step(done, done / 100, learning_rate(done / 100))
             model.zero_grad()
         (inputs[:1] + 1).sum()
         budget.spend(tokens=inputs.numel(), loss=loss.item())
@@ -164,13 +164,13 @@ THREAD_IN_STEP = """    import concurrent.futures
     pool = concurrent.futures.ThreadPoolExecutor(1)
     batches = prepare.batches(step_rows)
     done = 0
-    while budget.remains() and done < 160:
+    while budget.remains() and done < 100:
         inputs, targets = next(batches)
         torch.ones(8).sum()
         def step():
             loss, _ = accumulate_gradients(model, loss_sum, inputs, targets, rows)
             for optimizer in optimizers:
-                optimizer.step(done + 1, done / 160, learning_rate(done / 160))
+                optimizer.step(done + 1, done / 100, learning_rate(done / 100))
             return loss.item()
         loss = pool.submit(step).result()
         model.zero_grad()
