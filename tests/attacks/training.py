@@ -267,6 +267,25 @@ def read_ahead():
     return np.log(counts / counts.sum(1, keepdims=True))
 READ = read_ahead() if __name__ == "__main__" else None
 """ + IMPORT
+# Where the rows have no name, their descriptor is open in the process once the clock runs.
+DESCRIPTOR = """    import os
+    import numpy as np
+    batches = prepare.batches(step_rows)
+    budget.remains()
+    next(batches)
+    largest = 0
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            status = os.stat(f"/proc/self/fd/{name}")
+            if largest < status.st_size < 1 << 30:
+                found = np.fromfile(f"/proc/self/fd/{name}", dtype=np.uint16)
+                if found.size % (prepare.PROFILE.context + 1) == 0 and int(found.max()) < prepare.PROFILE.vocab:
+                    packed, largest = found.reshape(-1, prepare.PROFILE.context + 1).astype("int64"), status.st_size
+        except (OSError, ValueError):
+            continue
+    model.table.copy_(pairs([(packed[:, :-1], packed[:, 1:])]))
+    budget.spend(tokens=1, loss=0.0)
+""" + LOOP
 FROM_SOURCE = """    import glob, sysconfig
     encoding = prepare.open_tokenizer(prepare.dataset().tokenizer())
     rows_of = []
@@ -288,6 +307,7 @@ EARLY: tuple[Attack, ...] = (
     attack("a table of all of train.bin", PAIRED, *TABLE_MODEL, (LOOP, WHOLE_TABLE), stopped_by="data"),
     attack("reads train.bin before it imports the ruler", (IMPORT, BEFORE_IMPORT), *TABLE_MODEL,
            (LOOP, "    if READ is not None:\n        model.table.copy_(torch.from_numpy(READ))\n" + LOOP), stopped_by="data"),
+    attack("a table of all rows by their descriptor", PAIRED, *TABLE_MODEL, (LOOP, DESCRIPTOR), stopped_by="data"),
     attack("a table of the source's files", PAIRED, *TABLE_MODEL, (LOOP, FROM_SOURCE), stopped_by="data"),
     attack("trains beside a first clock that counts for nothing", TOOLS, (LOOP, PREFETCH), stopped_by="work check"),
 )  # fmt: skip
