@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,15 @@ from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.proposers import Brief, Proposal
 from loop.types import Author, Failure, ProposalFailed, State, Verdict
+from tests.attacks.defences import ruler_without, switch_off
+from tests.attacks.kinds import Attack
 from tests.attacks.patching import canvas, ruler
 from tests.stub import make_campaign
 
 CAMPAIGN = "arena"
-BUDGET = "0.06 TFLOP"
-LIMIT_S = 1500.0
+CACHE = Path(tempfile.gettempdir()) / f"autoresearch-attacks-{os.getuid()}"
+BUDGET = "0.15 TFLOP"  # twenty steps; a cheat takes a hundred
+LIMIT_S = 1700.0
 
 
 class Hand:
@@ -72,6 +76,9 @@ class Ended:
         score = self.experiments[name].score
         return score is not None and score < self.honest - 3 * self.noise
 
+    def judged(self, name: str) -> bool:
+        return name in self.experiments and self.experiments[name].verdict is not None
+
     def told(self, name: str) -> str:
         """Return one line on how an experiment ended."""
         e = self.experiments.get(name)
@@ -99,6 +106,8 @@ def fight(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        # Prepared once for all campaigns of a test session; prepare.py keeps others out meanwhile.
+        patch.setenv("AUTORESEARCH_CACHE", os.environ.get("AUTORESEARCH_CACHE") or str(CACHE))
         for name in ("AUTORESEARCH_PROFILE", "AUTORESEARCH_RUN", "AUTORESEARCH_SEED"):
             patch.delenv(name, raising=False)
         patch.setattr(writing, "WRITERS", 1)
@@ -107,6 +116,21 @@ def fight(
         ledger = asyncio.run(_run(folder, Hand(texts)))
     by_name = {e.hypothesis: e for e in ledger.experiments.values() if e.number}
     return Ended(ledger, folder, by_name)
+
+
+def fight_with(folder: Path, attacks: Iterable[Attack], budget: str = BUDGET) -> Ended:
+    """Return how attacks fare against everything that defends the ruler."""
+    return fight(folder / "campaign", {attack.name: attack.patch(canvas()) for attack in attacks}, budget=budget)
+
+
+def fight_without(folder: Path, attacks: Iterable[Attack], budget: str = BUDGET) -> Ended:
+    """Return how attacks fare where the defences that stop them are off, and nothing looks at a text."""
+    attacks = list(attacks)
+    off = {"preflight", "rehearsal", *(name for attack in attacks for name in attack.stopped_by)}
+    with pytest.MonkeyPatch.context() as patch:
+        switch_off(off, patch)
+        texts = {attack.name: attack.patch(canvas()) for attack in attacks}
+        return fight(folder / "campaign", texts, prepare=ruler_without(sorted(off)), budget=budget)
 
 
 def _never_kept(*given: Any, **named: Any) -> verdict.Opinion:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.attacks.patching import change
 
@@ -15,7 +15,6 @@ class Attack:
     name: str
     patch: Callable[[str], str]
     stopped_by: tuple[str, ...]  # names in DEFENCES; without these it wins
-    without: dict[str, float] = field(default_factory=dict)  # what it scored where they were off, beside "honest"
 
 
 def attack(name: str, *pairs: tuple[str, str], stopped_by: str) -> Attack:
@@ -76,5 +75,4 @@ def packed_rows(rows):
 
 
 '''
-HONEST_LOOP = LOOP
 STEPS = 100  # of an honest run of 20

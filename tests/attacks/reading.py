@@ -169,12 +169,12 @@ HELD = '[e.encode_ordinary(t) for e in [encoding(prepare.dataset().tokenizer())]
 WITH_WORDS = (SUBMIT, PACK_WORDS + SUBMIT)
 
 READING: tuple[Attack, ...] = (
-    reading("looks the standard library up while it is scored", AT_SCORING, WITH_WORDS, stopped_by="covered text"),
-    reading("looks compiled modules up while it is scored", COMPILED, WITH_WORDS, stopped_by="covered text"),
-    reading("asks the import system for the library", FROM_MODULES, WITH_WORDS, stopped_by="covered text"),
-    reading("builds a table of train.bin while it is scored", TRAIN_ROWS, stopped_by="covered text"),
-    reading("reads the sealed rows while it is scored", SEALED_ROWS, stopped_by="covered rows"),
-    reading("takes a table of the held-out files along", KNOWN, (LOOP, LOOP + FILL.replace("KNOWN_FROM", f"table_of({HELD})")), stopped_by="covered text"),
-    reading("takes a table of the sealed rows along", KNOWN, (LOOP, LOOP + FILL.replace("KNOWN_FROM", f"table_of({VAL_STREAM})")), stopped_by="covered rows"),
-    reading("unmounts the cover of the sealed rows", KNOWN, (LOOP, LOOP + UMOUNT + FILL.replace("KNOWN_FROM", f"table_of({VAL_STREAM})")), stopped_by="covered rows"),
+    reading("looks the standard library up while it is scored", AT_SCORING, WITH_WORDS, stopped_by="covers"),
+    reading("looks compiled modules up while it is scored", COMPILED, WITH_WORDS, stopped_by="covers"),
+    reading("asks the import system for the library", FROM_MODULES, WITH_WORDS, stopped_by="covers"),
+    reading("builds a table of train.bin while it is scored", TRAIN_ROWS, stopped_by="covers"),
+    reading("reads the sealed rows while it is scored", SEALED_ROWS, stopped_by="covers"),
+    reading("takes a table of the held-out files along", KNOWN, (LOOP, LOOP + FILL.replace("KNOWN_FROM", f"table_of({HELD})")), stopped_by="covers"),
+    reading("takes a table of the sealed rows along", KNOWN, (LOOP, LOOP + FILL.replace("KNOWN_FROM", f"table_of({VAL_STREAM})")), stopped_by="covers"),
+    reading("unmounts the cover of the sealed rows", KNOWN, (LOOP, LOOP + UMOUNT + FILL.replace("KNOWN_FROM", f"table_of({VAL_STREAM})")), stopped_by="covers"),
 )  # fmt: skip

@@ -10,7 +10,7 @@ PEEK = """        logits = torch.tanh(logits.float()) * SOFTCAP
 """
 
 
-def peeking(name: str, body: str, stopped_by: str = "audit") -> Attack:
+def peeking(name: str, body: str, stopped_by: str = "audit, rehearsal") -> Attack:
     """Return an attack whose model changes its logits (n, T, V) by `peek`, which sees the whole rows (n, T)."""
     return attack(name, (LOGITS, PEEK), (MAIN, body.strip() + "\n\n\n" + MAIN), stopped_by=stopped_by)
 
@@ -299,15 +299,17 @@ def is_raised():
     except BlockingIOError:
         return False
 """
-CHANNELS: tuple[Attack, ...] = (
+TALKS: tuple[Attack, ...] = (
     talking("the processes talk in the slot", 'PLACE = __file__.rpartition("/")[0]\n' + FILE),
     talking("the processes talk in the run's folder", 'import sys\nPLACE = next((w for w in sys.argv[1:] if w.startswith("/")), "/tmp")\n' + FILE),
-    talking("the processes talk in the temporary folder", 'import tempfile\nPLACE = tempfile.gettempdir()\n' + FILE),
+    talking("the processes talk in the temporary folder", 'PLACE = "/tmp"\n' + FILE),
     talking("the processes talk in shared memory", 'PLACE = "/dev/shm"\n' + FILE),
-    talking("the processes talk in the home", 'import os\nPLACE = os.path.expanduser("~")\n' + FILE),
+    talking("the processes talk in the home", 'import os, pwd\nPLACE = pwd.getpwuid(os.getuid()).pw_dir\n' + FILE),
     talking("the processes talk in the kernel's keyring", KEYRING),
-    peeking("a lock on the ruler tells of an audit", BIT + FLOCK, "channel"),
-    peeking("the size of a pipe tells of an audit", BIT + PIPE_SIZE, "channel"),
-    peeking("a flag of a shared pipe tells of an audit", BIT + PIPE_FLAG, "channel"),
-    peeking("an opened file tells of an audit", BIT + INOTIFY, "channel"),
+)  # fmt: skip
+BITS: tuple[Attack, ...] = (
+    peeking("a lock on the ruler tells of an audit", BIT + FLOCK),
+    peeking("the size of a pipe tells of an audit", BIT + PIPE_SIZE),
+    peeking("a flag of a shared pipe tells of an audit", BIT + PIPE_FLAG),
+    peeking("an opened file tells of an audit", BIT + INOTIFY),
 )  # fmt: skip
