@@ -5,6 +5,7 @@ Says it as bubblewrap's options, one for each place. Not here: the run's own fol
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -119,20 +120,26 @@ def closed_to_others(folder: Path, deep: bool = True) -> list[Path]:
     """Return what we may read in a folder and others may not: password hashes, private keys, the kernel's tables."""
     found, waiting = [], [folder]
     while waiting:
-        try:
+        with contextlib.suppress(OSError):
             entries = list(os.scandir(waiting.pop()))
-        except OSError:
-            continue
-        for entry in entries:
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if not is_folder and not entry.is_file(follow_symlinks=False):
-                continue
-            wanted = 0o5 if is_folder else 0o4
-            if entry.stat(follow_symlinks=False).st_mode & wanted != wanted:
-                found += [Path(entry.path)] if os.access(entry.path, os.R_OK) else []
-            elif is_folder and deep:
-                waiting.append(Path(entry.path))
+            for entry in entries:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if not is_folder and not entry.is_file(follow_symlinks=False):
+                    continue
+                wanted = 0o5 if is_folder else 0o4
+                if mode_of(entry) & wanted != wanted:
+                    found += [Path(entry.path)] if os.access(entry.path, os.R_OK) else []
+                elif is_folder and deep:
+                    waiting.append(Path(entry.path))
     return found
+
+
+def mode_of(entry: os.DirEntry[str]) -> int:
+    """Return what others may do with an entry; a process that ended while /proc was read hides nothing."""
+    try:
+        return entry.stat(follow_symlinks=False).st_mode
+    except OSError:
+        return 0o777
 
 
 def links_on(path: Path) -> dict[Path, str]:

@@ -75,8 +75,8 @@ async def execute(argv: list[str], folder: Path, prompt: Path, limit_s: float) -
     """Run the agent in `folder` with the prompt on its standard input. Raises OSError where it cannot be started."""
     token = f"{_owner}:{secrets.token_hex(16)}"
     environment = {**os.environ, MARK: token, "GIT_CEILING_DIRECTORIES": str(folder.parent), "PWD": str(folder)}
-    printed, output = Printed(), ""
     bounds = Bounds(await asyncio.to_thread(make_group, machine()), None, None)
+    printed, output = Printed(), ""
     try:
         with prompt.open("rb") as given:
             process = await asyncio.create_subprocess_exec(
