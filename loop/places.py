@@ -5,6 +5,7 @@ Says it as bubblewrap's options, one for each place. Not here: the run's own fol
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -29,10 +30,8 @@ LIBRARY_VARIABLES = (
     "CONDA_PREFIX",
     "VIRTUAL_ENV",
 )
-# For root most of /proc/sys is a file of its own that it may write, whatever its capabilities.
+# Root owns most of /proc/sys and may write it, whatever its capabilities; the rest of these is root's alone.
 PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "mtrr")
-PROC_HIDDEN = ("kcore", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "sched_debug")
-PROC_HIDDEN_TOO = ("timer_list", "timer_stats", "vmallocinfo", "kallsyms")
 SYS_HIDDEN = ("firmware", "kernel/debug", "kernel/tracing", "kernel/security", "fs/bpf", "fs/pstore")
 
 
@@ -107,33 +106,40 @@ class Needed:
 def kernel_rules() -> dict[Path, tuple[str, ...]]:
     """Return what of /proc, /sys and /etc is closed: what root could turn, and what is for root's eyes only."""
     rules: dict[Path, tuple[str, ...]] = {}
-    for name in filter(lambda name: os.path.exists(f"/proc/{name}"), PROC_READ_ONLY):
-        rules[Path("/proc", name)] = ("--ro-bind", f"/proc/{name}", f"/proc/{name}")
-    hidden = [Path("/proc", name) for name in (*PROC_HIDDEN, *PROC_HIDDEN_TOO)]
-    hidden += [Path("/sys", name) for name in SYS_HIDDEN]
-    for place in (*filter(Path.exists, hidden), *closed_to_others(Path("/etc"))):
-        rules[place] = ("--tmpfs", str(place)) if place.is_dir() else ("--ro-bind", "/dev/null", str(place))
+    for name in PROC_READ_ONLY if os.geteuid() == 0 else PROC_READ_ONLY[:1]:
+        if os.path.exists(place := f"/proc/{name}"):
+            rules[Path(place)] = ("--ro-bind", place, place)
+    files = [path for path in closed_to_others(Path("/proc"), deep=False) if path.is_file()]
+    folders = [Path("/sys", name) for name in SYS_HIDDEN if os.access(Path("/sys", name), os.X_OK)]
+    for path in (*files, *folders, *closed_to_others(Path("/etc"))):
+        rules[path] = ("--tmpfs", str(path)) if path.is_dir() else ("--ro-bind", "/dev/null", str(path))
     return rules
 
 
-def closed_to_others(folder: Path) -> list[Path]:
-    """Return what we may read below a folder and others may not: password hashes, private keys."""
+def closed_to_others(folder: Path, deep: bool = True) -> list[Path]:
+    """Return what we may read in a folder and others may not: password hashes, private keys, the kernel's tables."""
     found, waiting = [], [folder]
     while waiting:
-        try:
+        with contextlib.suppress(OSError):
             entries = list(os.scandir(waiting.pop()))
-        except OSError:
-            continue
-        for entry in entries:
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if not is_folder and not entry.is_file(follow_symlinks=False):
-                continue
-            wanted = 0o5 if is_folder else 0o4
-            if entry.stat(follow_symlinks=False).st_mode & wanted != wanted:
-                found += [Path(entry.path)] if os.access(entry.path, os.R_OK) else []
-            elif is_folder:
-                waiting.append(Path(entry.path))
+            for entry in entries:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if not is_folder and not entry.is_file(follow_symlinks=False):
+                    continue
+                wanted = 0o5 if is_folder else 0o4
+                if mode_of(entry) & wanted != wanted:
+                    found += [Path(entry.path)] if os.access(entry.path, os.R_OK) else []
+                elif is_folder and deep:
+                    waiting.append(Path(entry.path))
     return found
+
+
+def mode_of(entry: os.DirEntry[str]) -> int:
+    """Return what others may do with an entry; a process that ended while /proc was read hides nothing."""
+    try:
+        return entry.stat(follow_symlinks=False).st_mode
+    except OSError:
+        return 0o777
 
 
 def links_on(path: Path) -> dict[Path, str]:

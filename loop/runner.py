@@ -150,13 +150,15 @@ class Staged:
 
         What a run has left in the slot is swept when the next one is laid out there.
         """
-        await self.run.stop()
-        scorer, self._scorer = self._scorer, None
-        if scorer is not None:
-            with contextlib.suppress(AutoResearchError, OSError):
-                await (await scorer).close()
         try:
+            await self.run.stop()
+            scorer, self._scorer = self._scorer, None
+            if scorer is not None:
+                with contextlib.suppress(AutoResearchError, OSError):
+                    await (await scorer).close()
             await asyncio.to_thread(tidy, self.run_dir)
+        except OSError:
+            log.warning("%s: what a run left cannot be cleared", self.run_dir, exc_info=True)
         finally:
             self.runner.release(self.slot)
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from loop.failure import clean, failure_in
+from loop.failure import bound_passed, clean, failure_in
 from loop.leash import Supervised, supervise
+from loop.limits import machine
 from loop.progress import LOG, read_tail
 from loop.sandbox import online
 from loop.trainer import sha256
@@ -192,6 +193,8 @@ class Scorer:
         said = answer(ending.reply)
         if ending.exit_code == 0 and said is not None:
             return read_score(said, self._folder, self._canvas)
+        if bound := bound_passed(ending.why, machine()):
+            return bound
         if ending.oom_killed:
             return Failure(FailureKind.OUT_OF_MEMORY, "killed while scoring: the machine ran out of memory")
         text = clean(read_tail(self._log, 1 << 16), self._folder)

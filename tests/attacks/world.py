@@ -24,8 +24,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from loop import limits
 from loop.bounds import KEYCTL
 from loop.leash import Ending, supervise
+from loop.places import interpreter, kernel_rules
+from loop.probe import probe
 from loop.progress import LOG
 from loop.repo import Repo
 from loop.runner import Conditions, Runner
@@ -120,6 +123,8 @@ def as_user(user: int | None, work: Callable[[], Any]) -> Any:
         try:
             if user is not None:
                 become(user)
+            for known in (probe, limits.places, limits.machine, interpreter, kernel_rules):
+                known.cache_clear()  # of the other user
             said = json.dumps(work())
             code = 0
         except BaseException:
@@ -184,8 +189,6 @@ def world(base: Path) -> Iterator[World]:
     repo = Repo(top)
     ruler: Any = SimpleNamespace(read_paths=(data,), sealed_paths=(data / "sealed",))
     conditions = Conditions(python, "", "train.py", "python train.py", parse_budget("5s"), Metric(), ruler)
-    from loop.probe import probe
-
     runner = Runner(repo, repo.home, "night", conditions, probe())
     slot, other = repo.home.slots / "a", repo.home.slots / "b"
     run_dir, evidence = repo.home.run("night", 2, 1), repo.home.run("night", 1, 1)
