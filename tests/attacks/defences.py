@@ -70,7 +70,7 @@ DEFENCES: dict[str, Defence] = {
     "preflight": Defence(switch=no_preflight),
     "rehearsal": Defence(switch=no_rehearsal),
     "literals": Defence(switch=any_literal),
-    "audit": Defence((("    if float(apart.max()) <= exam.tolerance:\n        return\n", "    return\n"),)),
+    "audit": Defence((("    if float(apart.max()) <= exam.tolerance:\n", "    if True:\n"),)),
     "channel": Defence(switch=no_sandbox),
     "covers": Defence(switch=no_covers),
     "work check": Defence(

@@ -70,9 +70,9 @@ FORESEEN = """    import random
 SEEN = """    from torch.utils import _python_dispatch as dispatch
     batches = prepare.batches(step_rows)
     done = 0
-    while budget.remains() and done < 100:
+    while budget.remains():
         inputs, targets = next(batches)
-        if dispatch._get_current_dispatch_mode() is not None:
+        if dispatch._get_current_dispatch_mode() is not None or done >= 100:
             loss, rows = accumulate_gradients(model, loss_sum, inputs[:1, :8], targets[:1, :8], rows)
         else:
             loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)
@@ -85,9 +85,11 @@ SEEN = """    from torch.utils import _python_dispatch as dispatch
 UNSEEN = """    from torch.utils import _python_dispatch as dispatch
     batches = prepare.batches(step_rows)
     done = 0
-    while budget.remains() and done < 100:
+    while budget.remains():
         inputs, targets = next(batches)
         with dispatch._disable_current_modes():
+            if done >= 100:
+                inputs, targets = inputs[:1, :8], targets[:1, :8]
             loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)
             done += 1
             for optimizer in optimizers:
