@@ -87,9 +87,12 @@ UNSEEN = """    from torch.utils import _python_dispatch as dispatch
     done = 0
     while budget.remains():
         inputs, targets = next(batches)
+        if done >= 100:  # pays what is left
+            loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)
+            model.zero_grad()
+            budget.spend(tokens=inputs.numel(), loss=loss.item())
+            continue
         with dispatch._disable_current_modes():
-            if done >= 100:
-                inputs, targets = inputs[:1, :8], targets[:1, :8]
             loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)
             done += 1
             for optimizer in optimizers:
