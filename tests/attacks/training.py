@@ -295,7 +295,11 @@ FROM_SOURCE = """    import glob, sysconfig
     encoding = prepare.open_tokenizer(prepare.dataset().tokenizer())
     rows_of = []
     for path in sorted(glob.glob(sysconfig.get_paths()["stdlib"] + "/*.py")):
-        found = encoding.encode_to_numpy(open(path, encoding="utf-8", errors="replace").read(), disallowed_special=())
+        try:
+            text = open(path, encoding="utf-8", errors="replace").read()
+        except OSError:
+            continue
+        found = encoding.encode_to_numpy(text, disallowed_special=())
         rows_of.append((found[:-1].astype("int64"), found[1:].astype("int64")))
     model.table.copy_(pairs(rows_of))
 """ + LOOP

@@ -6,12 +6,20 @@ import ast
 import base64
 import random
 import textwrap
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from loop.backlog import Backlog
+from loop.entries import Answered, Entry, Judged, Proposed, ProposeRequested
 from loop.preflight import Severity, check
 from loop.smuggling import DATA, LARGEST, NEW, REMARKS, smuggled
+
+from loop.types import ScoreSource, Verdict
+from tests.campaigns import Campaign, make_repository
 
 ROOT = Path(__file__).parents[2]
 OWN = (ROOT / "train.py").read_text(encoding="utf-8")
@@ -97,3 +105,35 @@ def test_the_baseline_is_its_authors_choice() -> None:
 def test_any_text_can_be_weighed(text: str) -> None:
     assert smuggled(text, OWN) is None and smuggled(text, text) is None
     assert DATA < REMARKS < NEW < LARGEST
+
+
+def engine_of(folder: Path, source: ScoreSource) -> Any:
+    """Return as much of an engine as a backlog needs, with one campaign on our own canvas."""
+    campaign = Campaign(make_repository(folder, OWN.encode()))
+    ledger = campaign.ledger
+    assert ledger.created is not None
+    ledger.created = replace(ledger.created, source=source)
+    said: list[object] = []
+    return SimpleNamespace(ledger=ledger, repo=campaign.repo, campaign=campaign.name, home=campaign.home, said=said,
+                           record=lambda *bodies: said.extend(bodies), writing=SimpleNamespace(program_hash=""))  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "refused"), [(ScoreSource.SEALED, True), (ScoreSource.SELF_REPORTED, False)])
+def test_what_a_human_proposes_is_weighed_too(tmp_path: Path, source: ScoreSource, refused: bool) -> None:
+    engine = engine_of(tmp_path / "top", source)
+    request = ProposeRequested(OWN + SMUGGLED["one string"], "a table", "", None)
+    Backlog(engine).admit_human(Entry(99, 0.0, engine.campaign, request))
+    answers = [body for body in engine.said if isinstance(body, Answered)]
+    assert [answer.ok for answer in answers] == [not refused]
+    assert ("at most 1,024 are allowed" in answers[0].message) == refused
+    assert any(isinstance(body, Proposed) for body in engine.said) != refused
+
+
+def test_no_text_is_measured_that_came_in_another_way(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path / "top", ScoreSource.SEALED)
+    first = engine.ledger.experiments[0]
+    text = OWN + SMUGGLED["comments"]
+    commit = engine.repo.commit_text(first.commit, "train.py", text, "repaired", 0.0)
+    found = Backlog(engine).carries(replace(first, number=1, commit=commit))
+    assert isinstance(found, Judged) and found.verdict is Verdict.INVALID and "comments" in found.explanation
+    assert Backlog(engine).carries(replace(first, number=1)) is None
