@@ -21,7 +21,19 @@ from loop.smuggling import smuggled
 from loop.types import Failure, FailureKind
 
 RULER = "prepare"
-SCORING = frozenset(("score", "serve_model", "ModelProcess", "SharedMemory", "VAL", "AUDIT", "deal", "replace_future", "batches_on_the_fly"))
+SCORING = frozenset(
+    (
+        "score",
+        "serve_model",
+        "ModelProcess",
+        "SharedMemory",
+        "VAL",
+        "AUDIT",
+        "deal",
+        "replace_future",
+        "batches_on_the_fly",
+    )
+)
 STORAGE = frozenset(["dataset", "Dataset", "find_dataset", "prepare_dataset", "cache_root", "run_folder"])
 HELD_OUT = re.compile(
     r"(^|[/\\])(val|valid|validation|audit)[\w-]*\.(bin|npy|pt|txt|jsonl|parquet)$|(^|[/\\])sealed([/\\]|$)"
@@ -173,8 +185,14 @@ class _Walk:
                 yield "ruler", f"'{name}' is prepare.py's; a patch must not replace it", refuse
             case ast.Attribute(attr=name) if self._ruler_name(node) is not None:
                 yield from _internal(name)
-            case ast.Attribute(attr=name) | ast.Name(id=name) | ast.Constant(value=str(name)) if COUNTER.fullmatch(name):
-                yield "counter", f"{name} belongs to what counts the work of a step; a patch must leave it alone", refuse
+            case ast.Attribute(attr=name) | ast.Name(id=name) | ast.Constant(value=str(name)) if COUNTER.fullmatch(
+                name
+            ):
+                yield (
+                    "counter",
+                    f"{name} belongs to what counts the work of a step; a patch must leave it alone",
+                    refuse,
+                )
             case ast.Attribute(value=ast.Name(id=owner), attr=name) if name in PRYING.get(owner, ()):
                 yield "prying", f"{owner}.{name}() finds objects that are not the canvas's", refuse
             case ast.Name(id="__file__") | ast.Attribute(attr="__file__"):

@@ -5,14 +5,17 @@ A test of an attack shows first that it wins without its defence, so that it can
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from loop.runner import Runner
+from loop.runner import Runner, Staged
 from loop.sandbox import PROCESS_GROUP, Sandbox
+from loop.trainer import RunResult
+from loop.types import Failure
 from tests.attacks.patching import change, ruler
 
 Edits = tuple[tuple[str, str], ...]
@@ -50,6 +53,19 @@ def no_sandbox(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("loop.opening.probe", lambda: Sandbox(PROCESS_GROUP, reason="switched off by a test"))
 
 
+def printed_scores(patch: pytest.MonkeyPatch) -> None:
+    """Believe a number that a run or the scorer's log says, as a script that measures itself is believed."""
+    sealed = Staged.score
+
+    async def score(self: Staged, result: RunResult) -> float | Failure:
+        answer = await sealed(self, result)
+        logs = [*self.run_dir.glob("*.log"), *self.run_dir.parent.glob("*/*.log"), self.run_dir / "summary.json"]
+        said = "".join(log.read_text(errors="replace") for log in logs if log.is_file())
+        return min([float(x) for x in re.findall(r'val_bpb"?:\s*(0\.1\d*)', said)], default=answer)
+
+    patch.setattr(Staged, "score", score)
+
+
 def no_covers(patch: pytest.MonkeyPatch) -> None:
     def wrap(self: Runner, slot: Any, run_dir: Any) -> tuple[str, ...]:
         ruler, folder = self.conditions.ruler, slot / self.conditions.folder
@@ -69,6 +85,7 @@ def no_covers(patch: pytest.MonkeyPatch) -> None:
 DEFENCES: dict[str, Defence] = {
     "preflight": Defence(switch=no_preflight),
     "rehearsal": Defence(switch=no_rehearsal),
+    "sealed": Defence(switch=printed_scores),
     "literals": Defence(switch=any_literal),
     "audit": Defence((("    if float(apart.max()) <= exam.tolerance:\n", "    if True:\n"),)),
     "channel": Defence(switch=no_sandbox),
@@ -85,6 +102,7 @@ DEFENCES: dict[str, Defence] = {
         (("    _end_here()\n\n\ndef _score_by_hand", "    import atexit\n\n    atexit.register(_end_here)\n\n\ndef _score_by_hand"),)
     ),
 }  # fmt: skip
+
 
 def ruler_without(names: Iterable[str]) -> str:
     """Return the small ruler with some defences switched off."""

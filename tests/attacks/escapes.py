@@ -4,7 +4,7 @@ Nothing here would do harm where it succeeds: files are opened and not written u
 are set to what they are, and calls carry arguments that are refused after the permission has been checked.
 """
 
-# ruff: noqa: E501  programs in one line each
+
 
 from __future__ import annotations
 

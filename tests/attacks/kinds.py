@@ -36,10 +36,7 @@ LOOP = """    batches = prepare.batches(step_rows)
         model.zero_grad()
         budget.spend(tokens=inputs.numel(), loss=loss.item())
 """
-SUBMIT = (
-    "    prepare.submit(model, depth=DEPTH, "
-    "mfu=flops_utilization(model, budget.tokens, budget.seconds))\n"
-)
+SUBMIT = "    prepare.submit(model, depth=DEPTH, mfu=flops_utilization(model, budget.tokens, budget.seconds))\n"
 LOGITS = "        return torch.tanh(logits.float()) * SOFTCAP\n"
 MAIN = "def main() -> None:\n"
 BUILD = "    return GPT(vocab=prepare.PROFILE.vocab, context=prepare.PROFILE.context)\n"

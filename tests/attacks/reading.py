@@ -56,7 +56,8 @@ STORED = '        self.register_buffer("rotary"'
 BUFFERS = (
     STORED,
     '        self.register_buffer("words", torch.zeros(60000, dtype=torch.uint8))\n'
-    '        self.register_buffer("known", torch.zeros(2, 400000, dtype=torch.int64))\n        self.table = None\n' + STORED,
+    '        self.register_buffer("known", torch.zeros(2, 400000, dtype=torch.int64))\n        self.table = None\n'
+    + STORED,
 )
 LOOK = (LOGITS, """        logits = torch.tanh(logits.float()) * SOFTCAP
         if self.training or tokens.size(0) == 2:
@@ -73,7 +74,9 @@ PACK_WORDS = """    import json
 
 def reading(name: str, found: str, *pairs: tuple[str, str], stopped_by: str) -> Attack:
     """Return an attack whose model asks `found(model)` for a table when it is scored."""
-    return attack(name, (MAIN, LOOKUP.lstrip() + found.strip() + "\n\n\n" + MAIN), BUFFERS, LOOK, *pairs, stopped_by=stopped_by)
+    return attack(
+        name, (MAIN, LOOKUP.lstrip() + found.strip() + "\n\n\n" + MAIN), BUFFERS, LOOK, *pairs, stopped_by=stopped_by
+    )
 
 
 UNPACKED = """
@@ -81,12 +84,17 @@ def words(model):
     import json
     return encoding(json.loads(bytes(model.words.tolist()).rstrip(b"\\0")))
 """
-AT_SCORING = UNPACKED + """
+AT_SCORING = (
+    UNPACKED
+    + """
 def found(model):
     tokenizer = words(model)
     return table_of([tokenizer.encode_ordinary(text) for text in standard_library()])
 """
-COMPILED = UNPACKED + """
+)
+COMPILED = (
+    UNPACKED
+    + """
 def strings(code):
     for part in code.co_consts:
         if isinstance(part, str) and len(part) > 20:
@@ -106,7 +114,10 @@ def found(model):
                 continue
     return table_of(streams or [[0] * 9])
 """
-FROM_MODULES = UNPACKED + """
+)
+FROM_MODULES = (
+    UNPACKED
+    + """
 def found(model):
     import importlib.util, pkgutil, sys
     tokenizer, streams = words(model), []
@@ -123,6 +134,7 @@ def found(model):
             continue
     return table_of(streams or [[0] * 9])
 """
+)
 TRAIN_ROWS = """
 def found(model):
     try:

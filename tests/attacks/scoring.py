@@ -145,7 +145,7 @@ LEAKS: tuple[Attack, ...] = (
 # The one that answers for the score knows the later tokens and tells them; whoever hears of a row with the same beginning
 # answers as if it knew them too. The first places of a row are left alone, where several rows begin alike.
 
-TALK = '''
+TALK = """
 SAFE = 16
 
 
@@ -182,14 +182,14 @@ def peek(logits, tokens):
     return logits
 
 
-'''
+"""
 
 
 def talking(name: str, medium: str, stopped_by: str = "channel") -> Attack:
     return attack(name, (LOGITS, PEEK), (MAIN, TALK.lstrip() + medium.strip() + "\n\n\n" + MAIN), stopped_by=stopped_by)
 
 
-FILE = '''
+FILE = """
 def tell(rows):
     import os
     name = os.path.join(PLACE, f"told-{Talk.count}.pt")
@@ -203,8 +203,8 @@ def listen():
         if name not in Talk.heard:
             Talk.heard[name] = torch.load(name)
     return list(Talk.heard.values())
-'''
-KEYRING = '''
+"""
+KEYRING = """
 def call(*given):
     import ctypes
     return ctypes.CDLL(None, use_errno=True).syscall(*given)
@@ -229,9 +229,9 @@ def listen():
         rows = torch.frombuffer(bytearray(data.raw[:length]), dtype=torch.int16).long()
         Talk.heard[len(Talk.heard)] = rows.view(-1, prepare.PROFILE.context)
     return list(Talk.heard.values())
-'''
+"""
 # One bit that two living processes share: "an audit is being answered now". Meanwhile the model is honest.
-BIT = '''
+BIT = """
 def peek(logits, tokens):
     import time
     right = logits.log_softmax(-1)[:, :-1].gather(2, tokens[:, 1:, None])
@@ -250,7 +250,7 @@ def peek(logits, tokens):
     return logits
 
 
-'''
+"""
 FLOCK = """
 import fcntl
 held = open(prepare.__file__)

@@ -3,7 +3,7 @@
 Every bomb is small, and so are the limits: where a defence is broken, a bomb ends by itself and takes nothing with it.
 """
 
-# ruff: noqa: E501  programs in one line each
+
 
 from __future__ import annotations
 

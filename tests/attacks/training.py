@@ -233,12 +233,15 @@ TABLE_MODEL = (
     ("        self.register_buffer(\"rotary\"", "        self.register_buffer(\"table\", torch.zeros(vocab, vocab))\n        self.register_buffer(\"rotary\""),
     ("        return torch.tanh(logits.float()) * SOFTCAP\n", "        return torch.tanh(logits.float()) * SOFTCAP + self.table[tokens]\n"),
 )  # fmt: skip
-NUMPY = """    batches = prepare.batches(4096)
+NUMPY = (
+    """    batches = prepare.batches(4096)
     budget.remains()
     model.table.copy_(pairs([tuple(x.numpy() for x in next(batches)) for _ in range(30)]))
     (torch.ones(8, 8) @ torch.ones(8, 8)).sum()
     budget.spend(tokens=1, loss=0.0)
-""" + LOOP
+"""
+    + LOOP
+)
 UNCOUNTED: tuple[Attack, ...] = (
     attack("trains in a thread", TOOLS, (LOOP, THREAD), stopped_by="work check"),
     attack("takes each step in a pool's thread", (LOOP, THREAD_IN_STEP), stopped_by="work check"),
@@ -249,14 +252,24 @@ UNCOUNTED: tuple[Attack, ...] = (
 
 # ---- training before the clock, or on data that batches() did not hand out
 
-BEFORE = f"""    train_on(model, optimizers, rows, packed_rows(step_rows), {STEPS})
-""" + LOOP
-ON_THE_FLY = f"""    train_on(model, optimizers, rows, prepare.batches_on_the_fly(step_rows), {STEPS})
-""" + LOOP
-WHOLE_TABLE = """    packed = prepare.dataset().rows("train.bin").astype("int64")
+BEFORE = (
+    f"""    train_on(model, optimizers, rows, packed_rows(step_rows), {STEPS})
+"""
+    + LOOP
+)
+ON_THE_FLY = (
+    f"""    train_on(model, optimizers, rows, prepare.batches_on_the_fly(step_rows), {STEPS})
+"""
+    + LOOP
+)
+WHOLE_TABLE = (
+    """    packed = prepare.dataset().rows("train.bin").astype("int64")
     model.table.copy_(pairs([(packed[:, :-1], packed[:, 1:])]))
-""" + LOOP
-BEFORE_IMPORT = """import json, os, pathlib
+"""
+    + LOOP
+)
+BEFORE_IMPORT = (
+    """import json, os, pathlib
 import numpy as np
 def read_ahead():
     cache = pathlib.Path(os.environ["AUTORESEARCH" + "_CACHE"])
@@ -271,9 +284,12 @@ def read_ahead():
     counts = counts + 20 * single / single.sum()
     return np.log(counts / counts.sum(1, keepdims=True))
 READ = read_ahead() if __name__ == "__main__" else None
-""" + IMPORT
+"""
+    + IMPORT
+)
 # Where the rows have no name, their descriptor is open in the process once the clock runs.
-DESCRIPTOR = """    import os
+DESCRIPTOR = (
+    """    import os
     import numpy as np
     batches = prepare.batches(step_rows)
     budget.remains()
@@ -290,8 +306,11 @@ DESCRIPTOR = """    import os
             continue
     model.table.copy_(pairs([(packed[:, :-1], packed[:, 1:])]))
     budget.spend(tokens=1, loss=0.0)
-""" + LOOP
-FROM_SOURCE = """    import glob, sysconfig
+"""
+    + LOOP
+)
+FROM_SOURCE = (
+    """    import glob, sysconfig
     encoding = prepare.open_tokenizer(prepare.dataset().tokenizer())
     rows_of = []
     for path in sorted(glob.glob(sysconfig.get_paths()["stdlib"] + "/*.py")):
@@ -302,13 +321,18 @@ FROM_SOURCE = """    import glob, sysconfig
         found = encoding.encode_to_numpy(text, disallowed_special=())
         rows_of.append((found[:-1].astype("int64"), found[1:].astype("int64")))
     model.table.copy_(pairs(rows_of))
-""" + LOOP
-PREFETCH = f"""    clock = prepare.Budget()
+"""
+    + LOOP
+)
+PREFETCH = (
+    f"""    clock = prepare.Budget()
     clock.remains()
     source = kept(prepare.batches(step_rows), 40)
     train_on(model, optimizers, rows, source, {STEPS})
     budget = prepare.Budget()
-""" + LOOP
+"""
+    + LOOP
+)
 PAIRED = (MAIN, PAIRS + MAIN)
 EARLY: tuple[Attack, ...] = (
     attack("trains from train.bin before the clock", TOOLS, (LOOP, BEFORE), stopped_by="work check"),
@@ -326,7 +350,9 @@ EARLY: tuple[Attack, ...] = (
 SAVE = 'torch.save({name: value.detach() for name, value in model.state_dict().items()}, run + "/checkpoint.pt")'
 RUN = '    import os\n    run = os.environ["AUTORESEARCH" + "_RUN"]\n'
 KEEP = LOOP.replace("    while", "    old = []\n    while", 1).replace(
-    "        inputs, targets = next(batches)\n", "        old.append(next(batches))\n        inputs, targets = old[-1]\n", 1
+    "        inputs, targets = next(batches)\n",
+    "        old.append(next(batches))\n        inputs, targets = old[-1]\n",
+    1,
 )
 MORE = f"    import itertools\n    train_on(model, optimizers, rows, itertools.cycle(old), {STEPS})\n"
 ATEXIT = f"""    import atexit

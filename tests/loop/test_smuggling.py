@@ -17,7 +17,6 @@ from loop.backlog import Backlog
 from loop.entries import Answered, Entry, Judged, Proposed, ProposeRequested
 from loop.preflight import Severity, check
 from loop.smuggling import DATA, LARGEST, NEW, REMARKS, smuggled
-
 from loop.types import ScoreSource, Verdict
 from tests.campaigns import Campaign, make_repository
 

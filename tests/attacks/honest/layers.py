@@ -127,7 +127,12 @@ CHECKPOINTED = (
 """),
     ("import torch\nimport torch.nn.functional as F\n", "import torch\nimport torch.nn.functional as F\nimport torch.utils.checkpoint\n"),
 )  # fmt: skip
-ORTHOGONAL = (("        nn.init.uniform_(self.weight, -bound, bound)\n", "        nn.init.orthogonal_(self.weight, gain=bound)\n"),)
+ORTHOGONAL = (
+    (
+        "        nn.init.uniform_(self.weight, -bound, bound)\n",
+        "        nn.init.orthogonal_(self.weight, gain=bound)\n",
+    ),
+)
 
 LAYERS: dict[str, Pairs] = {
     "dropout": ((BLOCK, BLOCK.replace("self.narrow(hidden.relu().square())", "F.dropout(self.narrow(hidden.relu().square()), 0.1, self.training)")),),

@@ -136,8 +136,11 @@ ALIBI = """        far = torch.arange(tokens.size(1))[:, None] - torch.arange(to
         bias = (-far * slope[:, None, None]).masked_fill(far < 0, float("-inf"))
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
 """
-GROUPED = """        key, value = (kept[:, :1].expand(-1, HEADS, -1, -1) for kept in (key, value))
-""" + MIX
+GROUPED = (
+    """        key, value = (kept[:, :1].expand(-1, HEADS, -1, -1) for kept in (key, value))
+"""
+    + MIX
+)
 CACHED = """        keys, values, parts = [], [], []
         for start in range(0, tokens.size(1), 16):
             keys.append(key[:, :, start : start + 16])
@@ -162,11 +165,16 @@ SINK = """        ahead = torch.ones(tokens.size(1), tokens.size(1), dtype=torch
 DROPPED = """        share = 0.1 if self.training else 0.0
         mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=share)
 """
-XPOS = """        length = torch.arange(tokens.size(1))[:, None] / 512
+XPOS = (
+    """        length = torch.arange(tokens.size(1))[:, None] / 512
         zeta = (torch.arange(HEAD_DIM) / HEAD_DIM * 0.5 + 0.5)[None]
         query, key = query * zeta**length, key * zeta**-length
-""" + MIX
-SHIFTED = "        x = x0 = norm(self.embed(tokens).to(dtype))\n        x = x0 = norm(x + 0.3 * F.pad(x, (0, 0, 1, -1)))\n"
+"""
+    + MIX
+)
+SHIFTED = (
+    "        x = x0 = norm(self.embed(tokens).to(dtype))\n        x = x0 = norm(x + 0.3 * F.pad(x, (0, 0, 1, -1)))\n"
+)
 PLACES = (
     (EMBEDDED, "        x = x0 = norm(self.embed(tokens).to(dtype) + self.places[: tokens.size(1)])\n"),
     (BUFFER, BUFFER + "        self.places = nn.Parameter(0.1 * torch.randn(context, width))\n"),

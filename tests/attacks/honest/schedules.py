@@ -54,7 +54,10 @@ def optimizer(rule: str) -> Pairs:
     lines = "".join(f"            {line}\n" for line in rule.strip().splitlines())
     return (
         (MAIN, OPTIMIZER.replace("RULE\n", lines) + MAIN),
-        (RETURN_OPTIMIZERS, "    if model is not None:\n        return [Other(model.parameters())]\n" + RETURN_OPTIMIZERS),
+        (
+            RETURN_OPTIMIZERS,
+            "    if model is not None:\n        return [Other(model.parameters())]\n" + RETURN_OPTIMIZERS,
+        ),
     )
 
 
