@@ -41,7 +41,7 @@ SMUGGLED = {
     "many assignments": "".join(f"X{n} = {value}\n" for n, value in enumerate(FLOATS)),
     "many strings": "".join(f"X{n} = '{part}'\n" for n, part in enumerate(textwrap.wrap(TEXT, 60))),
     "many calls": "X = []\n" + "".join(f"X.append({value})\n" for value in FLOATS),
-    "default arguments": "def f(" + ", ".join(f"a{n}={value}" for n, value in enumerate(FLOATS[:250])) + "):\n    pass\n",
+    "default arguments": f"def f({', '.join(f'a{n}={value}' for n, value in enumerate(FLOATS[:250]))}):\n    pass\n",
     "default arguments of many": "".join(f"def f{n}(a={value}):\n    pass\n" for n, value in enumerate(FLOATS)),
     "f-strings": "".join(f"X{n} = f'{part}{{0}}'\n" for n, part in enumerate(textwrap.wrap(TEXT, 60))),
     "comments": "".join(f"# {part}\n" for part in textwrap.wrap(TEXT, 100)),
@@ -58,7 +58,9 @@ SMUGGLED = {
     "type comments": "".join(f"X = 0  # type: {part}\n" for part in textwrap.wrap(TEXT, 60)),
     "signs": "X = [" + ", ".join("-1" if bit == "0" else "+1" for bit in f"{int.from_bytes(BYTES[:3000]):b}") + "]\n",
     "which names are used": "".join(f"X.append({'ab'[int(bit)]})\n" for bit in f"{int.from_bytes(BYTES[:800]):b}"),
-    "code that differs": "".join(f"def f{n}(x):\n    return x {'+-*/%@'[b % 6]} x {'+-*/%@'[b // 43]} x\n" for n, b in enumerate(BYTES)),
+    "code that differs": "".join(
+        f"def f{n}(x):\n    return x {'+-*/'[b % 4]} x {'+-*/'[b // 64]} x\n" for n, b in enumerate(BYTES)
+    ),
 }  # fmt: skip
 
 
@@ -113,8 +115,9 @@ def engine_of(folder: Path, source: ScoreSource) -> Any:
     assert ledger.created is not None
     ledger.created = replace(ledger.created, source=source)
     said: list[object] = []
-    return SimpleNamespace(ledger=ledger, repo=campaign.repo, campaign=campaign.name, home=campaign.home, said=said,
-                           record=lambda *bodies: said.extend(bodies), writing=SimpleNamespace(program_hash=""))  # fmt: skip
+    place = {"repo": campaign.repo, "campaign": campaign.name, "home": campaign.home}
+    writing = SimpleNamespace(program_hash="")
+    return SimpleNamespace(ledger=ledger, said=said, record=lambda *b: said.extend(b), writing=writing, **place)
 
 
 @pytest.mark.parametrize(("source", "refused"), [(ScoreSource.SEALED, True), (ScoreSource.SELF_REPORTED, False)])
