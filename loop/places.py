@@ -112,6 +112,7 @@ def kernel_rules() -> dict[Path, tuple[str, ...]]:
             rules[Path(place)] = ("--ro-bind", place, place)
     # Only what we may read: each mount makes the start of every run longer.
     files = [path for path in closed_to_others(Path("/proc"), deep=False) if path.name in PROC_HIDDEN]
+    files += filter(Path.exists, [Path("/proc/keys")])  # names the keys of the user, wherever they are
     folders = [Path("/sys", name) for name in SYS_HIDDEN if os.access(Path("/sys", name), os.X_OK)]
     for path in (*files, *folders, *closed_to_others(Path("/etc"))):
         rules[path] = ("--tmpfs", str(path)) if path.is_dir() else ("--ro-bind", "/dev/null", str(path))
