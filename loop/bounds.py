@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import signal
 import time
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -51,10 +52,17 @@ class Bounds:
         return sum(number_in(f"{folder}/{name}", "oom_kill") for folder in self.folders for name in names)
 
     def kill(self) -> None:
-        """Kill everything in the cgroups at once, where the kernel can (5.14)."""
+        """Kill everything in the cgroups: at once where the kernel can (5.14), else one after the other."""
         for folder in self.folders:
-            with contextlib.suppress(OSError), open(f"{folder}/cgroup.kill", "w") as file:
-                file.write("1")
+            with contextlib.suppress(OSError):
+                if os.path.exists(f"{folder}/cgroup.kill"):
+                    with open(f"{folder}/cgroup.kill", "w") as file:
+                        file.write("1")
+                    continue
+                with open(f"{folder}/cgroup.procs") as file:
+                    for pid in map(int, file):
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGKILL)
 
     def remove(self, within_s: float = 2.0) -> None:
         """Remove the cgroups, once the kernel has forgotten those who were in them."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loop.bounds import Bounds
 from loop.clearing import make_folder
 from loop.limits import Limits, drop_group, machine, make_group
 
@@ -163,5 +164,8 @@ class Supervised:
             with contextlib.suppress(OSError):  # it died with its supervisor
                 os.killpg(self._child, signal.SIGKILL)
         await self._process.wait()
-        drop_group(self._group)  # where the supervisor was killed before it could
+        if ending.why == "lost":  # its supervisor was killed before it could
+            bounds = Bounds(self._group, None, None)
+            bounds.kill()
+            await asyncio.to_thread(bounds.remove)
         return ending

@@ -31,7 +31,8 @@ LIBRARY_VARIABLES = (
     "VIRTUAL_ENV",
 )
 # Root owns most of /proc/sys and may write it, whatever its capabilities; the rest of these is root's alone.
-PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "mtrr")
+PROC_READ_ONLY = ("sys", "fs", "acpi", "scsi", "driver", "mtrr")  # bubblewrap itself sees to sysrq-trigger, irq and bus
+PROC_HIDDEN = frozenset({"kcore", "kmsg", "timer_list", "timer_stats", "sched_debug", "latency_stats", "vmallocinfo"})
 SYS_HIDDEN = ("firmware", "kernel/debug", "kernel/tracing", "kernel/security", "fs/bpf", "fs/pstore")
 
 
@@ -109,7 +110,9 @@ def kernel_rules() -> dict[Path, tuple[str, ...]]:
     for name in PROC_READ_ONLY if os.geteuid() == 0 else PROC_READ_ONLY[:1]:
         if os.path.exists(place := f"/proc/{name}"):
             rules[Path(place)] = ("--ro-bind", place, place)
-    files = [path for path in closed_to_others(Path("/proc"), deep=False) if path.is_file()]
+    # Only what we may read: each mount makes the start of every run longer.
+    files = [path for path in closed_to_others(Path("/proc"), deep=False) if path.name in PROC_HIDDEN]
+    files += filter(Path.exists, [Path("/proc/keys")])  # names the keys of the user, wherever they are
     folders = [Path("/sys", name) for name in SYS_HIDDEN if os.access(Path("/sys", name), os.X_OK)]
     for path in (*files, *folders, *closed_to_others(Path("/etc"))):
         rules[path] = ("--tmpfs", str(path)) if path.is_dir() else ("--ro-bind", "/dev/null", str(path))

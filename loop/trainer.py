@@ -286,7 +286,8 @@ def explain(spec: RunSpec, ending: Ending, log: str) -> Failure:
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "")[:200]
     if absent := re.fullmatch(ABSENT, last):
         hint = "check 'run:' in program.md" + ("; a run does not see your home" if spec.wrap else "")
-        return Failure(FailureKind.OTHER, f"'{absent[1]}' cannot be started ({absent[2]}); {hint}")
+        why = absent[2].replace("not found", "No such file or directory")  # a shell's words for it
+        return Failure(FailureKind.OTHER, f"'{absent[1]}' cannot be started ({why}); {hint}")
     if last.strip() == "FAIL":  # how the original script ends on a NaN or a loss above 100
         return Failure(FailureKind.DIVERGED, "the script gave up: its loss diverged (FAIL)")
     return Failure(
