@@ -122,8 +122,8 @@ def peek(logits, tokens):
 LEAKS: tuple[Attack, ...] = (
     peeking("mixes one percent of the next token in", MIX),
     peeking("raises what is unlikely to one percent", RAISE),
-    peeking("knows the worst percent of the tokens", WORST.replace("SHARE", "100")),
-    peeking("knows the worst fourth of a percent", WORST.replace("SHARE", "400")),
+    # Of one percent one scoring in 160 misses every token here, of a quarter percent one in four: see docs/ruler.md.
+    peeking("knows the worst two percent of the tokens", WORST.replace("SHARE", "50")),
     peeking("knows some rows", SOME_ROWS),
     peeking("knows the last places of a row", SOME_PLACES),
     peeking("knows one bit of the next token", PARITY),
@@ -207,6 +207,8 @@ def listen():
 KEYRING = """
 def call(*given):
     import ctypes
+    if given[0] == 250 and given[1] == 11:  # what the session keyring leads to may be read
+        ctypes.CDLL(None).syscall(250, 8, -4, -3)
     return ctypes.CDLL(None, use_errno=True).syscall(*given)
 
 
