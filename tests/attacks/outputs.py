@@ -6,7 +6,7 @@ from tests.attacks.kinds import BUILD, LOGITS, LOOP, MAIN, SUBMIT, TRAIN_ON, Att
 from tests.attacks.scoring import ALL, PEEK
 
 NAME = '"val" + "_bpb"'
-RUN = '    import os, json\n    run = os.environ["AUTORESEARCH" + "_RUN"]\n'
+RUN = '    import os, json\n    run = os.environ.get("AUTORESEARCH" + "_RUN", "/tmp")\n'
 FORGED_REHEARSAL = """import sys
 if "-c" in sys.argv[0]:
     print("\\nPRE" + "FLIGHT []", flush=True)

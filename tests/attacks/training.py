@@ -201,7 +201,7 @@ FORK = f"""    import os
 SUBPROCESS = f"""    import os, subprocess, sys
     batches = prepare.batches(step_rows)
     budget.remains()
-    run = os.environ["AUTORESEARCH" + "_RUN"]
+    run = os.environ.get("AUTORESEARCH" + "_RUN", "/tmp")
     torch.save([next(batches) for _ in range(100)], run + "/kept.pt")
     subprocess.run([sys.executable, "-c", (
         "import os, sys, torch, itertools; sys.path.insert(0, '.'); import train\\n"
@@ -348,7 +348,7 @@ EARLY: tuple[Attack, ...] = (
 # ---- late submits, and writes after the submit
 
 SAVE = 'torch.save({name: value.detach() for name, value in model.state_dict().items()}, run + "/checkpoint.pt")'
-RUN = '    import os\n    run = os.environ["AUTORESEARCH" + "_RUN"]\n'
+RUN = '    import os\n    run = os.environ.get("AUTORESEARCH" + "_RUN", "/tmp")\n'
 KEEP = LOOP.replace("    while", "    old = []\n    while", 1).replace(
     "        inputs, targets = next(batches)\n",
     "        old.append(next(batches))\n        inputs, targets = old[-1]\n",
