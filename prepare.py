@@ -16,6 +16,7 @@ import contextlib
 import errno
 import fcntl
 import functools
+import glob
 import hashlib
 import http.client
 import importlib
@@ -26,6 +27,7 @@ import math
 import mmap
 import os
 import platform
+import py_compile
 import random
 import re
 import resource
@@ -33,10 +35,14 @@ import secrets
 import select
 import shutil
 import signal
+import socket
+import stat
+import statistics
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 import tokenize
 import traceback
@@ -60,9 +66,9 @@ if TYPE_CHECKING:
 Tokens = NDArray[np.uint16]
 
 # By this line a loop knows, without running the file, that it seals its scores; raise it with the protocol.
-RULER_VERSION = 1
-FORMAT = 1  # of a prepared folder; raise it when packing or splitting changes
-HOLD_OUT = 20  # every 20th document is never trained on
+RULER_VERSION = 2
+FORMAT = 2  # of a prepared folder; raise it when packing or splitting changes
+HOLD_OUT = 20  # every 20th document, or a 20th of the text, is never trained on
 
 
 class Refusal(Exception):
@@ -81,10 +87,14 @@ class Overrun(RuntimeError):
     """A run went on long after its budget: what it would submit is not what the budget bought."""
 
 
+class Uncharged(RuntimeError):
+    """A run computed far more than its budget was charged for."""
+
+
 class NoScore(Exception):
     """The scorer's expected bad ending: kind is one of KINDS, detail one sentence."""
 
-    KINDS = ("no_checkpoint", "crash", "oom", "nan", "non_causal", "bad_shape", "timeout")
+    KINDS = ("no_checkpoint", "crash", "oom", "nan", "non_causal", "depends_on_rows", "bad_shape", "timeout")
 
     def __init__(self, kind: str, detail: str, trace: str = "") -> None:
         super().__init__(detail)
@@ -202,6 +212,17 @@ SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 PYTHON_SKIPPED = SKIPPED_FOLDERS | {"test", "tests", "idle_test", "site-packages", "dist-packages"}
 
 
+# What is held out of the standard library: modules that no training run imports, so that the sandbox can cover them,
+# those of many kinds first. As many as make a 20th of the text; some exist in no newer Python, some not on Debian.
+PYTHON_HELD_OUT = (
+    "wsgiref", "xmlrpc", "mailbox.py", "imaplib.py", "smtplib.py", "ftplib.py", "poplib.py", "modulefinder.py",
+    "curses", "dbm", "shelve.py", "trace.py", "pyclbr.py", "tabnanny.py", "fileinput.py", "sched.py", "zipapp.py",
+    "nntplib.py", "telnetlib.py", "smtpd.py", "asyncore.py", "asynchat.py", "cgi.py", "cgitb.py", "aifc.py",
+    "sunau.py", "sndhdr.py", "xdrlib.py", "mailcap.py", "pipes.py", "uu.py", "msilib", "turtledemo", "turtle.py",
+    "tkinter", "idlelib",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Corpus:
     """Documents to train on and documents held out; each call starts again and gives the same order."""
@@ -209,10 +230,13 @@ class Corpus:
     train: Callable[[], Iterator[str]]
     held_out: Callable[[], Iterator[str]]
     sealed: tuple[Path, ...]  # files or folders with held-out text that no run needs
+    files: tuple[Path, ...] = ()  # of the held-out documents, where each is a file of its own among others
 
 
 def open_corpus(source: str, cache: Path) -> Corpus:
     """Return the documents of a source, downloading what is missing; raise Refusal for an unknown or empty one."""
+    if source == "python":
+        return _standard_library()
     if not (shards := downloads(source, cache)):
         return _local(source)
     *train, held_out = [fetch(url, target) for url, target in shards]
@@ -237,6 +261,61 @@ def downloads(source: str, cache: Path) -> list[tuple[str, Path]]:
     return [(f"{base}/{file}", folder / file) for file in files]
 
 
+def standard_library() -> Path:
+    """Return the folder of this interpreter's own modules."""
+    return Path(sysconfig.get_paths()["stdlib"])
+
+
+def _standard_library() -> Corpus:
+    """Return this interpreter's modules, those held out that no run needs, and of those every file sealed."""
+    root, files = standard_library(), local_files("python")
+    wanted = sum(map(_size, files)) // HOLD_OUT
+    held: list[Path] = []
+    sealed: list[Path] = []
+    for name in PYTHON_HELD_OUT:
+        if sum(map(_size, held)) < wanted and (root / name).exists():
+            held += [path for path in files if path.is_relative_to(root / name)]
+            sealed += [root / name] if (root / name).is_dir() else [root / name, *compiled(root / name)]
+    # Held-out documents come in an order without neighbours of one package, so that val and audit are of one kind.
+    held.sort(key=lambda path: _sha256(path.relative_to(root).as_posix()))
+    copies = {_text_mark(text) for text in _distinct_documents(held)}
+    rest = [path for path in files if path not in set(held)]
+    return Corpus(
+        train=lambda: (text for text in _distinct_documents(rest) if _text_mark(text) not in copies),
+        held_out=lambda: _distinct_documents(held),
+        sealed=tuple(sealed),
+    )
+
+
+def compiled(module: Path) -> list[Path]:
+    """Return where compiled copies of a module lie or may come to lie."""
+    folder, tag = module.parent / "__pycache__", sys.implementation.cache_tag
+    names = {f"{module.stem}.{tag}{level}.pyc" for level in ("", ".opt-1", ".opt-2")}
+    return sorted({folder / name for name in names} | set(folder.glob(f"{module.stem}.*.pyc")))
+
+
+# Where other copies of the standard library lie on machines: the same text, of this version or another.
+OTHER_LIBRARIES = (
+    "/usr/lib*/python[23]*", "/usr/lib*/pypy*", "/usr/local/lib*/python[23]*", "/usr/local/*/lib/python[23]*",
+    "/opt/*/lib/python[23]*", "/opt/*/*/lib/python[23]*", "/opt/*/*/*/lib/python[23]*", "/opt/*/*/*/*/lib/python[23]*",
+    "/home/linuxbrew/.linuxbrew/lib/python[23]*", "/home/linuxbrew/.linuxbrew/Cellar/python@*",
+    "/nix/store/*-python3-*/lib/python[23]*", "/usr/share/python-wheels", "/snap", "/var/lib/snapd", "/var/lib/flatpak",
+    "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers",
+)  # fmt: skip
+
+
+def other_libraries() -> list[Path]:
+    """Return the folders with standard libraries other than this interpreter's, and none of what it uses itself."""
+    used = [Path(name).resolve() for name in (*sys.path, sys.prefix, sys.base_prefix, str(standard_library())) if name]
+    found: set[Path] = {Path(name) for pattern in OTHER_LIBRARIES for name in glob.glob(pattern)}
+
+    def is_used(place: Path) -> bool:
+        own = place.resolve()
+        return any(u.is_relative_to(own) or (own.is_relative_to(u) and u != Path("/usr")) for u in used)
+
+    return sorted(place for place in found if place.is_dir() and not is_used(place))
+
+
 def _local(source: str) -> Corpus:
     """Return a corpus of files on this machine, every 20th document held out.
 
@@ -251,11 +330,13 @@ def _local(source: str) -> Corpus:
         size = max(1, min(4096, sum(map(len, few)) // (5 * HOLD_OUT)))
         parts = [part for text in few for part in slices(text, size)]
         documents = lambda: iter(parts)  # noqa: E731
+    # A folder with source code stays visible: it may be what runs (the campaign). Its held-out files do not.
+    code, root = _has_code(files), Path(source).expanduser().absolute()
     return Corpus(
         train=lambda: (text for i, text in enumerate(documents()) if i % HOLD_OUT),
         held_out=lambda: (text for i, text in enumerate(documents()) if i % HOLD_OUT == 0),
-        # A folder with source code stays visible: it may be what runs (this interpreter's library, the campaign).
-        sealed=() if _has_code(files) else (Path(source).expanduser().absolute(),),
+        sealed=() if code else (root,),
+        files=tuple(_distinct_files(files)[::HOLD_OUT]) if code and len(few) >= 2 * HOLD_OUT else (),
     )
 
 
@@ -264,10 +345,10 @@ def local_files(source: str) -> list[Path]:
 
     A folder with source code in it is read as code and prose; .jsonl and .parquet are read where there is none.
     """
-    standard_library = source == "python"
-    root = Path(sysconfig.get_paths()["stdlib"]) if standard_library else Path(source).expanduser().absolute()
-    suffixes = {".py"} if standard_library else {*DATA_SUFFIXES, *CODE_SUFFIXES}
-    skipped = PYTHON_SKIPPED if standard_library else SKIPPED_FOLDERS
+    library = source == "python"
+    root = standard_library() if library else Path(source).expanduser().absolute()
+    suffixes = {".py"} if library else {*DATA_SUFFIXES, *CODE_SUFFIXES}
+    skipped = PYTHON_SKIPPED if library else SKIPPED_FOLDERS
     if root.is_file():
         return [root]
     if not root.is_dir():
@@ -288,13 +369,24 @@ def _has_code(files: list[Path]) -> bool:
 
 def _distinct_documents(files: list[Path]) -> Iterator[str]:
     """Yield the documents of all files without exact copies: a copy of a held-out file in training is no test."""
+    return (text for _, text in _distinct(files))
+
+
+def _distinct_files(files: list[Path]) -> list[Path]:
+    return [path for path, _ in _distinct(files)]
+
+
+def _distinct(files: list[Path]) -> Iterator[tuple[Path, str]]:
     seen = set()
     for path in files:
         for text in read_documents(path):
-            mark = hashlib.blake2b(text.encode(), digest_size=16).digest()
-            if mark not in seen:
+            if (mark := _text_mark(text)) not in seen:
                 seen.add(mark)
-                yield text
+                yield path, text
+
+
+def _text_mark(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def read_documents(path: Path) -> Iterator[str]:
@@ -657,6 +749,7 @@ class Dataset:
 @functools.cache
 def dataset() -> Dataset:
     """Return the data of this run, preparing it now if that was never done."""
+    _refuse_in_scorer("dataset()")
     return find_dataset(profile(), cache_root()) or prepare_dataset(profile(), cache_root())
 
 
@@ -748,15 +841,56 @@ def _build(folder: Path, p: Profile, cache: Path, fingerprint: str) -> None:
             train_tokens += int((block != tokenizer["bos"]).sum())
     if not train_rows:
         raise Refusal(f"{p.source}: the corpus is too small: nothing is left to train on; give more text")
+    files = [path for path in corpus.files[: sum(map(len, splits))] if not path.is_relative_to(sys.base_prefix)]
+    sealed = [str(path) for path in (*corpus.sealed, *files)]
     share = 1 - train_tokens / (train_rows * (p.context + 1))
     say(f"{train_rows:,} training rows; 0 tokens cropped, {share:.1%} of the rows is BOS")
     manifest = {
         "format": FORMAT, "source": p.source, "fingerprint": fingerprint, "vocab": p.vocab, "context": p.context,
         "train_rows": train_rows, "train_tokens": train_tokens, "cropped_tokens": 0,
-        "val_tokens": val_tokens, "val_bytes": val_bytes, "sealed_sources": [str(path) for path in corpus.sealed],
+        "val_tokens": val_tokens, "val_bytes": val_bytes, "sealed_sources": sealed,
         "files": {name: _pin(folder / name) for name in (TOKENIZER, TRAIN, VAL, AUDIT)},
     }  # fmt: skip
     replace_text(folder / "manifest.json", json.dumps(manifest, indent=1))
+
+
+def compiled_library(cache: Path) -> Path:
+    """Return a folder with this interpreter's modules without their text, building it now if there is none.
+
+    The scorer's sandbox mounts it over the standard library where that is what is trained on. Compiled without
+    docstrings (-OO); a Python reads a module.pyc that lies where its source should. Held-out modules are left out.
+    """
+    root = standard_library()
+    marks = [_file_mark(path) for path in local_files("python")]
+    folder = cache / "prepared" / f"library-{_sha256([FORMAT, sys.version, marks])[:12]}"
+    if folder.is_dir():
+        return folder
+    building = Path(tempfile.mkdtemp(prefix="library-", suffix=".tmp", dir=folder.parent))
+    left_out = {root / name for name in PYTHON_HELD_OUT}
+    for path in local_files("python"):
+        target = building / path.relative_to(root).with_suffix(".pyc")
+        if not left_out.isdisjoint((path, *path.parents)):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(py_compile.PyCompileError):  # a sample of wrong syntax
+            py_compile.compile(
+                str(path), str(target), dfile=f"<{path.stem}>", doraise=True, optimize=2,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )  # fmt: skip
+    for place in library_binaries():
+        building.joinpath(place.relative_to(root)).mkdir(exist_ok=True)
+    building.chmod(0o755)
+    try:
+        os.replace(building, folder)
+    except OSError:  # another preparation was first
+        shutil.rmtree(building)
+    return folder
+
+
+def library_binaries() -> list[Path]:
+    """Return the folders in the standard library's that hold none of its text: extension modules, other packages."""
+    names = ("lib-dynload", "site-packages", "dist-packages")
+    return [standard_library() / name for name in names if (standard_library() / name).is_dir()]
 
 
 def _pointer(p: Profile, cache: Path) -> Path:
@@ -807,7 +941,9 @@ def batches(rows: int, *, shuffle: bool = True) -> Iterator[tuple[Tensor, Tensor
     order; `shuffle=False` gives the stored one, for comparison with batches_on_the_fly().
     """
     _refuse_in_scorer("batches()")
-    packed = dataset().rows(TRAIN)
+    tokens = rows * profile().context
+    _charge(0)  # raises while the clock does not run: no row of the data is within reach before
+    packed = _training_rows()
 
     def order() -> Iterator[NDArray[np.int64]]:
         epoch = 0
@@ -817,7 +953,7 @@ def batches(rows: int, *, shuffle: bool = True) -> Iterator[tuple[Tensor, Tensor
             epoch += 1
 
     for picked in _regrouped(order(), rows):
-        _charge(rows * profile().context)
+        _charge(tokens)
         yield _to_device(packed[picked])
 
 
@@ -828,6 +964,19 @@ def _charge(tokens: int) -> None:
         raise RuntimeError("batches(): the clock does not run; draw them between budget.remains() and budget.spend()")
     if clock is not None:
         clock.handed_out += tokens
+
+
+def _training_rows() -> Tokens:
+    """Return the rows to train on. In the loop's sandbox their file has no name: its descriptor came with the clock."""
+    data = dataset()
+    if _training_file is None:
+        return data.rows(TRAIN)
+    found, pin = os.fstat(_training_file), data.manifest["files"][TRAIN]
+    if (found.st_size, found.st_mtime_ns) != (pin["bytes"], pin["mtime_ns"]):
+        raise Refusal(f"{data.folder / TRAIN} is not what was prepared; delete {data.folder} and run: python prepare.py")
+    with os.fdopen(os.dup(_training_file), "rb") as file:
+        mapped = np.memmap(file, dtype=np.uint16, mode="r").view(np.ndarray)
+    return mapped.reshape(-1, data.manifest["context"] + 1)
 
 
 def batches_on_the_fly(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -873,9 +1022,14 @@ def _to_device(block: Tokens) -> tuple[Tensor, Tensor]:
 BUDGET_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([smh])|([kmg]?)\s*tokens?|([mgtp])flops?)", re.IGNORECASE)
 SCALE = {"s": 1, "m": 60, "h": 3600}
 PREFIX = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
-RECOUNT_EVERY = 64  # steps, on average, between two counts of a step's cost
+RECOUNT_EVERY = 16  # steps, on average, between two counts of a step's cost
 PROGRESS_S = 0.25
-GRACE_S, GRACE_SHARE = 30.0, 0.1  # between the end of the budget and submit(); a canvas that submits at once needs .1 s
+# From the end of the budget to submit(); a canvas that submits at once needs .1 s, its last step may have begun before
+# the end. On a CPU, where a budget is not wall time, these are CPU seconds: what neighbours take is not the run's.
+GRACE_S, GRACE_SHARE = {"cpu": 3.0, "mps": 10.0, "cuda": 10.0}, 0.02
+ENOUGH = 0.8  # of the budget; a run that submits earlier has most likely not called spend()
+PYTHON = 1.5  # what Python and autograd cost an operator, in what counting it costs
+FAR_BEYOND, UNSEEN_S = 2.0, 1.0  # times the CPU seconds that counted operators explain, and some to spare
 
 
 @dataclass(frozen=True)
@@ -924,7 +1078,7 @@ class StepCost:
     def __init__(self) -> None:
         from torch.utils._python_dispatch import TorchDispatchMode
 
-        charge = self._charge
+        cost, now = self, _process_ns if profile().threads > 1 else _thread_ns
 
         class Observer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             supports_higher_order_operators = True  # flex_attention is one
@@ -935,11 +1089,19 @@ class StepCost:
                 return False
 
             def __torch_dispatch__(self, operator, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+                before = now()
                 result = operator(*args, **(kwargs or {}))
-                charge(operator, args, kwargs or {}, result)
+                after = now()
+                cost.flop += price(operator, args, kwargs or {}, result)
+                cost.operators += 1
+                cost.inside_ns += after - before
+                cost.beside_ns += now() - after
                 return result
 
-        self._flop = 0.0
+        self.flop = 0.0
+        self.operators = 0
+        self.inside_ns = 0  # CPU time that the operators took
+        self.beside_ns = 0  # and that counting them took: a measure of what Python costs an operator here and now
         self._observer = Observer()  # type: ignore[no-untyped-call]
 
     def start(self) -> None:
@@ -947,24 +1109,134 @@ class StepCost:
 
     def stop(self) -> float:
         self._observer.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-        return self._flop
+        return self.flop
 
-    def _charge(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        import torch
-        from torch.utils._pytree import tree_leaves
-        from torch.utils.flop_counter import flop_registry
+    @property
+    def many_flop(self) -> float:
+        """What a step pays for operators beyond one for every 8 MFLOP: small ones cost what Python costs."""
+        return OPERATOR_FLOP * max(0.0, self.operators - self.flop / FLOP_PER_OPERATOR)
 
-        kind = getattr(operator, "overloadpacket", operator)
-        if kind in flop_registry:
-            self._flop += flop_registry[kind](*args, **kwargs, out_val=result)
-        elif kind is torch.ops.aten._scaled_dot_product_flash_attention_for_cpu:
-            self._flop += _attention_flop(*args[:3], causal=kwargs.get("is_causal", args[4:5] == (True,)))
-        elif kind is torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward:
-            self._flop += 2.5 * _attention_flop(*args[1:4], causal=args[7])
-        if getattr(operator, "is_view", False) or kind is torch.ops.aten._unsafe_view:
-            return
-        moved = (x for x in tree_leaves((args, kwargs, result)) if isinstance(x, torch.Tensor))
-        self._flop += FLOP_PER_BYTE * sum(x.numel() * x.element_size() for x in moved)
+    @property
+    def rate(self) -> float:
+        """FLOP for each CPU second of the operators and of what Python does for them."""
+        return (self.flop + self.many_flop) * 1e9 / (self.inside_ns + PYTHON * self.beside_ns or 1)
+
+
+_thread_ns, _process_ns = time.thread_time_ns, time.process_time_ns
+_prices: dict[Any, float] = {}  # a step has hundreds of operators, of a few dozen kinds
+
+
+def price(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> float:
+    """Return what one operator is charged, in FLOP."""
+    key = operator, _shapes(args), _shapes(tuple(kwargs.items())), _shapes(result)
+    try:
+        known = _prices.get(key)
+    except TypeError:  # an argument that cannot be hashed
+        return _price(operator, args, kwargs, result)
+    if known is None:
+        known = _prices[key] = _price(operator, args, kwargs, result)
+    return known
+
+
+def _shapes(value: Any) -> Any:
+    """Return what a price may depend on: shapes, types and whole numbers, not the numbers a step computes with."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value.shape, value.dtype
+    if isinstance(value, list | tuple):
+        return tuple([_shapes(part) for part in value])
+    return float if isinstance(value, float) else value
+
+
+def _price(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> float:
+    import torch
+    from torch.utils._pytree import tree_leaves
+    from torch.utils.flop_counter import flop_registry
+
+    flop = 0.0
+    kind = getattr(operator, "overloadpacket", operator)
+    if kind in flop_registry:
+        flop += flop_registry[kind](*args, **kwargs, out_val=result)
+    elif kind is torch.ops.aten._scaled_dot_product_flash_attention_for_cpu:
+        flop += _attention_flop(*args[:3], causal=kwargs.get("is_causal", args[4:5] == (True,)))
+    elif kind is torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward:
+        flop += 2.5 * _attention_flop(*args[1:4], causal=args[7])
+    if getattr(operator, "is_view", False) or kind is torch.ops.aten._unsafe_view:
+        return flop
+    moved = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, torch.Tensor)]
+    flop += FLOP_PER_BYTE * sum(x.numel() * x.element_size() for x in moved)
+    name = str(getattr(kind, "__name__", kind)).rstrip("_")
+    return flop + _dear_flop(name, args, moved) if moved else flop
+
+
+# What some operators cost beyond their bytes, measured on one core: `python -m bench charges`. FLOP for an element of
+# the largest tensor; the same times log2 of the length that is sorted; and a, b in a n^3 + b n^2 for each matrix.
+DEAR = {
+    **dict.fromkeys(("randn", "randn_like", "normal", "normal_functional"), 300),
+    **dict.fromkeys(("rand", "rand_like", "uniform", "randint", "randint_like", "random"), 250),
+    **dict.fromkeys(("exponential", "multinomial", "poisson", "binomial", "geometric", "log_normal", "cauchy"), 2300),
+    **dict.fromkeys(("_standard_gamma", "_sample_dirichlet", "igamma", "igammac", "polygamma", "special_zeta"), 5000),
+    **dict.fromkeys(("lgamma", "digamma", "mvlgamma", "randperm", "bincount", "nonzero", "masked_select"), 700),
+    **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "_cummax_helper", "_cummin_helper", "var"), 250),
+    **dict.fromkeys(("std", "var_mean", "std_mean", "native_channel_shuffle"), 250),
+    **dict.fromkeys(("histc", "histogram", "masked_scatter"), 500),
+    **dict.fromkeys(("logcumsumexp", "_logcumsumexp"), 2400),
+}
+SORTS = {
+    **dict.fromkeys(("sort", "argsort", "msort", "kthvalue", "median", "nanmedian", "mode"), 580),
+    **dict.fromkeys(("_unique2", "_unique", "unique_dim", "unique_consecutive", "isin"), 100),
+}
+MATRICES = {
+    **dict.fromkeys(("_linalg_eigvals", "linalg_eigvals", "linalg_eig", "_linalg_eig"), (70, 7000)),
+    **dict.fromkeys(("_linalg_svd", "linalg_svd", "linalg_lstsq", "linalg_pinv"), (25, 8000)),
+    **dict.fromkeys(("_linalg_eigh", "linalg_eigh"), (15, 5000)),
+    **dict.fromkeys(("_linalg_solve_ex", "linalg_inv_ex", "_linalg_det", "_linalg_slogdet"), (10, 2200)),
+    **dict.fromkeys(("linalg_lu_factor_ex", "linalg_lu", "linalg_lu_solve", "linalg_ldl_factor_ex"), (10, 2200)),
+    **dict.fromkeys(("linalg_qr", "geqrf", "linalg_householder_product", "ormqr"), (8, 1000)),
+    **dict.fromkeys(("linalg_cholesky_ex", "cholesky_solve", "cholesky_inverse"), (4, 1000)),
+    **dict.fromkeys(("linalg_solve_triangular", "triangular_solve"), (4, 1000)),
+    **dict.fromkeys(("linalg_matrix_exp",), (40, 1500)),
+}
+# A step of very many operators for its FLOP pays for them: the default canvas has one for each 15 MFLOP.
+OPERATOR_FLOP, FLOP_PER_OPERATOR = 2.5e5, 8e6
+
+
+def _dear_flop(name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> float:
+    """Return what an operator costs beyond its matrix products and the bytes that it moves."""
+    import torch
+
+    largest = max(tensors, key=lambda x: x.numel())
+    count, given = largest.numel(), [x for x in args if isinstance(x, torch.Tensor)]
+    length = max(largest.shape, default=1)
+    if name in DEAR:
+        return DEAR[name] * count
+    if name in SORTS:
+        return SORTS[name] * count * math.log2(max(2, length))
+    if name == "topk":
+        return count * (300 if args[1] * 64 <= length else 2200)
+    if name in ("searchsorted", "bucketize"):
+        return 160 * count * math.log2(max(2, min(x.numel() for x in given) if len(given) > 1 else 2))
+    if name in MATRICES:
+        n, m = sorted((*largest.shape[-2:], 1)[:2])
+        a, b = MATRICES[name]
+        return (a * n * n * m + b * n * m) * count / max(1, n * m)
+    if name in ("mkldnn_rnn_layer", "mkldnn_rnn_layer_backward"):
+        passes = 4 if name.endswith("backward") else 2
+        steps = args[0].shape[0] * args[0].shape[1]
+        return float(passes * steps * (args[1].numel() + args[2].numel()))
+    if name == "_trilinear":
+        shapes = [list(x.shape) for x in args[:3]]
+        for shape, places in zip(shapes, args[3:6], strict=True):
+            for place in places:
+                shape.insert(place, 1)
+        return 16.0 * math.prod(torch.broadcast_shapes(*shapes))
+    if name in ("index", "index_put", "_unsafe_index", "_index_put_impl"):
+        return 900 * sum(x.numel() for x in args[1] if x is not None and x.dtype in (torch.bool, torch.uint8))
+    if name in ("mm", "addmm", "bmm", "baddbmm", "_int_mm") and not given[0].is_floating_point():
+        left, right = given[-2:]
+        return 6.0 * left.numel() * right.shape[-1]  # integers and complex numbers take four times as long
+    return 0.0
 
 
 def _attention_flop(query: Tensor, key: Tensor, value: Tensor, *, causal: bool) -> float:
@@ -1001,6 +1273,8 @@ class Budget:
         import torch
 
         _refuse_in_scorer("Budget()")
+        if Budget.latest is not None:
+            raise Refusal("a second Budget(): a run has one; make it once, in main(), and pass it on")
         torch.manual_seed(seed())
         torch.set_num_threads(profile().threads)
         keep_freed_memory()
@@ -1014,6 +1288,12 @@ class Budget:
         self._ended: float | None = None
         self._cost: StepCost | None = None  # while a step is being counted
         self._step_flop = 0.0  # of the step counted last
+        self._step_tokens = 0, 0  # said and handed out in the step counted last
+        self._handed_before = 0  # before the present step
+        self._asked = False  # remains() was called and spend() not yet
+        self._recount = False  # the last step was unlike the one counted last
+        self._counted: list[StepCost] = []
+        self._cpu_started = self._cpu_ended = 0.0  # of this process
         self._counting = random.Random(seed())
         self._progress_due = 0.0
         Budget.latest = self
@@ -1044,34 +1324,35 @@ class Budget:
     def remains(self) -> bool:
         """Return whether there is budget for another optimizer step; call it before each."""
         if self._started is None:
-            self._started = time.monotonic()
+            self._started, self._cpu_started = time.monotonic(), time.process_time()
+            _start_clock()
         if self.share >= 1:
-            self._ended = self._ended or time.monotonic()
+            if self._ended is None:
+                self._ended, self._cpu_ended = time.monotonic(), time.process_time()
             self._write_progress()
             return False
+        if self._asked and self.limit.kind == "flop" and self.handed_out > self._handed_before:
+            raise Refusal("a step was taken and not charged; call budget.spend() after every step, before remains()")
+        self._asked = True
         if self.limit.cap_s and self.seconds > self.limit.cap_s:
             raise OutOfTime(
                 f"{self.share:.0%} of the budget was spent in {self.seconds:.0f} s, its cap; the machine is too busy "
                 "or the model far slower than counted: take a smaller budget, or one in wall time"
             )
-        # Steps are counted at moments a canvas cannot foresee from the step number, so that it pays for what it does.
-        if self.limit.kind == "flop" and not self._cost and self._count_next():
+        if self.limit.kind != "wall" and not self._cost and self._count_next():
             self._cost = StepCost()
             self._cost.start()
         return True
 
     def _count_next(self) -> bool:
-        return self.steps < 2 or self._counting.randrange(RECOUNT_EVERY) == 0
+        """Return whether the next step is counted: at moments that depend on the seed, and when steps have changed."""
+        return self._counting.randrange(RECOUNT_EVERY) == 0 or self.steps < 2 or self._recount
 
     def spend(self, *, tokens: int, loss: float) -> None:
         """Charge one optimizer step; raise NonFiniteLoss if its loss is."""
-        if self._cost:
-            self._step_flop, self._cost = self._cost.stop(), None
-            if not self._step_flop:
-                raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
-        self.steps += 1
         self._said += tokens
-        self.flop += self._step_flop
+        self._charge_step(tokens, self.handed_out - self._handed_before)
+        self.steps += 1
         self.loss = loss
         if not math.isfinite(loss):
             raise NonFiniteLoss(f"the training loss is {loss} at step {self.steps}")
@@ -1079,18 +1360,60 @@ class Budget:
             self._progress_due = time.monotonic() + PROGRESS_S
             self._write_progress()
 
+    def _charge_step(self, said: int, handed: int) -> None:
+        """Charge what the present step cost: as counted, or like the step counted last, and more for more tokens."""
+        self._asked, self._handed_before = False, self.handed_out
+        self._recount = self._cost is None and (said, handed) != self._step_tokens
+        if self._cost:
+            cost, self._cost = self._cost, None
+            self._step_flop, self._step_tokens = cost.stop() + cost.many_flop, (said, handed)
+            if not self._step_flop and self.limit.kind == "flop":
+                raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
+            self._counted.append(cost)
+        self.flop += self._step_flop * max(1.0, max(said, handed) / (max(self._step_tokens) or 1))
+
     def check_end(self) -> None:
-        """Raise Overrun where the run went on much longer than its budget; the last step may take what it takes."""
-        ended, wall = self._ended, self.limit.amount if self.limit.kind == "wall" else None
-        if ended is None and wall is not None and self._started is not None:
-            ended = self._started + wall
-        over = 0.0 if ended is None else time.monotonic() - ended
-        grace = max(GRACE_S, GRACE_SHARE * (self.seconds if wall is None else wall))
+        """Raise where the budget is not spent, or was over long ago, or bought far more than it was charged for."""
+        if self.share < ENOUGH:
+            raise Refusal(
+                f"submit(): only {self.share:.0%} of the budget was spent; train while budget.remains() and call "
+                "budget.spend() after every step"
+            )
+        wall, on_cpu = self.limit.kind == "wall", profile().device == "cpu"
+        grace = GRACE_S[profile().device.partition(":")[0]] + GRACE_SHARE * (self.limit.amount if wall else self.seconds)
+        if wall and self._started is not None:
+            over = time.monotonic() - self._started - self.limit.amount
+        elif self._ended is not None:
+            over = time.process_time() - self._cpu_ended if on_cpu else time.monotonic() - self._ended
+        else:
+            over = 0.0
         if over > grace:
             raise Overrun(
                 f"submit() came {over:.0f} s after the end of the budget, {grace:.0f} s are allowed; "
                 "train only while budget.remains(), and submit at once"
             )
+        if on_cpu and self.limit.kind == "flop" and run_folder():
+            self._check_work(time.process_time() - self._cpu_started)
+
+    def _check_work(self, cpu_s: float) -> None:
+        explained = self.explained_s
+        if cpu_s > FAR_BEYOND * explained + UNSEEN_S:
+            raise Uncharged(
+                f"the run took {cpu_s:.1f} CPU seconds, and the operators it was charged for {explained:.1f}: work "
+                "outside of torch's operators, in other threads or between spend() and remains() counts as well; do "
+                "less of it, or do it in torch operators within the steps"
+            )
+
+    @property
+    def explained_s(self) -> float:
+        """Return the CPU seconds that the charged FLOP stand for, at the rate of the operators in counted steps."""
+        rate = self.flop_per_s
+        return (self.flop / rate if rate else 0.0) + sum(step.beside_ns for step in self._counted) / 1e9
+
+    @property
+    def flop_per_s(self) -> float:
+        """FLOP that the operators of a counted step do in a CPU second, in the median: the first ones are slower."""
+        return statistics.median(step.rate for step in self._counted) if self._counted else 0.0
 
     def _write_progress(self) -> None:
         run = run_folder()
@@ -1125,7 +1448,7 @@ def submit(
 ) -> None:
     """End a run: write checkpoint.pt, then summary.json; by hand, score it in the sealed processes too.
 
-    Weights only, under the names of the plain module (those of torch.compile are undone), replaced atomically.
+    In the loop nothing runs after this: what was submitted is final, and the process ends with all it started. Weights only, under the names of the plain module (those of torch.compile are undone), replaced atomically.
     Prints the original's summary block.
     """
     import torch
@@ -1143,6 +1466,8 @@ def submit(
         "steps": budget.steps,
         "params": sum(p.numel() for p in model.parameters()) if params is None else params,
         "flops": budget.flop or None,
+        "explained_cpu_s": budget.explained_s,
+        "flop_per_cpu_s": budget.flop_per_s,
         "threads": torch.get_num_threads(),
         "seed": seed(),
     }
@@ -1158,6 +1483,7 @@ def submit(
     if score is not None and not score["ok"]:
         sys.exit(f"{score.get('traceback') or ''}no score ({score['kind']}): {score['detail']}")
     print(summary_block(summary, depth, score["val_bpb"] if score else None), flush=True)
+    _end_here()
 
 
 def _score_by_hand(run: Path) -> dict[str, Any]:
@@ -1200,13 +1526,18 @@ def peak_memory_mb() -> float:
 
 # --- The sealed score --------------------------------------------------------------------------------------------
 # The scorer holds rows and targets; the canvas runs in processes of its own that are sent inputs and leave logits in
-# shared memory. One of them answers every row; the other only rows whose future was replaced, so that no model can
-# remember a row and answer the audit from memory. Which rows are audited is decided here, at random.
+# shared memory. First every row is answered as it is, and those processes end. Only then is a cut drawn for each row,
+# and fresh processes, the auditors, are asked the rows with other tokens from the cut on, in another order and company.
+# What they say of the tokens before the cut must be what was said before. An auditor cannot know the true next token,
+# so a prediction that gains by knowing it is found out where a cut falls on it. In this order nothing that one process
+# could tell the other helps much: it would have to tell the later tokens themselves, bit by bit. The other way round
+# (the auditors first) ten bits about where the cuts are would hide a leak on 1.9 % of the tokens.
 
-AUDITED_SHARE = 1 / 8  # of the rows
-TOLERANCE = {"cpu": 0.01, "cuda": 0.1, "mps": 0.1}  # total variation of a prediction; bf16 kernels differ a little
+MOST_GAIN = 0.003  # bits per byte: what a leak below the tolerance can gain at most
+WHOLE_ROWS = 16  # in one row of so many nothing is replaced: it tests whether other rows matter
 ANSWER_S = 300.0  # for one answer of the model process; the first may compile
 LONGEST_REPLY = 1 << 17  # bytes
+LONGEST_OUTPUT = 1 << 16  # bytes of what one process prints that are copied to the log
 LOGIT_TYPES = ("float32", "bfloat16", "float16")
 SLOTS = 2  # the model computes one batch while the scorer works on another
 
@@ -1217,7 +1548,7 @@ class SharedMemory:
     def __init__(self, fd: int, p: Profile) -> None:
         import torch
 
-        self._p = p
+        self._p, self._locked = p, False
         self._slot_bytes = p.eval_rows * p.context * (8 + 4 * p.vocab)
         os.ftruncate(fd, SLOTS * self._slot_bytes)
         self._bytes = torch.frombuffer(mmap.mmap(fd, SLOTS * self._slot_bytes), dtype=torch.uint8)
@@ -1229,6 +1560,15 @@ class SharedMemory:
         if self._p.device.startswith("cuda"):
             cuda = torch.cuda.cudart()  # type: ignore[no-untyped-call]
             cuda.cudaHostRegister(self._bytes.data_ptr(), self._bytes.numel(), 0)
+            self._locked = True
+
+    def unlock_pages(self) -> None:
+        """Undo it, before the next memory comes to lie at the same address."""
+        import torch
+
+        if self._locked:
+            torch.cuda.cudart().cudaHostUnregister(self._bytes.data_ptr())  # type: ignore[no-untyped-call]
+            self._locked = False
 
     def tokens(self, slot: int, rows: int) -> Tensor:
         import torch
@@ -1257,41 +1597,44 @@ def _anonymous_file() -> int:
 class ModelProcess:
     """The canvas's model behind two pipes and shared memory; its imports are under way, load() does the rest.
 
+    It inherits these three and a pipe for what it prints, all of them its own, and no variable that leads to data.
     Requests are numbered and answered in order. Every method that waits raises NoScore with what went wrong there.
     """
 
     def __init__(self, run: Path, canvas: Path, wrap: list[str], timeout_s: float) -> None:
         p, memory = profile(), _anonymous_file()
-        self._memory = SharedMemory(memory, p)
+        self._memory: SharedMemory | None = SharedMemory(memory, p)
         self._timeout_s = timeout_s
         self._asked = self._answered = 0  # the numbers of the next request and of the next answer
         self._received = b""
+        self._private = tempfile.mkdtemp(prefix="autoresearch-model-")  # under a sandbox the same path in its own /tmp
         requests, self._requests = os.pipe()
         self._replies, replies = os.pipe()
+        printed, output = os.pipe()
         inherited = (requests, replies, memory)
         command = [
             *wrap, sys.executable, "-P", __file__, "model", *map(str, (run, canvas, *inherited)), json.dumps(asdict(p)),
         ]  # fmt: skip
-        hidden = ("AUTORESEARCH_RUN", "AUTORESEARCH_GATE_FD")
-        environment = {name: value for name, value in os.environ.items() if name not in hidden}
         try:
             self._process = subprocess.Popen(
-                command, env=environment, pass_fds=inherited, start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=2,  # what the canvas prints is a log line, never a result
+                command, env=_model_environment(self._private), pass_fds=inherited, start_new_session=True, cwd="/",
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
         except OSError as error:
             raise Refusal(f"the model process cannot be started ({error}); look at --wrap") from error
-        for fd in inherited:
+        for fd in (*inherited, output):
             os.close(fd)
+        self._printing = threading.Thread(target=_copy_output, args=(printed,), daemon=True)
+        self._printing.start()
 
     def load(self) -> None:
         """Ask for the canvas to be imported, the model built and the checkpoint loaded."""
-        self._memory.lock_pages()
+        self._shared.lock_pages()
         self._ask({"load": True})
 
     def ask(self, inputs: Tensor) -> None:
         """Ask for the logits of token rows, (n, T) int64; at most SLOTS questions may be open."""
-        self._memory.tokens(self._asked % SLOTS, len(inputs)).copy_(inputs)
+        self._shared.tokens(self._asked % SLOTS, len(inputs)).copy_(inputs)
         self._ask({"rows": len(inputs), "slot": self._asked % SLOTS})
 
     def answer(self) -> str:
@@ -1309,7 +1652,7 @@ class ModelProcess:
         import torch
 
         slot = self._answered % SLOTS
-        return self._memory.logits(slot, rows, self.answer()).to(where, torch.float32, copy=True)
+        return self._shared.logits(slot, rows, self.answer()).to(where, torch.float32, copy=True)
 
     def drain(self) -> None:
         """Take the answers still open and forget them."""
@@ -1318,12 +1661,21 @@ class ModelProcess:
                 self.answer()
 
     def close(self) -> None:
-        """Kill the process and whatever it started in its session."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """Kill the process and whatever it started; return when all of it is gone. Harmless when repeated."""
+        if self._memory is None:
+            return
+        self._shared.unlock_pages()
+        self._memory = None
+        _kill(self._process)
+        self._printing.join(timeout=5)  # until nobody is left who could print
         os.close(self._requests)
         os.close(self._replies)
+        shutil.rmtree(self._private, ignore_errors=True)
+
+    @property
+    def _shared(self) -> SharedMemory:
+        assert self._memory, "closed"
+        return self._memory
 
     def _ask(self, request: dict[str, Any]) -> None:
         self._asked += 1
@@ -1360,6 +1712,67 @@ class ModelProcess:
         return f"the model process ended with {how} while scoring"
 
 
+def _model_environment(private: str) -> dict[str, str]:
+    """Return the variables of a model process: none that leads to data, to the run or to a cache of others."""
+    dropped = re.compile(
+        r"AUTORESEARCH_(RUN|GATE_FD|SOURCE|\w*CACHE\w*|\w+_URL)|XDG_\w+|\w+_CACHE_DIR|PYTHONPYCACHEPREFIX"
+    )
+    kept = {name: value for name, value in os.environ.items() if not dropped.fullmatch(name)}
+    return kept | {"HOME": private, "TMPDIR": private, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _copy_output(printed: int) -> None:
+    """Copy the beginning of what a model process prints to the log, where it is no result; drop the rest."""
+    left = LONGEST_OUTPUT
+    with os.fdopen(printed, "rb", buffering=0) as output, contextlib.suppress(OSError):
+        while part := output.read(1 << 16):
+            os.write(2, part[:left])
+            left = max(0, left - len(part))
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process, its session and, under a sandbox, its pid namespace, whose first process is the last to end."""
+    watched = []
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        watched = [os.pidfd_open(int(child)) for child in children]
+    for child in watched:
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(child, signal.SIGKILL)
+    for child in watched:
+        select.select([child], [], [], 10)
+        os.close(child)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@dataclass(frozen=True)
+class Exam:
+    """The rows of a split as they are asked and scored."""
+
+    rows: Tensor  # (rows, T + 1) int64
+    lengths: Tensor  # (rows, T) int64, bytes of text that each target stands for
+
+    @property
+    def inputs(self) -> Tensor:
+        return self.rows[:, :-1]
+
+    @property
+    def targets(self) -> Tensor:
+        return self.rows[:, 1:]
+
+    @property
+    def scored(self) -> Tensor:
+        """(rows, T) bool: no special token."""
+        return self.lengths > 0
+
+    @property
+    def tolerance(self) -> float:
+        """Nats by which a prediction may differ: gained everywhere, they make MOST_GAIN bits per byte."""
+        return MOST_GAIN * math.log(2) * int(self.lengths.sum()) / int(self.scored.sum())
+
+
 def score(
     run: Path,
     canvas: Path,
@@ -1376,100 +1789,156 @@ def score(
     torch.set_num_threads(p.threads)
     keep_freed_memory()
     rows = torch.from_numpy(data.rows({"val": VAL, "audit": AUDIT}[split], thorough=True).astype(np.int64))
-    lengths = torch.from_numpy(token_bytes(data.tokenizer(thorough=True)))[rows[:, 1:]]
-    scored = lengths > 0  # (rows, T): no special token
-    tokens, size = int(scored.sum()), int(lengths.sum())
+    exam = Exam(rows, torch.from_numpy(token_bytes(data.tokenizer(thorough=True)))[rows[:, 1:]])
+    tokens, size = int(exam.scored.sum()), int(exam.lengths.sum())
     with contextlib.ExitStack() as stack:
-        start = functools.partial(ModelProcess, run, canvas, wrap, timeout_s)
-        model, auditor = (stack.enter_context(contextlib.closing(start())) for _ in range(2))
+
+        def start() -> ModelProcess:
+            return stack.enter_context(contextlib.closing(ModelProcess(run, canvas, wrap, timeout_s)))
+
+        # Both groups pay their imports now. The auditors' processes run nothing of the canvas until they load.
+        models, auditors = ([start() for _ in range(_side_by_side(p))] for _ in range(2))
         if not wait():
             return None
         started = time.monotonic()
         try:
             if not _size(run / CHECKPOINT):
                 raise NoScore("no_checkpoint", f"the run wrote no {CHECKPOINT}; it must end with prepare.submit(model)")
-            model.load()
-            auditor.load()
-            model.answer()
-            auditor.answer()
-            nats, audited = _evaluate(model, auditor, rows, p.eval_rows)
-            total = float(nats[scored].sum())
+            nats, batch = _answers(models, exam, p.eval_rows)
+            for model in models:
+                model.close()
+            total = float(nats[exam.scored].sum())
             if not math.isfinite(total):
                 raise NoScore("nan", "the model gives some of the text no probability at all")
+            difference = _audit(exam, nats, batch, auditors, start)
         except NoScore as bad:
             return {"ok": False, "kind": bad.kind, "detail": bad.detail, "traceback": bad.trace}
     return {
         "ok": True, "val_bpb": total / (math.log(2) * size), "split": split,
         "tokens": tokens, "bytes": size, "uniform_bpb": math.log2(p.vocab) * tokens / size,
-        "audited_rows": audited, "seconds": time.monotonic() - started,
+        "audited_rows": len(rows), "largest_difference": difference, "seconds": time.monotonic() - started,
     }  # fmt: skip
 
 
-def _evaluate(model: ModelProcess, auditor: ModelProcess, rows: Tensor, batch: int) -> tuple[Tensor, int]:
-    """Return the nats of every target, (rows, T) fp64, and how many rows were audited.
+def _side_by_side(p: Profile) -> int:
+    """Return how many processes answer at a time: two where a CPU has the cores. They may talk, of their rows alone."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 2 if p.device == "cpu" and cores >= 2 * p.threads else 1
 
-    Begins again with half the batch while the model runs out of memory; raises NoScore.
-    """
+
+def _answers(models: list[ModelProcess], exam: Exam, batch: int) -> tuple[Tensor, int]:
+    """Return the nats of every target, (rows, T) fp64, and the batch that fits into memory; raise NoScore."""
+    _load(models)
     while True:
         try:
-            return _evaluate_by(model, auditor, rows, batch)
+            return _nats(models, exam.inputs, exam.targets, batch), batch
         except NoScore as bad:
             if bad.kind != "oom" or batch == 1:
                 raise
-            model.drain()
-            auditor.drain()
+            for model in models:
+                model.drain()
             batch //= 2
 
 
-def _evaluate_by(model: ModelProcess, auditor: ModelProcess, rows: Tensor, batch: int) -> tuple[Tensor, int]:
+def _load(models: list[ModelProcess]) -> None:
+    for model in models:
+        model.load()
+    for model in models:
+        model.answer()
+
+
+def _nats(models: list[ModelProcess], inputs: Tensor, targets: Tensor, batch: int) -> Tensor:
+    """Return the nats of every target, (rows, T) fp64, asked in batches of one size: the last is filled up."""
     import torch
     import torch.nn.functional as F
 
-    parts = torch.split(rows, batch)
-    audits = set(secrets.SystemRandom().sample(range(len(parts)), math.ceil(len(parts) * AUDITED_SHARE)))
-    audited = 0
+    count = len(inputs)
+    filled = torch.arange(-(-count // batch) * batch) % count
+    parts, wanted = torch.split(inputs[filled], batch), torch.split(targets[filled], batch)
+    ahead = SLOTS * len(models)
+    for number, part in enumerate(parts[:ahead]):
+        models[number % len(models)].ask(part)
     nats = []
-    model.ask(parts[0][:, :-1])
-    for number, part in enumerate(parts):
-        if number in audits:
-            altered, first_changed = replace_future(part[:, :-1], rows)
-            auditor.ask(altered)
-        if number + 1 < len(parts):
-            model.ask(parts[number + 1][:, :-1])
-        logits = model.logits(len(part), device())
-        losses = F.cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten().to(logits.device), reduction="none")
-        nats.append(losses.double().cpu().view(len(part), -1))
+    for number, expected in enumerate(wanted):
+        model = models[number % len(models)]
+        logits = model.logits(batch, device())
+        if number + ahead < len(parts):
+            model.ask(parts[number + ahead])
+        losses = F.cross_entropy(logits.flatten(0, 1), expected.flatten().to(logits.device), reduction="none")
+        nats.append(losses.double().cpu().view(batch, -1))
         if nats[-1].isnan().any():
             raise NoScore("nan", "the model's logits are not finite numbers")
-        if number in audits:
-            _compare(logits, auditor.logits(len(part), device()), first_changed)
-            audited += len(part)
-    return torch.cat(nats), audited
+    return torch.cat(nats)[:count]
 
 
-def replace_future(inputs: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a copy of inputs, (n, T), with other tokens of the corpus from a random place on, and the places, (n,)."""
+def _audit(
+    exam: Exam, nats: Tensor, batch: int, auditors: list[ModelProcess], start: Callable[[], ModelProcess]
+) -> float:
+    """Return the largest difference in nats; raise NoScore if a prediction depends on later tokens or on other rows."""
     import torch
 
-    count, context = inputs.shape
     dice = torch.Generator().manual_seed(secrets.randbits(63))
-    first_changed = torch.randint(1, context, (count,), generator=dice)
-    others = rows.flatten()[torch.randint(rows.numel(), (count, context), generator=dice)]
-    return torch.where(torch.arange(context) < first_changed[:, None], inputs, others), first_changed
+    cuts = 1 + torch.multinomial(exam.scored.float() + 1e-9, 1, generator=dice)
+    # Some rows stay as they are, in other company: all their places are tested, the last one too.
+    cuts[torch.randperm(len(cuts), generator=dice)[: -(-len(cuts) // WHOLE_ROWS)]] = nats.shape[1]
+    before = exam.scored & (torch.arange(nats.shape[1]) < cuts)
+    altered = torch.where(torch.arange(nats.shape[1]) < cuts, exam.inputs, _others(exam, dice))
+    order = torch.randperm(len(nats), generator=dice)
+
+    def asked(models: list[ModelProcess]) -> Tensor:
+        _load(models)
+        answers = torch.empty_like(nats)
+        answers[order] = _nats(models, altered[order], exam.targets[order], batch)
+        return answers
+
+    try:
+        audited = asked(auditors)
+    except NoScore as bad:
+        if bad.kind != "oom":
+            raise
+        for auditor in auditors:
+            auditor.close()
+        audited = asked([start()])  # where two have no room; the cuts stay, or a leak could have them drawn again
+    apart = (audited - nats).abs().where(before, 0.0)
+    if float(apart.max()) <= exam.tolerance:
+        return float(apart.max())
+    for auditor in auditors:
+        auditor.close()
+    row = int(apart.amax(1).argmax())
+    raise _cause(exam, nats[row], row, apart[row] > exam.tolerance, batch, start(), dice)
 
 
-def _compare(logits: Tensor, altered: Tensor, first_changed: Tensor) -> None:
-    """Raise NoScore if a prediction changed before the first changed token: the model has seen the future."""
+def _others(exam: Exam, dice: torch.Generator) -> Tensor:
+    """Return tokens of the corpus at random, (rows, T), few of them those that stand there."""
     import torch
 
-    apart = (logits.softmax(-1) - altered.softmax(-1)).abs().sum(-1) / 2
-    before = torch.arange(apart.shape[1], device=apart.device) < first_changed.to(apart.device)[:, None]
-    most = float(apart.where(before, 0.0).max())
-    if not most <= TOLERANCE[logits.device.type]:
-        raise NoScore(
-            "non_causal",
-            f"predictions change by {most:.2f} when only later tokens change; the model sees the future",
-        )
+    one, two = exam.rows.flatten()[torch.randint(exam.rows.numel(), (2, *exam.inputs.shape), generator=dice)]
+    return torch.where(one == exam.inputs, two, one)
+
+
+def _cause(
+    exam: Exam, nats: Tensor, row: int, changed: Tensor, batch: int, witness: ModelProcess, dice: torch.Generator
+) -> NoScore:
+    """Return what a row's predictions depend on: a fresh process is asked the row as it is, in other company.
+
+    First in one batch and last in another: room for a part of the batch is where the row is first.
+    """
+    import torch
+
+    _load([witness])
+    places = torch.tensor([0, 2 * batch - 1])
+    company = _others(exam, dice)[torch.arange(2 * batch) % len(exam.rows)]
+    company[places] = exam.inputs[row]
+    targets = exam.targets[[row] * 2 * batch]
+    answers = _nats([witness], company, targets, batch)[places]
+    apart = float((answers - nats)[:, changed].abs().max())
+    if apart <= exam.tolerance:
+        return NoScore("non_causal", "a prediction changes when only later tokens change; the model sees the future")
+    return NoScore(
+        "depends_on_rows",
+        f"a prediction changes by {apart:.2g} nats when only the other rows change: it depends on rows of its batch, "
+        "on earlier batches or on chance; scale, route and count per token or row, and keep nothing between batches",
+    )
 
 
 # The model process: the only part of the ruler that runs beside the canvas's code.
@@ -1489,6 +1958,11 @@ def serve_model(run: Path, canvas: Path, requests: int, replies: int, memory: in
     global _serving_model
     os.environ["AUTORESEARCH_PROFILE"] = given
     _die_with_parent()
+    try:
+        os.makedirs(os.environ["HOME"], mode=0o700, exist_ok=True)
+    except OSError:  # a sandbox's only writable place is a /tmp of its own
+        del os.environ["TMPDIR"]
+        os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.mkdtemp()
     import torch
 
     shared = SharedMemory(memory, profile())
@@ -1587,15 +2061,32 @@ def describe() -> dict[str, Any]:
     manifest, limit = data.manifest, budget_limit()
     sizes = {key: value for key, value in asdict(p).items() if key not in ("source", "budget")}  # the data hash says it
     bytes_per_token = manifest["val_bytes"] / manifest["val_tokens"]
+    library = manifest["source"] == "python"
+    others = other_libraries() if library else []
+    mounts = [(compiled_library(cache_root()), standard_library())] if library else []
+    mounts += [(place, place) for place in library_binaries()] if library else []
     return {
         "ruler": RULER_VERSION,
         "comparison_key": _sha256([sizes, data.data_hash, file_sha256(Path(__file__)), asdict(limit)]),
         "profile": asdict(p), "default_budget": p.budget, "wall_cap_s": limit.cap_s, "data_dir": str(data.folder),
-        "sealed_paths": [str(data.folder / "sealed"), *manifest["sealed_sources"]],
+        "training_file": str(data.folder / TRAIN),
+        "sealed_paths": [str(data.folder / "sealed"), *manifest["sealed_sources"], *map(str, others)],
         "read_paths": [str(data.folder), str(_pointer(p, cache_root()))],
+        # What the scorer's sandbox hides, and what it mounts over the text: [source, place], in this order.
+        "text_paths": text_paths(p, data),
+        "mounts": [[str(source), str(place)] for source, place in mounts],
         "bytes_per_token": bytes_per_token, "uniform_bpb": math.log2(p.vocab) / bytes_per_token,
         "train_tokens": manifest["train_tokens"], "val_tokens": manifest["val_tokens"],
     }  # fmt: skip
+
+
+def text_paths(p: Profile, data: Dataset) -> list[str]:
+    """Return where training text lies, but for the standard library; a folder that holds the interpreter stays."""
+    places = [cache_root(), data.folder]
+    if p.source != "python" and not downloads(p.source, cache_root()):
+        places.append(Path(p.source).expanduser().absolute())
+    needed = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
+    return [str(place) for place in places if not any(n.is_relative_to(place.resolve()) for n in needed)]
 
 
 def main() -> int:
@@ -1659,15 +2150,46 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'prepare' has no attribute {name!r}")
 
 
+# The loop's end of the run: it opens the gate, keeps its own clock from the word `clock` on, answers it with the file of
+# the training rows, and ends the run at the word `submit`.
+_channel: socket.socket | None = None
+_training_file: int | None = None
+
+
 def _wait_at_gate() -> None:
-    """Pay the imports of training, then wait for the loop's byte; exit if the loop is gone instead."""
+    """Pay the imports of training, then wait for the loop's word; exit if the loop is gone instead."""
+    global _channel
     gate = os.environ.pop("AUTORESEARCH_GATE_FD", None)
     if gate:
         if torch.cuda.is_available():
             importlib.import_module("torch._dynamo")  # torch.compile needs it, 1-2 s
-        if not os.read(int(gate), 1):
+        if not os.read(int(gate), 64):
             sys.exit("prepare: the gate was closed without a byte: the loop is gone, nothing is trained")
-        os.close(int(gate))
+        if stat.S_ISSOCK(os.fstat(int(gate)).st_mode):
+            _channel = socket.socket(fileno=int(gate))
+        else:
+            os.close(int(gate))
+
+
+def _start_clock() -> None:
+    """Tell the loop that the clock starts, and take the training rows it hands out."""
+    global _training_file
+    if _channel is not None:
+        _channel.sendall(b"clock\n")
+        answer, files, *_ = socket.recv_fds(_channel, 64, 1)
+        if not answer:
+            sys.exit("prepare: the loop is gone, or the clock was started before")
+        _training_file = files[0] if files else None
+
+
+def _end_here() -> None:
+    """Tell the loop that this is the end, and wait for it."""
+    if _channel is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        _channel.sendall(b"submit\n")
+        _channel.recv(1)
+        os._exit(0)  # the loop is gone
 
 
 if __name__ != "__main__":

@@ -13,9 +13,10 @@ import psutil
 
 from bench.stubs import scratch
 from bench.table import Row, Table
+from loop.probe import probe
 from loop.repo import Repo
 from loop.runner import Conditions, Runner, Staged, ruler_variables
-from loop.sandbox import environment, probe
+from loop.sandbox import environment
 from loop.scorer import SealedScore, prepare_data
 from loop.types import Metric, Outcome
 from loop.values import parse_budget

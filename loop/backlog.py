@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from loop import preflight
 from loop.canvas import changed_knobs, changed_lines, fingerprint
-from loop.diff import in_form_of
+from loop.diff import BOM, in_form_of
 from loop.entries import (
     Answered,
     Entry,
@@ -28,8 +28,9 @@ from loop.experiment import Experiment
 from loop.merge import merge, merge_over
 from loop.plan import limit_reached
 from loop.proposers import Brief, Proposal
+from loop.smuggling import smuggled
 from loop.status import plain
-from loop.types import Author, Failure, MergeConflict, Reason, RepoError, Verdict
+from loop.types import Author, Failure, MergeConflict, Reason, RepoError, ScoreSource, Verdict
 
 if TYPE_CHECKING:
     from loop.engine import Engine
@@ -111,10 +112,31 @@ class Backlog:
         created = ledger.created
         assert created is not None
         text, before = self.text(experiment.commit), self.text(incumbent.commit)
-        failure = preflight.failure(preflight.check(text, before, created.canvas, created.metric.name))
+        found = preflight.check(text, before, created.canvas, created.metric.name, self._baseline)
+        failure = preflight.failure(found)
         if failure is None and experiment.author in (Author.MODEL, Author.COMMAND):
             failure = await runner.rehearse(experiment.commit)
         return failure
+
+    def carries(self, experiment: Experiment) -> Judged | None:
+        """Return the verdict on a text that carries data which no run has learnt, however it came here; else None."""
+        data = self._smuggled(self.text(experiment.commit))
+        return Judged(experiment.number, Verdict.INVALID, Reason.FAILED, explanation=data) if data else None
+
+    def _smuggled(self, text: str) -> str:
+        created, baseline = self.engine.ledger.created, self._baseline
+        assert created is not None
+        if baseline is None or not created.canvas.endswith(".py"):
+            return ""
+        found = smuggled(text.removeprefix(BOM), baseline.removeprefix(BOM))
+        return f"{created.canvas}, line {found.line}: {found.message}" if found else ""
+
+    @property
+    def _baseline(self) -> str | None:
+        """The text that the campaign began with, None where a script measures itself."""
+        ledger = self.engine.ledger
+        sealed = ledger.created is not None and ledger.created.source is ScoreSource.SEALED
+        return self.text(ledger.experiments[0].commit) if sealed else None
 
     def looked_at(self, number: int) -> None:
         """Let an experiment run."""
@@ -131,6 +153,9 @@ class Backlog:
         mark = fingerprint(request.text)
         if mark == incumbent.fingerprint:
             self.engine.record(Answered(intent.seq, False, "this text is the incumbent; there is nothing to measure"))
+            return
+        if data := self._smuggled(request.text):
+            self.engine.record(Answered(intent.seq, False, f"{data}; a text with data of its own can be a baseline"))
             return
         proposal = Proposal(request.text, request.hypothesis, Author.HUMAN, "human")
         fact = self._propose(proposal, request.base or incumbent.commit, mark, request.removes, intent.seq)

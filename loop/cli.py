@@ -17,7 +17,17 @@ from typing import Any
 
 from loop import control, values
 from loop.ledger import Ledger
-from loop.status import cost_text, message_text, plain, precise, status_dict, status_line, verdict_text, visible
+from loop.status import (
+    cost_text,
+    message_text,
+    plain,
+    precise,
+    sandbox_text,
+    status_dict,
+    status_line,
+    verdict_text,
+    visible,
+)
 from loop.types import AutoResearchError, Refused, State
 
 OVERRIDES = (
@@ -171,7 +181,7 @@ def _status(options: argparse.Namespace) -> None:
         print(status_line(ledger, progress, alive, silent))
         if ledger.keeps or ledger.verifications:
             print(f"{headline(ledger)}\n{selected(ledger)}")
-        if message := message_text(ledger, alive, silent):
+        for message in filter(None, (message_text(ledger, alive, silent), sandbox_text(ledger))):
             print(message)
 
 
@@ -216,7 +226,7 @@ def _show(options: argparse.Namespace) -> None:
         print(f"expected: {plain(experiment.expected)}")
     for run in experiment.runs:
         score = "" if run.score is None else f"  {precise(run.score)} ({run.source})"
-        failure = "" if run.failure is None else f"  {plain(run.failure.message)}"
+        failure = "" if run.failure is None else f"  {plain(run.failure.told)}"
         print(f"run {run.attempt}: {run.purpose}, seed {run.seed}, {run.outcome or 'running'}{score}{failure}")
     if experiment.restored and experiment.verdict is None:
         print("restored from git: what was known of it is lost with the journal, and it may have been measured")

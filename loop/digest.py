@@ -188,7 +188,8 @@ def _history(ledger: Ledger) -> Iterable[str]:
 def _failures(failures: list[Experiment]) -> Iterable[str]:
     for n, e in enumerate(failures):
         failure = e.failure
-        yield f"- #{e.number}: {said(e.hypothesis, 100)} → {said(failure.message if failure else e.explanation, 240)}"
+        why = said(failure.message if failure else e.explanation, 240).replace('"', "'")
+        yield f'- #{e.number}: {said(e.hypothesis, 100)} → "{why}"'
         if n < 2 and failure is not None and failure.traceback:
             yield fenced(tail(failure.traceback))
 

@@ -206,13 +206,18 @@ def _command(facts: Facts, command: str) -> Check:
 
 
 def _sandbox(facts: Facts) -> Check:
-    if facts.sandbox == "bubblewrap":
-        open_net = "not your home, and the network only where its score is not sealed"
-        sees = "neither your home nor the network" if facts.sealed else open_net
-        return Check("sandbox", Level.OK, f"bubblewrap: a run sees {sees}; it shares CPU, memory and GPU with you")
-    finding = f"none ({facts.sandbox_reason}): code that a model wrote can read your files and use the network"
-    step = "install bubblewrap (apt install bubblewrap), or work in a container or as a user of its own"
-    return Check("sandbox", Level.WARN, finding, step)
+    name, missing = "sandbox", ", ".join(facts.sandbox_missing)
+    if facts.sandbox != "bubblewrap":
+        finding = f"none ({facts.sandbox_reason}): code that a model wrote can read your files and use the network"
+        step = "install bubblewrap (apt install bubblewrap), or work in a container or as a user of its own"
+        return Check(name, Level.WARN, finding, step)
+    open_net = "not your home, and the network only where its score is not sealed"
+    sees = "neither your files nor the network" if facts.sealed else open_net
+    finding = f"bubblewrap, tested: a run sees {sees}; it shares CPU and GPU with you"
+    if missing:
+        step = "SECURITY.md says what each promise needs: a newer bubblewrap, user namespaces, a delegated cgroup"
+        return Check(name, Level.OK, f"{finding}. Without {missing}", step)
+    return Check(name, Level.OK, finding)
 
 
 def _disk(facts: Facts) -> Check:

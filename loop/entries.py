@@ -128,7 +128,7 @@ class CampaignCreated:
     source: ScoreSource
     comparison_key: str  # "" for a script that measures itself
     device: str
-    sandbox: str  # "bubblewrap" or "process group"
+    sandbox: str  # "bubblewrap" or "process group", then the promises that do not hold: ", without ..."
     baseline: str  # commit of the snapshot of what was on disk
     uniform: float | None = None  # the score of a model that has learnt nothing
     profile: str = ""  # of prepare.py: which of the canvas's blocks of knobs is in force
@@ -231,6 +231,10 @@ class RunEnded:
     peak_memory_mb: float | None = None
     tokens_per_s: float | None = None
     failure: Failure | None = None
+    setup_cpu_s: float | None = None  # of the whole tree, until the clock of a sealed run started
+    cpu_s: float | None = None  # from there to its submission
+    clock_s: float | None = None  # wall seconds of that
+    flop_per_s: float | None = None  # what the operators it was charged for did in a CPU second, as it says itself
 
 
 @dataclass(frozen=True)

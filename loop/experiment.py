@@ -26,6 +26,10 @@ class Run:
     peak_memory_mb: float | None = None
     tokens_per_s: float | None = None
     failure: Failure | None = None
+    setup_cpu_s: float | None = None
+    cpu_s: float | None = None
+    clock_s: float | None = None
+    flop_per_s: float | None = None
 
     @property
     def broken(self) -> bool:

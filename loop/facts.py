@@ -53,6 +53,7 @@ class Facts:
     reachable: bool | None = None  # the model's own server; None where there is none to ask
     sandbox: str = ""
     sandbox_reason: str = ""
+    sandbox_missing: tuple[str, ...] = ()  # promises that were tried and do not hold
     free_gb: dict[str, float] = field(default_factory=lambda: {"here": 100.0})
     journal_error: str = ""
     campaign: str | None = None
@@ -64,7 +65,7 @@ class Facts:
 
 def look(folder: Path, full: bool = False) -> Facts:
     """Return the facts for a campaign in `folder`; `full` lets prepare.py prepare its data."""
-    from loop import sandbox
+    from loop.probe import probe
     from loop.scorer import is_ruler
     from loop.trainer import python_for
 
@@ -73,7 +74,7 @@ def look(folder: Path, full: bool = False) -> Facts:
     program: Program = seen.get("program") or Program()
     sealed = is_ruler(folder / "prepare.py")
     runner = ask(python_for(folder), imports(folder, program.canvas) | set(NEEDED if sealed else ()))
-    kind = sandbox.probe()
+    kind = probe()
     top = find_top(folder)
     seen |= _repository(folder, program.canvas) if top else {}
     seen |= _campaign(folder) if top else {}
@@ -91,6 +92,7 @@ def look(folder: Path, full: bool = False) -> Facts:
         reachable=_reachable(program),
         sandbox=kind.kind,
         sandbox_reason=kind.reason,
+        sandbox_missing=kind.missing,
         free_gb=_free(folder),
         **seen,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from loop.limits import Limits
 from loop.types import Failure, FailureKind
 
 FRAME = re.compile(r'^\s+File "(?P<file>[^"\n]+)", line (?P<line>\d+)')
@@ -23,13 +24,29 @@ KINDS = (
         FailureKind.DISK_FULL,
         re.compile(r"\[Errno (28|27|122)\]|No space left on device|PytorchStreamWriter failed writing"),
     ),
+    (
+        FailureKind.PROCESSES,
+        re.compile(r"can't start new thread|^BlockingIOError: \[Errno 11\] Resource temporarily unavailable"),
+    ),
     (FailureKind.IMPORT, re.compile(r"^(ModuleNotFoundError|ImportError)")),
     (FailureKind.SYNTAX, re.compile(r"^(SyntaxError|IndentationError|TabError)")),
     (FailureKind.ASSERTION, re.compile(r"^AssertionError")),
     (FailureKind.NAN, re.compile(r"^NonFiniteLoss|^FloatingPointError")),
     (FailureKind.TIMED_OUT, re.compile(r"^OutOfTime")),  # prepare.py's cap on a budget of compute
-    (FailureKind.TAMPERED, re.compile(r"^Overrun: submit\(\) came")),  # prepare.py's end of the budget
+    (FailureKind.TAMPERED, re.compile(r"^(Overrun: submit\(\) came|Uncharged: the run took)")),  # prepare.py's end of the budget
 )
+
+
+def bound_passed(why: str, limits: Limits) -> Failure | None:
+    """Return the failure of a run that was ended for its memory or its processes, None for any other end. Pure."""
+    if why == "memory":
+        return Failure(
+            FailureKind.OUT_OF_MEMORY, f"used the {limits.memory_text} of memory that a run may have; killed"
+        )
+    if why == "processes":
+        many = f"{limits.processes:,} processes and threads"
+        return Failure(FailureKind.PROCESSES, f"started the {many} that a run may have; killed")
+    return None
 
 
 def failure_in(text: str, canvas: str) -> Failure:

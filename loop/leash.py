@@ -17,6 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loop.bounds import Bounds
+from loop.clearing import make_folder
+from loop.limits import Limits, drop_group, machine, make_group
+
 log = logging.getLogger(__name__)
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -24,12 +28,17 @@ SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 @dataclass(frozen=True)
 class Ending:
-    """A supervisor's report. `why` it ended the tree: stopped, timed_out, disk, full, suspended, lost, or "" """
+    """A supervisor's report. `why` it ended the tree: submitted, stopped, timed_out, late, disk, full, suspended, memory,
+    processes, lost, or "" where it ended by itself. CPU seconds are the whole tree's.
+    """
 
     exit_code: int | None = None
     why: str = "lost"
     opened: bool = False
     seconds: float = 0.0
+    clock_s: float | None = None  # wall seconds from the start of its budget; None where that never started
+    setup_cpu_s: float = 0.0  # before that
+    cpu_s: float = 0.0  # in all
     max_rss_mb: float = 0.0
     oom_killed: bool = False
     unkillable: bool = False
@@ -44,18 +53,27 @@ async def supervise(
     log: Path,
     gate: str | None,
     limit_s: float | None = None,
+    data: Path | None = None,
+    opener: tuple[str, ...] = (),
+    clock_s: float | None = None,
     lock: Path | None = None,
     log_limit: int = 4 << 20,
     disk_limit: int | None = 16 << 30,
     watch: tuple[Path, ...] = (),
     reply: bool = False,
     on_text: Callable[[str], None] | None = None,
+    limits: Limits | None = None,
 ) -> Supervised:
-    """Start a supervisor with this child; the parameters are the specification in supervisor.py."""
+    """Start a supervisor with this child; the parameters are the specification in supervisor.py.
+
+    Without `limits` its tree has those of this machine.
+    """
     scratch = [Path(environment[name]) for name in ("HOME", "TMPDIR") if name in environment]
     scratch = [path for path in scratch if path.parent == log.parent]
     for path in (log.parent, *scratch, *([lock.parent] if lock else [])):
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
+    limits = limits or machine()
+    group = await asyncio.to_thread(make_group, limits)
     spec = {
         "argv": argv,
         "folder": str(folder),
@@ -63,6 +81,9 @@ async def supervise(
         "log": str(log),
         "gate": gate,
         "limit_s": limit_s,
+        "data": data and str(data),
+        "opener": opener,
+        "clock_s": clock_s,
         "lock": lock and str(lock),
         "log_limit": log_limit,
         "disk_limit": disk_limit,
@@ -71,17 +92,28 @@ async def supervise(
         "echo": on_text is not None,
         "rlimits": {"CORE": 0, **({"FSIZE": disk_limit} if disk_limit else {})},
         "scratch": [str(path) for path in scratch],
+        "cgroup": group,
+        "memory": limits.memory,
+        "processes": limits.processes,
     }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", str(SUPERVISOR)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=1 << 24,
-        start_new_session=True,
-        # The weaker tier can read the environment of its supervisor.
-        env={name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ},
-    )
-    supervised = Supervised(process, on_text)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(SUPERVISOR)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 24,
+            start_new_session=True,
+            # The weaker tier can read the environment of its supervisor.
+            env={
+                name: os.environ[name]
+                for name in ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+                if name in os.environ
+            },
+        )
+    except BaseException:
+        drop_group(group)
+        raise
+    supervised = Supervised(process, on_text, group)
     supervised.send(json.dumps(spec))
     return supervised
 
@@ -89,8 +121,11 @@ async def supervise(
 class Supervised:
     """Our end of one supervisor: the lifeline that ends its tree when we end, and its report."""
 
-    def __init__(self, process: asyncio.subprocess.Process, on_text: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, on_text: Callable[[str], None] | None, group: list[str]
+    ) -> None:
         self._process = process
+        self._group = group
         self._on_text = on_text
         self._child = 0
         self._reader = asyncio.create_task(self._read())
@@ -129,4 +164,8 @@ class Supervised:
             with contextlib.suppress(OSError):  # it died with its supervisor
                 os.killpg(self._child, signal.SIGKILL)
         await self._process.wait()
+        if ending.why == "lost":  # its supervisor was killed before it could
+            bounds = Bounds(self._group, None, None)
+            bounds.kill()
+            await asyncio.to_thread(bounds.remove)
         return ending

@@ -45,6 +45,7 @@ from loop.entries import (
 from loop.experiment import CHOSE_NOTHING, Experiment, Run
 from loop.noise import ENOUGH, Noise, Pool, decimals, differences, unit_of
 from loop.types import Author, Cost, Mark, Purpose, Reason, State, Verdict
+from loop.work import Reference, reference_of
 
 
 @dataclass
@@ -189,6 +190,12 @@ class Ledger:
         return max(
             (r.total_seconds for e in self.experiments.values() for r in e.runs if r.score is not None), default=None
         )
+
+    @property
+    def reference(self) -> Reference | None:
+        """What honest runs took: the baseline's, which are the user's own text; None before the first has a score."""
+        runs = self.experiments[0].runs if 0 in self.experiments else ()
+        return reference_of([(r.setup_cpu_s, r.cpu_s, r.clock_s, r.flop_per_s) for r in runs if r.score is not None])
 
     @property
     def waiting(self) -> list[Experiment]:
@@ -336,6 +343,10 @@ class Ledger:
                     peak_memory_mb=body.peak_memory_mb,
                     tokens_per_s=body.tokens_per_s,
                     failure=body.failure,
+                    setup_cpu_s=body.setup_cpu_s,
+                    cpu_s=body.cpu_s,
+                    clock_s=body.clock_s,
+                    flop_per_s=body.flop_per_s,
                 )
                 if self._current == (body.experiment, body.attempt):
                     self._current = None

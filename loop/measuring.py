@@ -44,6 +44,8 @@ class Measuring:
                 self._heed_verdict(experiment)
                 return
             step = self.decide(experiment)
+            if number and isinstance(step, Planned):
+                step = self.engine.backlog.carries(experiment) or step
             if isinstance(step, Planned):
                 await self.run(self.meant(experiment, step), step, ahead_of=number)
             elif step.verdict is Verdict.CRASH and await self.engine.writing.repair(experiment):
@@ -90,6 +92,7 @@ class Measuring:
                 result.peak_memory_mb,
                 result.tokens_per_s,
                 result.failure,
+                **({} if result.work is None else result.work.facts()),
             )
             if result.outcome is not Outcome.FINISHED:
                 self.engine.record(end)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from loop.canvas import fingerprint, unusable
 from loop.entries import CampaignCreated, Proposed, Resumed, StartRequested, StateChanged
 from loop.ledger import overridden
+from loop.probe import probe
 from loop.program import Program
 from loop.runner import Conditions, Runner, ruler_variables
-from loop.sandbox import BUBBLEWRAP, environment, probe
+from loop.sandbox import BUBBLEWRAP, environment
 from loop.scorer import Ruler, is_ruler, prepare_data
 from loop.trainer import python_for
 from loop.types import Author, Refused, RepoError, ScoreSource, State
@@ -117,7 +118,7 @@ async def open_campaign(engine: Engine) -> Runner:
         data=data,
     )
     if created is None:
-        _create(engine, commit, text, conditions, sandbox.kind)
+        _create(engine, commit, text, conditions, sandbox.label)
     doing = "measuring the baseline" if ledger.incumbent is None else "going on"
     engine.record(StateChanged(State.RUNNING, doing, passing=True))
     for entry in list(ledger.unanswered.values()):
@@ -128,10 +129,9 @@ async def open_campaign(engine: Engine) -> Runner:
             loose = conditions.own_data is not None and sandbox.kind != BUBBLEWRAP
             writable = f"; without {BUBBLEWRAP} its runs can also write to {began_with}" if loose else ""
             kept = _kept(conditions, program, began_with)
-            engine.answer_start(
-                entry,
-                f"campaign {engine.campaign} runs: {conditions.run}{writable}{still}{kept}{ruled if changed else ''}",
-            )
+            weaker = f"; its sandbox: {sandbox.label}" if sandbox.missing and sandbox.kind == BUBBLEWRAP else ""
+            rest = f"{writable}{weaker}{still}{kept}{ruled if changed else ''}"
+            engine.answer_start(entry, f"campaign {engine.campaign} runs: {conditions.run}{rest}")
     return Runner(engine.repo, engine.home, engine.campaign, conditions, sandbox)
 
 

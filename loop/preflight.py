@@ -17,10 +17,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from loop.diff import BOM
+from loop.smuggling import smuggled
 from loop.types import Failure, FailureKind
 
 RULER = "prepare"
-SCORING = frozenset(("score", "serve_model", "ModelProcess", "SharedMemory", "VAL", "AUDIT", "deal", "replace_future"))
+SCORING = frozenset(
+    (
+        "score",
+        "serve_model",
+        "ModelProcess",
+        "SharedMemory",
+        "VAL",
+        "AUDIT",
+        "deal",
+        "replace_future",
+        "batches_on_the_fly",
+    )
+)
 STORAGE = frozenset(["dataset", "Dataset", "find_dataset", "prepare_dataset", "cache_root", "run_folder"])
 HELD_OUT = re.compile(
     r"(^|[/\\])(val|valid|validation|audit)[\w-]*\.(bin|npy|pt|txt|jsonl|parquet)$|(^|[/\\])sealed([/\\]|$)"
@@ -34,6 +47,14 @@ OUTSIDE = {
     **dict.fromkeys(("subprocess", "ctypes", "pty", "multiprocessing"), "starts processes or native code"),
 }
 HIDING = frozenset(["eval", "exec", "__import__", "compile"])
+# What counts a step's work is a mode of torch's dispatcher; nothing that an idea needs looks at those or leaves them.
+COUNTER = re.compile(
+    r"_?disable_current_modes|_DisableTorchDispatch|_get_current_dispatch_mode\w*|_len_torch_dispatch_stack|no_dispatch"
+    r"|_(get_dispatch_stack_at|pop_torch_dispatch_stack|push_on_torch_dispatch_stack|pop_mode(_temporarily)?|unset_\w*mode)"
+    r"|_(Exclude|Include)DispatchKeyGuard|_ForceDispatchKeyGuard|_AutoDispatchBelow\w+"
+)
+PRYING = {"gc": {"get_objects", "get_referrers", "get_referents"}, "sys": {"_getframe", "_current_frames"}}
+OWN_SOURCE = frozenset(["getsource", "getsourcelines", "getsourcefile", "getlines"])
 
 
 class Severity(StrEnum):
@@ -53,8 +74,14 @@ class Finding:
     severity: Severity = Severity.REFUSE
 
 
-def check(text: str, incumbent: str = "", canvas: str = "train.py", metric: str = "val_bpb") -> list[Finding]:
-    """Return what is wrong with a patched canvas, by line; nothing for a canvas that is not Python."""
+def check(
+    text: str, incumbent: str = "", canvas: str = "train.py", metric: str = "val_bpb", baseline: str | None = None
+) -> list[Finding]:
+    """Return what is wrong with a patched canvas, by line; nothing for a canvas that is not Python.
+
+    With a campaign's `baseline` it is also weighed how much data the text carries beyond that one. Of a script that
+    measures itself, where a table may be the idea, there is none to give.
+    """
     if not canvas.endswith(".py"):
         return []
     try:
@@ -77,6 +104,8 @@ def check(text: str, incumbent: str = "", canvas: str = "train.py", metric: str 
         findings += _contract(tree, before)
         with contextlib.suppress(RecursionError):  # Python runs what is nested deeper than this can compare
             findings += _seed_only(tree, before)
+    if baseline is not None and (found := smuggled(text.removeprefix(BOM), baseline.removeprefix(BOM))):
+        findings.append(Finding(found.line, "data", found.message))
     return sorted(findings, key=lambda f: f.line)
 
 
@@ -124,6 +153,8 @@ class _Walk:
         }
         froms = [n for n in self.nodes if isinstance(n, ast.ImportFrom) and n.module == RULER]
         self.taken = {a.asname or a.name for n in froms for a in n.names}
+        calls = (n for n in self.nodes if isinstance(n, ast.Call) and self._ruler_name(n.func) == "Budget")
+        self.first_budget = min(calls, key=lambda call: (call.lineno, call.col_offset), default=None)
         self.budgets = {
             target.id
             for n in self.nodes
@@ -154,11 +185,28 @@ class _Walk:
                 yield "ruler", f"'{name}' is prepare.py's; a patch must not replace it", refuse
             case ast.Attribute(attr=name) if self._ruler_name(node) is not None:
                 yield from _internal(name)
+            case ast.Attribute(attr=name) | ast.Name(id=name) | ast.Constant(value=str(name)) if COUNTER.fullmatch(
+                name
+            ):
+                yield (
+                    "counter",
+                    f"{name} belongs to what counts the work of a step; a patch must leave it alone",
+                    refuse,
+                )
+            case ast.Attribute(value=ast.Name(id=owner), attr=name) if name in PRYING.get(owner, ()):
+                yield "prying", f"{owner}.{name}() finds objects that are not the canvas's", refuse
+            case ast.Name(id="__file__") | ast.Attribute(attr="__file__"):
+                yield "own source", "what a canvas reads of its own text or folder is no training", warn
+            case ast.Attribute(value=ast.Name(id="inspect" | "linecache"), attr=name) if name in OWN_SOURCE:
+                yield "own source", "what a canvas reads of its own text or folder is no training", warn
             case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner in self.budgets and name.startswith("_"):
                 yield "budget", "the budget's own state belongs to prepare.py", refuse
             case ast.ImportFrom(module=module, names=names):
                 for alias in names if module == RULER else []:
                     yield from _internal(alias.name)
+                for alias in names:
+                    if COUNTER.fullmatch(alias.name) or alias.name in PRYING.get(module or "", ()):
+                        yield "counter", f"{module}.{alias.name} is for what counts or inspects the run", refuse
                 yield from _outside(module or "")
             case ast.Import(names=names):
                 for alias in names:
@@ -170,6 +218,8 @@ class _Walk:
                     yield "held-out data", "this names the held-out data, which a canvas must not read", refuse
                 elif text.startswith("AUTORESEARCH_"):
                     yield self._variable(node, text)
+            case ast.Call(func=func) if self._ruler_name(func) == "Budget" and node is not self.first_budget:
+                yield "budget", "a run has one budget; a second prepare.Budget() buys nothing", refuse
             case ast.keyword(arg=str(name)) if name.startswith("AUTORESEARCH_"):
                 yield "environment", f"{name} is set by the loop; a patch must not change it", refuse
             case ast.Call(func=ast.Name(id="print") | ast.Attribute(attr="write")) if self._prints_score(node):
@@ -240,6 +290,8 @@ def _internal(name: str) -> Iterator[tuple[str, str, Severity]]:
             f"prepare.{name} is part of the ruler's inside; a canvas must not use it",
             Severity.REFUSE,
         )
+    elif name.startswith("__"):
+        yield "ruler's inside", f"prepare.{name} is not part of the contract", Severity.REFUSE
     elif name in STORAGE:
         yield "ruler's inside", f"prepare.{name} is not part of the contract; batches() gives the data", Severity.WARN
 

@@ -117,9 +117,10 @@ def read_tail(path: Path, limit: int) -> str:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return ""
+    info = os.fstat(fd)
+    if not stat.S_ISREG(info.st_mode):
+        os.close(fd)
+        return ""
     with os.fdopen(fd, "rb") as file:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode):
-            return ""
         file.seek(max(0, info.st_size - limit))
         return file.read(limit).decode(errors="replace")

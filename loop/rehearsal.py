@@ -11,19 +11,23 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from loop.failure import clean, failure_in
+from loop.failure import bound_passed, clean, failure_in
 from loop.leash import supervise
+from loop.limits import machine
 from loop.progress import LOG, read_tail
 from loop.types import Failure, FailureKind
 
 LIMIT_S = 120.0
-MARK = "PREFLIGHT "
 FOREIGN = re.compile(r"cuda|triton|nvcc|hip\b|flash|inductor|not implemented for|out of memory", re.I)  # of a CPU
 
 SCRIPT = r"""
 import importlib.util, itertools, json, os, sys
 canvas = os.path.abspath(sys.argv[1])
 sys.path.insert(0, os.path.dirname(canvas))
+VERDICT = os.dup(1)  # a channel of its own: what the canvas prints goes into the log
+os.dup2(2, 1)
+def tell(finding):
+    os.write(VERDICT, (json.dumps(finding) + "\n").encode())
 for name in ("AUTORESEARCH_GATE_FD", "AUTORESEARCH_RUN"):
     os.environ.pop(name, None)
 import prepare, torch
@@ -31,7 +35,7 @@ profile, cpu, submitted = prepare.PROFILE, torch.device("cpu"), []
 torch.set_num_threads(max(1, min(2, profile.threads)))
 context = min(profile.context, 256)
 def fail(kind, message):
-    print("\nPREFLIGHT " + json.dumps([kind, message]), flush=True)
+    tell([kind, message])
     os._exit(3)
 def some(seed):
     return torch.randint(0, profile.vocab, (2, context + 1), generator=torch.Generator().manual_seed(seed))
@@ -89,7 +93,7 @@ with torch.inference_mode():
     change = (model(other).float() - logits)[:, :half].abs().max().item()
     if change > 1e-4 + 1e-3 * logits.abs().max().item():
         fail("non_causal", f"logits change by {change:.2g} when later tokens change: the model sees the future")
-print("\nPREFLIGHT []", flush=True)
+tell([])
 os._exit(0)
 """
 
@@ -118,25 +122,27 @@ async def dry_run(
         gate=None,
         limit_s=limit_s,
         watch=(folder, scratch),
+        reply=True,
     )
     supervised.send("go")
     try:
         ending = await supervised.ended()
     finally:
         await supervised.stop()
+    if bound := bound_passed(ending.why, machine()):
+        return bound
     if ending.why or ending.exit_code is None:
         return None
-    return read(read_tail(scratch / LOG, 1 << 18), ending.exit_code, folder, canvas)
+    return read(ending.reply, read_tail(scratch / LOG, 1 << 18), ending.exit_code, folder, canvas)
 
 
-def read(output: str, code: int, folder: Path, canvas: str) -> Failure | None:
-    """Return what a rehearsal's output tells. Pure."""
-    said = re.findall(rf"^{MARK}(\[.*\])$", output, re.M)
-    if said:
+def read(verdict: str, output: str, code: int, folder: Path, canvas: str) -> Failure | None:
+    """Return what a rehearsal tells: its verdict, else what was printed, which is the canvas's own words. Pure."""
+    if lines := verdict.split("\n")[:-1]:
         try:
-            finding = json.loads(said[-1])
-            return Failure(FailureKind(finding[0]), str(finding[1])) if finding else None
-        except (ValueError, LookupError):
+            finding = json.loads(lines[-1])
+            return Failure(FailureKind(finding[0]), clean(str(finding[1]), folder)[:400]) if finding else None
+        except (ValueError, LookupError, TypeError):
             return None
     if code == 0:
         return Failure(FailureKind.NO_CHECKPOINT, f"{canvas} ends the process when it is imported or run")

@@ -7,27 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
-import shutil
+import stat
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from loop.clearing import clear, make_folder, unlock
 from loop.disk import check_disk
 from loop.home import Home
-from loop.progress import CHECKPOINT
+from loop.progress import CHECKPOINT, LOG, PROGRESS, SUMMARY
 from loop.rehearsal import dry_run
 from loop.repo import Repo
-from loop.sandbox import Sandbox, cache, environment
+from loop.sandbox import BUBBLEWRAP, Sandbox, cache, environment
 from loop.scorer import BrokenRuler, Ruler, Scorer, prepare_scorer
 from loop.trainer import Run, RunResult, RunSpec, launch
 from loop.types import AutoResearchError, Failure, FailureKind, Metric
 from loop.values import Budget, BudgetKind
+from loop.work import Allowance, Reference
+
+log = logging.getLogger(__name__)
 
 FIRST_LIMIT_S = 1800.0  # of a run whose budget is not in seconds, before any other has shown how long one takes
 # What a machine does at the least, a sixth of what was measured on two cores: an hour's worth of compute takes an hour.
 TOKENS_PER_S, FLOP_PER_S = 4e3, {"cpu": 2e10, "mps": 2e11, "cuda": 1e13}
 SLOW_FACTOR = 6.0  # two-thread runs were measured to fall to a quarter of their speed beside neighbours
 SCORE_LIMIT_S = 900.0
+MOST_KEPT, LARGEST_KEPT = 16, 8 << 20  # files besides ours in a run's folder; bytes of any file there
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,17 @@ class Conditions:
     def own_data(self) -> Path | None:
         """The file or folder that a script which measures itself may read besides the commit's files."""
         return Path(self.data) if self.ruler is None and os.path.isabs(self.data) else None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether a run says when its clock starts and when it submits."""
+        return self.ruler is not None and self.ruler.version >= 2
+
+    def allowance(self, reference: Reference | None) -> Allowance:
+        """Return what the work of a sealed run is held against."""
+        assert self.ruler is not None
+        device = self.ruler.device.partition(":")[0]
+        return Allowance(self.budget.kind, self.budget.amount, device, self.ruler.threads, reference)
 
     def limit_s(self, slowest_s: float | None) -> float:
         """Return the wall seconds after which a run is killed: its budget plus grace.
@@ -128,14 +146,44 @@ class Staged:
         return answer.score
 
     async def close(self) -> None:
-        """Kill what still lives, drop the checkpoint, give the slot back; safe to call twice."""
-        await self.run.stop()
-        scorer, self._scorer = self._scorer, None
-        if scorer is not None:
-            with contextlib.suppress(AutoResearchError, OSError):
-                await (await scorer).close()
-        (self.run_dir / CHECKPOINT).unlink(missing_ok=True)
-        self.runner.release(self.slot)
+        """Kill what still lives, drop what is no evidence, give the slot back; safe to call twice, never raises.
+
+        What a run has left in the slot is swept when the next one is laid out there.
+        """
+        try:
+            await self.run.stop()
+            scorer, self._scorer = self._scorer, None
+            if scorer is not None:
+                with contextlib.suppress(AutoResearchError, OSError):
+                    await (await scorer).close()
+            await asyncio.to_thread(tidy, self.run_dir)
+        except OSError:
+            log.warning("%s: what a run left cannot be cleared", self.run_dir, exc_info=True)
+        finally:
+            self.runner.release(self.slot)
+
+
+def tidy(run_dir: Path) -> None:
+    """Leave of a run's folder what is evidence: its log, its numbers, and a few small files of its own."""
+    unlock(run_dir)
+    room = MOST_KEPT
+    try:
+        entries = list(os.scandir(run_dir))
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            info = entry.stat(follow_symlinks=False)
+            # A program that runs as its owner, which here is us, would serve anybody on this machine.
+            plain = stat.S_ISREG(info.st_mode) and not info.st_mode & (stat.S_ISUID | stat.S_ISGID)
+            small = plain and info.st_size <= LARGEST_KEPT
+        except OSError:
+            small = False
+        ours = small and entry.name in (LOG, PROGRESS, SUMMARY)
+        if ours or (small and room > 0 and entry.name != CHECKPOINT):
+            room -= not ours
+        elif not clear(entry.path):
+            log.warning("%s: cannot be removed; remove it by hand", entry.path)
 
 
 class Runner:
@@ -148,26 +196,29 @@ class Runner:
         self._rehearsing = asyncio.Lock()  # two proposals may be looked at at once, and there is one slot for that
 
     async def stage(
-        self, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str = "val"
+        self, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str = "val",
+        reference: Reference | None = None,
     ) -> Staged:
         """Lay out the commit and start its process up to the gate. Raises AutoResearchError or OSError."""
         slot = self._free.pop()
         try:
-            return await self._stage(slot, number, attempt, commit, seed, slowest_s, split)
+            return await self._stage(slot, number, attempt, commit, seed, slowest_s, split, reference)
         except BaseException:
             self.release(slot)
             raise
 
     async def _stage(
-        self, slot: Path, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str
+        self, slot: Path, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str,
+        reference: Reference | None,
     ) -> Staged:
         conditions = self.conditions
         check_disk(self.home.root)
         run_dir = self.home.run(self.campaign, number, attempt)
-        shutil.rmtree(run_dir, ignore_errors=True)
-        run_dir.mkdir(parents=True)
+        await asyncio.to_thread(clear, run_dir)
+        make_folder(run_dir)
         canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
         await asyncio.to_thread(self.repo.lay, commit, slot, canvas, conditions.own_data)
+        self.home.slots.chmod(0o700)  # what a run makes executable there is for nobody else
         spec = RunSpec(
             command=conditions.run,
             python=conditions.python,
@@ -178,6 +229,10 @@ class Runner:
             lock=self.home.run_lock,
             canvas=conditions.canvas,
             gated=conditions.ruler is not None,
+            submits=conditions.speaks,
+            data=conditions.ruler.training_file if conditions.ruler and conditions.speaks else None,
+            opener=self._opener(),
+            allowance=conditions.allowance(reference) if conditions.speaks else None,
             wrap=self._wrap(slot, run_dir),
             metric=None if conditions.ruler is not None else conditions.metric,
         )
@@ -186,6 +241,12 @@ class Runner:
     def _environment(self, run_dir: Path, seed: int) -> dict[str, str]:
         own = {"AUTORESEARCH_RUN": str(run_dir), "AUTORESEARCH_SEED": str(seed)}
         return environment(run_dir, {**self.conditions.variables(), **own})
+
+    def _opener(self) -> tuple[str, ...]:
+        """Return the command under which the supervisor has the training data opened: every mount is read-only."""
+        if self.sandbox.kind != BUBBLEWRAP:
+            return ()
+        return (self.sandbox.bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--die-with-parent", "--")
 
     def _wrap(self, slot: Path, run_dir: Path) -> tuple[str, ...]:
         """Return the sandbox's command: no home, no repository, and where the score is sealed no network, no rows."""
@@ -200,9 +261,35 @@ class Runner:
             python=self.conditions.python,
             readable=ruler.read_paths if ruler else brought,
             protect=[folder / "prepare.py", folder / self.conditions.canvas],
-            hidden=ruler.sealed_paths if ruler else [],
+            # What a run trains on it is given by the supervisor, when its clock starts.
+            hidden=self._everywhere([*ruler.sealed_paths, *filter(None, [ruler.training_file])], slot) if ruler else [],
             network=ruler is None,
+            system_only=ruler is not None,
         )
+
+    def _wrap_scorer(self, slot: Path, run_dir: Path) -> tuple[str, ...]:
+        """Return the sandbox of the scorer's model processes: nothing can be written there, no text be read."""
+        ruler, folder = self.conditions.ruler, slot / self.conditions.folder
+        assert ruler is not None
+        wrap = self.sandbox.wrap(
+            slot=slot,
+            run_dir=run_dir,
+            top=self.repo.top,
+            python=self.conditions.python,
+            protect=[folder / "prepare.py", folder / self.conditions.canvas],
+            hidden=self._everywhere((*ruler.sealed_paths, *ruler.text_paths), slot),
+            read_only=True,
+        )
+        mounts = [word for source, place in ruler.mounts for word in ("--ro-bind", str(source), str(place))]
+        end = wrap.index("--") if wrap else 0  # of bubblewrap's own options; a later mount wins
+        return (*wrap[:end], *mounts, *wrap[end:]) if wrap else ()
+
+    def _everywhere(self, paths: Collection[Path], slot: Path) -> list[Path]:
+        """Return paths and, of those in the repository, their copies in the slot, but nothing that is run there."""
+        top, folder = self.repo.top.resolve(), slot / self.conditions.folder
+        run = [folder / "prepare.py", folder / self.conditions.canvas]
+        copies = [slot / path.resolve().relative_to(top) for path in paths if path.resolve().is_relative_to(top)]
+        return [*paths, *(copy for copy in copies if not any(file.is_relative_to(copy) for file in run))]
 
     async def start_scorer(self, staged: Staged) -> Scorer:
         """Start the sealed scorer of a run, up to the line that says go. What it runs is pinned before training."""
@@ -213,7 +300,7 @@ class Runner:
             run_dir=staged.run_dir,
             canvas=self.conditions.canvas,
             split=staged.split,
-            wrap=self._wrap(staged.slot, staged.run_dir),
+            wrap=self._wrap_scorer(staged.slot, staged.run_dir),
             environment=self._environment(staged.run_dir, staged.seed),
             ruler=self.conditions.ruler,
             canvas_sha256=staged.run.canvas_sha256,
@@ -227,7 +314,8 @@ class Runner:
         slot, scratch = self.home.slots / "rehearsal", self.home.root / "rehearsal"
         canvas = "/".join(filter(None, (conditions.folder, conditions.canvas)))
         async with self._rehearsing:
-            scratch.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(clear, scratch)
+            make_folder(scratch)
             await asyncio.to_thread(self.repo.lay, commit, slot, canvas)
             return await dry_run(
                 folder=slot / conditions.folder,

@@ -1,49 +1,57 @@
 """What a run may see and touch: a bubblewrap command line where the machine allows one, a clean environment always.
 
-Not here: time, disk and the death of the tree (supervisor.py). Without bubblewrap a run is only a process group of its
-own: it can read the user's files and reach the network. That weaker tier is named wherever a score is shown.
+Whether a machine keeps what this promises is tested by probe.py. Not here: memory and processes (limits.py), time, disk
+and the death of the tree (supervisor.py). Without bubblewrap a run is only a process group of its own: it can read the
+user's files and reach the network. That weaker tier is named wherever a score is shown.
 """
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from loop.home import find_home
-from loop.types import Refused
+from loop.limits import Limits, machine
+from loop.places import Needed, View, depth, interpreter, kernel_rules
+from loop.secrets import ALLOWED, looks_secret
 
 BUBBLEWRAP = "bubblewrap"
 PROCESS_GROUP = "process group"
 
-ALLOWED = re.compile(
-    r"PATH|LANG|LANGUAGE|TZ|LC_\w+|(DY)?LD_LIBRARY_PATH|VIRTUAL_ENV|CONDA_PREFIX"
-    r"|(CUDA|HIP|ROCR|HSA|NVIDIA|PYTORCH|OMP|KMP|MKL|OPENBLAS)_\w+"
-)
 # Besides those, for prepare.py's downloads.
 ALLOWED_ONLINE = re.compile(r"(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE", re.I)
-# NVIDIA_API_KEY and LC_AUTH_TOKEN are real names: a known prefix is no proof of innocence.
-SECRET_NAME = re.compile(r"(^|_)(\w*KEY|TOKEN|SECRET|PASS|PASSWORD|PASSWD|CREDENTIAL|AUTH|COOKIE)S?(_|$)", re.I)
-SECRET_VALUE = re.compile(
-    r"^(sk[-_]|gh[pousr]_|github_pat_|hf_|gsk_|xox|nvapi-|AKIA|AIza|glpat-|eyJ)|://[^/@\s]+:[^/@\s]+@"
-)
 # A plain bind of a device cannot be opened; the rest of /dev (disks!) stays the sandbox's own.
 GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
+
+WRITABLE = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # each a tmpfs of the run's own, with a size
+
+NAMESPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL")
+# Its own user namespace also for root: root in it is nobody outside, and keyrings belong to it. The second option
+# takes away the right to make another one, in which a process would have every capability again.
+OWN_USER = ("--unshare-user", "--disable-userns")
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What this machine offers: `kind` is "bubblewrap" or "process group"; `reason` says why it is the weaker one."""
+    """What this machine offers: `kind` is "bubblewrap" or "process group"; `reason` says why it is the weaker one.
+
+    `missing` are the promises that were tested and do not hold. `options` are bubblewrap's that work here.
+    """
 
     kind: str
     bwrap: str = ""
     reason: str = ""
+    missing: tuple[str, ...] = ()
+    options: tuple[str, ...] = (*OWN_USER, *NAMESPACES)
+    sizes: bool = True  # whether a tmpfs can be given a size (bubblewrap 0.7)
+    limits: Limits = field(default_factory=machine, compare=False)
+
+    @property
+    def label(self) -> str:
+        """Return the tier in words, with every promise that does not hold: recorded, and shown beside a score."""
+        return f"{self.kind}, without {', '.join(self.missing)}" if self.missing else self.kind
 
     def wrap(
         self,
@@ -51,92 +59,64 @@ class Sandbox:
         slot: Path,
         run_dir: Path,
         top: Path,
-        python: str,
+        python: str | Needed,
         readable: Iterable[Path] = (),
         protect: Iterable[Path] = (),
         hidden: Iterable[Path] = (),
         network: bool = False,
+        system_only: bool = False,
+        read_only: bool = False,
     ) -> tuple[str, ...]:
-        """Return the argv prefix that confines a command; empty in the weaker tier.
+        """Return the argv prefix that confines a command; empty without bubblewrap.
 
-        The machine is read-only; the user's home, the repository around `top`, /tmp and /run are empty. Back come the
-        interpreter and `readable`, read-only, and `slot` and `run_dir`, writable but for the files in `protect`.
-        `hidden` files and folders hold nothing. The working directory and inherited descriptors pass.
+        The machine is read-only, or with `system_only` not there but for the folders of its system; the user's home,
+        the repository around `top`, /tmp and /run are empty. Back come the interpreter and `readable`, read-only, and
+        `slot` and `run_dir`, writable but for the files in `protect` (with `read_only` nothing of them is). `hidden`
+        files and folders hold nothing. The working directory and inherited descriptors pass.
         """
-        if self.kind != BUBBLEWRAP:
+        if not self.bwrap:
             return ()
-        repository = [top.resolve(), *git_folder(top)]
-        private = [p.resolve() for p in (Path.home(), Path("/tmp"), Path("/var/tmp"), Path("/run")) if p.is_dir()]
-        empty = [p for p in (*private, *repository) if p != Path("/")]
-        # One rule for each place; deeper places are mounted later and so win over what is around them.
-        rules: dict[Path, tuple[str, ...]] = {place: ("--tmpfs", str(place)) for place in empty}
-        prefixes, others = interpreter(python)
-        # What an editable install adds may be the user's checkout itself; the slot has its own copy of that.
-        libraries = [p for p in others if not any(p.resolve().is_relative_to(r) for r in repository)]
-        wanted = (*prefixes, *libraries, *readable, Path("/run/current-system"), Path("/run/opengl-driver"))
-        # Both where it is named and where it is: the folder that holds a link may be one of the empty ones.
-        places = {place: p.resolve() for p in wanted for place in (p.parent.resolve() / p.name, p.resolve())}
-        shown: dict[Path, Path] = {}  # place: source
-        hiding = [*empty, Path("/dev")]  # its own: no RAM disk
-        for place in sorted(places, key=depth):
-            around = [p for p in (*hiding, *shown) if place.is_relative_to(p)]
-            lost = bool(around) and max(around, key=depth) in hiding
-            if lost and place.exists() and not any(p.is_relative_to(place) for p in hiding):
-                shown[place] = places[place]
-        rules |= {place: ("--ro-bind", str(source), str(place)) for place, source in shown.items()}
-        for option, paths in (("--bind", (slot, run_dir)), ("--ro-bind", protect)):
+        needed = python if isinstance(python, Needed) else interpreter(python)
+        view = View(top, needed, readable, system_only)
+        rules = view.rules()
+        writable = "--ro-bind" if read_only else "--bind"
+        for option, paths in ((writable, (slot, run_dir)), ("--ro-bind", protect)):
             rules |= {p: (option, str(p), str(p)) for p in map(Path.resolve, paths) if p.exists()}
-        for path in (p.resolve() for p in hidden if p.exists()):
-            aliases = {at / path.relative_to(source) for at, source in shown.items() if path.is_relative_to(source)}
-            for place in {path, *aliases}:
-                rules[place] = ("--tmpfs", str(place)) if path.is_dir() else ("--ro-bind", "/dev/null", str(place))
-        argv = [self.bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+        rules |= view.links((slot, run_dir), rules)
+        for place in view.places_of(hidden):
+            rules[place] = ("--tmpfs", str(place)) if place.is_dir() else ("--ro-bind", "/dev/null", str(place))
+        return self._command(rules, network, system_only)
+
+    def _command(self, rules: Mapping[Path, tuple[str, ...]], network: bool, system_only: bool) -> tuple[str, ...]:
+        size = ("--size", str(self.limits.tmpfs)) if self.sizes else ()
+        argv = [self.bwrap, *(() if system_only else ("--ro-bind", "/", "/")), "--dev", "/dev", "--proc", "/proc"]
         for device in sorted(d for pattern in GPU_DEVICES for d in Path("/dev").glob(pattern)):
             argv += ["--dev-bind", str(device), str(device)]
+        own = {place: (*size, "--tmpfs", str(place)) for place in WRITABLE if not place.is_symlink()}
+        sealed = [str(place) for place, rule in rules.items() if rule[0] == "--tmpfs" and place not in own]
+        rules = {**rules, **own}
+        # A page is as good as nothing, and one call less to the kernel for each.
+        page = ("--size", "4096") if self.sizes else ()
+        rules |= {p: (*page, *rule) if rule[0] == "--tmpfs" else rule for p, rule in kernel_rules().items()}
         for place in sorted(rules, key=depth):
             argv += rules[place]
-        argv += ["--unshare-pid", "--unshare-ipc", *([] if network else ["--unshare-net"])]
-        return (*argv, "--die-with-parent", "--new-session", "--")
+        for place in (*sealed, "/dev", *(("/",) if system_only else ())):
+            argv += ["--remount-ro", place]
+        argv += [*self.options, *([] if network else ["--unshare-net"]), "--die-with-parent", "--new-session", "--"]
+        return (*argv, *bounded(self.limits.processes))
 
 
-@functools.cache
-def probe() -> Sandbox:
-    """Return the sandbox that really works here; bubblewrap is tried once per process (about 10 ms)."""
-    bwrap = shutil.which("bwrap")
-    if bwrap is None:
-        return Sandbox(PROCESS_GROUP, reason="bubblewrap (bwrap) is not installed")
-    options = "--ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --unshare-pid --unshare-ipc --unshare-net"
-    command = [bwrap, *options.split(), "--die-with-parent", "--new-session", "--", "true"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Sandbox(PROCESS_GROUP, reason=f"bubblewrap does not work here: {error}")
-    if done.returncode != 0:
-        return Sandbox(PROCESS_GROUP, reason=f"bubblewrap does not work here: {done.stderr.strip()[-300:]}")
-    return Sandbox(BUBBLEWRAP, bwrap)
+def bounded(processes: int) -> tuple[str, ...]:
+    """Return a prefix that bounds the processes of one user namespace; the kernel does not bound root's so.
 
-
-def depth(path: Path) -> tuple[int, Path]:
-    """Order paths so that a folder comes before what is in it."""
-    return len(path.parts), path
-
-
-@functools.cache
-def interpreter(python: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Return what a Python needs: its prefixes and itself; and the folders that its path files add."""
-    code = "import json, sys; print(json.dumps([[sys.prefix, sys.base_prefix, sys.executable], sys.path[1:]]))"
-    clean = {name: value for name, value in os.environ.items() if ALLOWED.fullmatch(name)}
-    done = subprocess.run([python, "-s", "-c", code], capture_output=True, text=True, check=True, timeout=60, env=clean)
-    prefixes, others = json.loads(done.stdout)
-    return tuple(map(Path, prefixes)), tuple(map(Path, others))
-
-
-def git_folder(top: Path) -> list[Path]:
-    """Return the common git folder of a repository (it may lie elsewhere: a linked worktree), none outside one."""
-    try:
-        return [find_home(top).root.parent.resolve()]
-    except Refused:
-        return []
+    Set inside, because outside it would count all that the user runs. A little over what the supervisor counts to, so
+    that a bomb meets that first and its run ends by name.
+    """
+    if os.geteuid() == 0:
+        return ()
+    limit = processes + 64
+    script = f'ulimit -u {limit} 2>/dev/null || ulimit -p {limit} 2>/dev/null; exec "$@"'
+    return ("/bin/sh", "-c", script, "sh")
 
 
 def cache() -> Path:
@@ -166,8 +146,3 @@ def environment(scratch: Path, extra: Mapping[str, str]) -> dict[str, str]:
 def online() -> dict[str, str]:
     """Return the user's proxies and certificates, for prepare.py's downloads only."""
     return {name: value for name, value in os.environ.items() if ALLOWED_ONLINE.fullmatch(name)}
-
-
-def looks_secret(name: str, value: str) -> bool:
-    """Return whether a variable's name or value is that of a key, a token or a password."""
-    return bool(SECRET_NAME.search(name) or SECRET_VALUE.search(value))

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from loop.failure import clean, failure_in
+from loop.failure import bound_passed, clean, failure_in
 from loop.leash import Supervised, supervise
+from loop.limits import machine
 from loop.progress import LOG, read_tail
 from loop.sandbox import online
 from loop.trainer import sha256
@@ -39,6 +40,10 @@ class Ruler:
     sealed_paths: tuple[Path, ...]  # rows that training must not see
     read_paths: tuple[Path, ...]  # what training reads
     uniform: float  # the score of a model that has learnt nothing
+    text_paths: tuple[Path, ...] = ()  # what else scoring must not see: the text that was trained on
+    mounts: tuple[tuple[Path, Path], ...] = ()  # what scoring sees instead of such text: source, place
+    version: int = 1  # from 2 on a run says when its clock starts and when it submits
+    training_file: Path | None = None  # what a run is given when its clock starts
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,10 @@ async def prepare_data(
         sealed_paths=tuple(map(Path, said["sealed_paths"])),
         read_paths=tuple(map(Path, said["read_paths"])),
         uniform=said["uniform_bpb"],
+        text_paths=tuple(map(Path, said.get("text_paths", ()))),
+        mounts=tuple((Path(source), Path(place)) for source, place in said.get("mounts", ())),
+        version=int(said.get("ruler", 1)),
+        training_file=Path(said["training_file"]) if "training_file" in said else None,
     )
 
 
@@ -184,6 +193,8 @@ class Scorer:
         said = answer(ending.reply)
         if ending.exit_code == 0 and said is not None:
             return read_score(said, self._folder, self._canvas)
+        if bound := bound_passed(ending.why, machine()):
+            return bound
         if ending.oom_killed:
             return Failure(FailureKind.OUT_OF_MEMORY, "killed while scoring: the machine ran out of memory")
         text = clean(read_tail(self._log, 1 << 16), self._folder)

@@ -7,13 +7,16 @@ and lends it git.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from loop.clearing import clear, left_aside, unlock
 from loop.types import RepoError
+
+log = logging.getLogger(__name__)
 
 Git = Callable[..., bytes]  # loop.repo's runner: arguments, and `env` for the repository and the index
 
@@ -43,6 +46,7 @@ def lay(source: Source, commit: str, folder: Path, index: Path, canvas: str) -> 
     if folder.is_symlink() or not folder.is_dir():
         remove(folder)
         folder.mkdir()
+    unlock(folder)
     sweep(os.fsencode(folder), {path: mode == b"160000" for path, (mode, _) in kept.items()})
     # --reset -u compares every file with what the index remembers of it and rewrites those that a run changed.
     git(*WHOLE_AND_RAW, "read-tree", "--reset", "-u", commit, env=env)
@@ -124,22 +128,11 @@ def sweep(root: bytes, kept: Mapping[bytes, bool]) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, link or folder, also one that a run made unwritable."""
-    if not path.is_dir() or path.is_symlink():
-        path.unlink(missing_ok=True)
-        return
-    try:
-        shutil.rmtree(path)
-    except PermissionError:
-        _unlock(path)
-        shutil.rmtree(path)
-
-
-def _unlock(folder: Path) -> None:
-    folder.chmod(0o700)
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            _unlock(Path(entry.path))
+    """Free a place of whatever is there. Raises RepoError where nothing can."""
+    if not clear(path):
+        raise RepoError(f"{path}: cannot be removed or renamed; remove it by hand and start again")
+    if names := left_aside(path.parent):
+        log.warning("%s: some of what a run left cannot be removed: %s", path.parent, ", ".join(names[-3:]))
 
 
 def put(slot: Path, path: str, data: bytes) -> None:

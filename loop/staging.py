@@ -82,5 +82,11 @@ class Staging:
     async def _stage(self, experiment: Experiment, seed: int, split: str, commit: str) -> Staged:
         attempt = len(experiment.runs) + 1
         return await self.engine.runner.stage(
-            experiment.number, attempt, commit, seed, self.engine.ledger.slowest_s, split
+            experiment.number,
+            attempt,
+            commit,
+            seed,
+            self.engine.ledger.slowest_s,
+            split,
+            self.engine.ledger.reference,
         )

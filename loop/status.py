@@ -118,6 +118,14 @@ def doing(ledger: Ledger) -> str:
             return f"measuring {name}"
 
 
+def sandbox_text(ledger: Ledger) -> str:
+    """Return how a campaign's runs are confined where that is less than everything, with what is missing; else ""."""
+    tier = ledger.created.sandbox if ledger.created else "bubblewrap"
+    if tier == "bubblewrap":
+        return ""
+    return f"sandbox: {plain(tier)}" if tier.startswith("bubblewrap") else "sandbox: none; a run can do what you can"
+
+
 def status_dict(
     ledger: Ledger, progress: Progress | None, alive: bool | None = None, silent_s: float = 0.0
 ) -> dict[str, Any]:
@@ -267,7 +275,7 @@ def trouble(experiment: Experiment) -> str:
     """Return why an experiment has no score, "" where it has one or waits for it."""
     if experiment.score is not None or experiment.verdict is None:
         return ""
-    return experiment.failure.message if experiment.failure else experiment.explanation
+    return experiment.failure.told if experiment.failure else experiment.explanation
 
 
 def names(experiments: Sequence[int], limit: int = NAMED) -> str:

@@ -1,17 +1,19 @@
 """Own one process tree: start it, open its gate, bound its time, log and disk, and leave nothing of it behind.
 
-A program of its own, run as `python -I -S supervisor.py`: standard library only, imports nothing of ours, knows no
-score. Standard input is its lifeline. First line: the specification (JSON, see Supervisor). Later lines: `go`, `stop`.
-End of file means that the daemon died, even by kill -9: the whole tree is killed at once. Standard output carries one
-JSON line when the child started, one when the gate opened and one at the end.
+A program of its own, run as `python -I -S supervisor.py`: standard library only, imports of ours only bounds.py and
+clearing.py, which import nothing; knows no score. Standard input is its lifeline. First line: the specification (JSON,
+see Supervisor). Later lines: `go`, `stop`. End of file means that the daemon died, even by kill -9: the whole tree is
+killed at once. Standard output carries one JSON line when the child started, when the gate opened and at the end.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
+import math
 import os
 import resource
 import select
@@ -22,8 +24,16 @@ import time
 # Spelt out, because importing `typing` takes as long as half of what is needed here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from typing import Any
+
+    from loop import bounds, clearing
+else:
+    # Beside this file, and behind the standard library, of which some have names that ours have too.
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    import bounds
+    import clearing
 
 LINUX = sys.platform == "linux"
 TICK_S = 0.25  # how often disk and clocks are looked at
@@ -31,29 +41,44 @@ GRACE_S = 0.5  # between TERM and KILL at the deadline
 GIVE_UP_S = 10.0  # a process in uninterruptible sleep (a hung GPU driver) cannot be killed at all
 FREE_DISK = 256 << 20  # bytes that a run must leave free where it writes
 REPLY_LIMIT = 1 << 20  # bytes
+SAID_LIMIT = 64  # bytes that a run may say to us in all; it has two words
+# Sends the descriptor of a file over standard input. Its sandbox has a mount of its own for the file, which is read-only.
+OPEN = "import os, socket, sys; socket.send_fds(socket.socket(fileno=0), [b'x'], [os.open(sys.argv[1], os.O_RDONLY)])"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
 
 class Supervisor:
     """The one child and its tree. Keys of the specification:
 
-    argv, folder, environment, rlimits; limit_s (null: none); lock: the lease (null: none); gate: "fd" (a pipe named by
-    AUTORESEARCH_GATE_FD), "stdin", or null (the child starts at `go`); log, log_limit; reply: standard output goes into
-    the final line instead of the log; echo: what is printed is repeated live; watch, disk_limit: folders and the bytes
-    each may grow by; scratch: folders removed at the end.
+    argv, folder, environment, rlimits; limit_s (null: none); lock: the lease (null: none); gate: "channel" (a socket
+    named by AUTORESEARCH_GATE_FD), "stdin", or null (the child starts at `go`); log, log_limit; reply: standard output
+    goes into the final line instead of the log; echo: what is printed is repeated live; watch, disk_limit: folders and
+    the bytes each may grow by; scratch: folders removed at the end. Of a run that has a channel: data: the file whose
+    descriptor it gets when its clock starts (null: none), opener: the command that opens it read-only (empty: we do);
+    clock_s: wall seconds from there to its submission (null: any). cgroup, memory, processes: see bounds.py.
+
+    On the channel we say `go`, and the run says two words: `clock` when its budget starts, which is answered with the
+    data, and `submit`. With that it is over at once: what it writes later changes nothing.
     """
 
     def __init__(self, spec: dict[str, Any], wake: int, pending: bytes) -> None:
         self.spec, self.wake, self.pending = spec, wake, pending
         self.child = 0
         self.status: int | None = None
-        self.why = ""  # why we ended it: stopped, timed_out, disk, full, suspended
+        self.why = ""  # why we ended it: submitted, stopped, timed_out, late, disk, full, suspended, memory, processes
         self.wants_go = False
         self.opened: float | None = None
         self.ended: float | None = None
         self.gate = self.lock = self.reply_pipe = -1
+        self.channel: socket.socket | None = None
+        self.opening: socket.socket | None = None  # where the descriptor of the data comes from
+        self.said = b""
+        self.marks: dict[str, tuple[float, float]] = {}  # word: our wall clock and the tree's CPU seconds
+        self.cpu = Meter(spec.get("cgroup") or [])
         self.pipes: set[int] = set()
         self.reply = bytearray()
+        self.bounds = bounds.Bounds(spec["cgroup"], spec["memory"], spec["processes"])
+        clearing.clear(spec["log"])
         self.log = os.open(spec["log"], os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         self.log_limit = max(spec["log_limit"], 1 << 20)
         self.log_size = self.log_dropped = 0
@@ -65,7 +90,7 @@ class Supervisor:
         spec = self.spec
         log, log_in = os.pipe()
         self.reply_pipe, reply_in = os.pipe() if spec["reply"] else (-1, log_in)
-        gate, self.gate = os.pipe() if spec["gate"] else (-1, -1)
+        gate, self.gate = self.open_channel() if spec["gate"] == "channel" else os.pipe() if spec["gate"] else (-1, -1)
         null = os.open(os.devnull, os.O_RDONLY)
         supervisor = os.getpid()
         self.child = os.fork()
@@ -73,6 +98,8 @@ class Supervisor:
             try:
                 os.setsid()
                 become_mortal(supervisor)
+                self.bounds.join()
+                bounds.leave_keyring()
                 for name, value in spec["rlimits"].items():
                     kind = getattr(resource, f"RLIMIT_{name}")
                     hard = resource.getrlimit(kind)[1]
@@ -82,7 +109,7 @@ class Supervisor:
                 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
                 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
                 environment = dict(spec["environment"])
-                if spec["gate"] == "fd":
+                if spec["gate"] == "channel":
                     os.set_inheritable(gate, True)
                     environment["AUTORESEARCH_GATE_FD"] = str(gate)
                 for fd, target in (
@@ -100,6 +127,62 @@ class Supervisor:
             os.close(fd)
         self.pipes = {log, self.reply_pipe} - {-1}
         tell(event="started", pid=self.child)
+
+    def open_channel(self) -> tuple[int, int]:
+        """Return the run's end of a new channel and ours, and have the data opened, which takes some milliseconds.
+
+        A descriptor that we opened could be opened again for writing, by /proc/self/fd; the opener's mount is read-only.
+        """
+        import socket
+
+        self.channel, theirs = socket.socketpair()
+        self.channel.setblocking(False)
+        if self.spec["data"] and self.spec["opener"]:
+            ours, other = socket.socketpair()
+            ours.settimeout(GIVE_UP_S)
+            files = [(os.POSIX_SPAWN_DUP2, other.fileno(), fd) for fd in (0, 1)]
+            argv = [*self.spec["opener"], sys.executable, "-I", "-S", "-c", OPEN, self.spec["data"]]
+            os.posix_spawnp(argv[0], argv, {"PATH": os.defpath}, file_actions=files)
+            other.close()
+            self.opening = ours
+        return theirs.detach(), self.channel.fileno()
+
+    def open_data(self) -> int:
+        """Return a descriptor of the data."""
+        import socket
+
+        if self.opening is None:
+            return os.open(self.spec["data"], os.O_RDONLY)
+        return socket.recv_fds(self.opening, 8, 1)[1][0]
+
+    def hear(self) -> None:
+        """Take in what the run says on its channel."""
+        assert self.channel is not None
+        try:
+            data = self.channel.recv(SAID_LIMIT)
+        except OSError:
+            data = b""
+        *words, self.said = (self.said + data).split(b"\n")
+        for name in [word.decode(errors="replace") for word in words] or [""]:
+            if name not in ("clock", "submit") or name in self.marks:
+                self.channel.close()  # it is at its end, or says what no run of ours does
+                self.channel, self.gate = None, -1
+                return
+            self.marks[name] = time.monotonic(), self.cpu.read()
+            if name == "clock":
+                self.give_data()
+            elif name == "submit" and self.opened is not None and "clock" in self.marks:
+                self.why = self.why or "submitted"
+
+    def give_data(self) -> None:
+        import socket
+
+        assert self.channel is not None
+        with contextlib.suppress(OSError, IndexError):  # the run says what it misses
+            fds = [self.open_data()] if self.spec["data"] and self.opened is not None else []
+            socket.send_fds(self.channel, [b"go\n"], fds)
+            for fd in fds:
+                os.close(fd)
 
     def open_gate(self) -> None:
         """Take the lease and let the run begin; while a dead daemon's supervisor still holds it, do nothing yet."""
@@ -149,15 +232,26 @@ class Supervisor:
         except OSError:
             self.why = self.why or "full"
 
+    @property
+    def late(self) -> float:
+        """When a run whose clock runs should have submitted long ago."""
+        clock_s = self.spec.get("clock_s")
+        return math.inf if clock_s is None or "clock" not in self.marks else self.marks["clock"][0] + clock_s
+
     def look(self) -> None:
         """End the run that is over its time or its disk, or that slept because the machine did."""
         now = time.monotonic()
         limit_s = self.spec["limit_s"]
         if self.opened is not None and limit_s is not None and now - self.opened >= limit_s:
             self.why = "timed_out"
+        if now >= self.late:
+            self.why = "late"
         if now >= self.next_look:
+            self.cpu.read()
             if self.opened is not None and asleep() - self.asleep > 1.0:
                 self.why = "suspended"
+            self.why = self.why or self.bounds.passed()
+            now = time.monotonic()  # what follows is about files; a walk through processes has its own pace
             for path, before in self.sizes.items():
                 if folder_size(path) - before > self.spec["disk_limit"]:
                     self.why = "disk"
@@ -181,7 +275,8 @@ class Supervisor:
     def wait(self, timeout: float | None) -> None:
         """Wait for a line from the daemon, for output or for a child's end, and deal with the first two."""
         lifeline = [] if self.why else [0]  # once it is ending nothing can change that
-        ready = select.select([*lifeline, self.wake, *self.pipes], [], [], timeout)[0]
+        channel = [self.channel.fileno()] if self.channel else []
+        ready = select.select([*lifeline, self.wake, *channel, *self.pipes], [], [], timeout)[0]
         if self.wake in ready and signal.SIGTERM in os.read(self.wake, 64):
             self.why = self.why or "stopped"
         if 0 in ready:
@@ -195,6 +290,8 @@ class Supervisor:
         self.wants_go = self.wants_go or (b"go" in lines and self.opened is None)
         for fd in self.pipes.intersection(ready):
             self.pump(fd)
+        if channel and channel[0] in ready and not self.why:
+            self.hear()
 
     def serve(self) -> None:
         """Start, listen and watch until the child has ended or there is a reason to end it."""
@@ -203,7 +300,7 @@ class Supervisor:
         while self.status is None and not self.why:
             timeout = 0.01 if self.wants_go else None
             if self.child and not self.wants_go:
-                until = [self.next_look]
+                until = [self.next_look, self.late]
                 if self.opened is not None and self.spec["limit_s"] is not None:
                     until.append(self.opened + self.spec["limit_s"])
                 timeout = max(0.0, min(until) - time.monotonic())
@@ -212,13 +309,18 @@ class Supervisor:
                 self.open_gate()
             if self.child:
                 self.reap()
-                if self.status is None:
+                if self.status is None and not self.why:
                     self.look()
 
     def finish(self) -> None:
         """Kill what is left of the tree, collect the rest of its output, give the lease back, report, clean up."""
         self.ended = self.ended or time.monotonic()
         ended = self.ended
+        if self.channel and not self.why:
+            self.hear()  # it may have ended with its last word
+        self.cpu.read()
+        if self.status and not self.why and self.bounds.folders:  # it failed before the next look
+            self.why = self.bounds.passed()
         if self.why == "timed_out":
             self.signal_tree(signal.SIGTERM)
             while self.reap() and time.monotonic() < ended + GRACE_S:
@@ -226,6 +328,7 @@ class Supervisor:
         left = self.reap() or (bool(self.child) and not LINUX)
         until = time.monotonic() + GIVE_UP_S
         while left and time.monotonic() < until:
+            self.bounds.kill()
             self.signal_tree(signal.SIGKILL)
             if left := self.reap():
                 self.wait(0.02)
@@ -238,6 +341,7 @@ class Supervisor:
                 pass
         if self.lock >= 0:
             os.close(self.lock)
+        total = self.cpu.read()
         max_rss = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         tell(
             event="ended",
@@ -245,13 +349,17 @@ class Supervisor:
             why=self.why,
             opened=self.opened is not None,
             seconds=0.0 if self.opened is None else ended - self.opened,
+            clock_s=None if "clock" not in self.marks else ended - self.marks["clock"][0],
+            setup_cpu_s=self.marks["clock"][1] if "clock" in self.marks else total,
+            cpu_s=total,
             max_rss_mb=max_rss / 1024 if LINUX else max_rss / 1024**2,
-            oom_killed=oom_kills() > self.oom_kills,
+            oom_killed=self.why == bounds.MEMORY or oom_kills() > self.oom_kills,
             unkillable=left,
             reply=self.reply.decode(errors="replace"),
         )
         for path in self.spec["scratch"]:
-            remove(path)
+            clearing.clear(path)
+        self.bounds.remove()
 
     def signal_tree(self, number: int) -> None:
         """Signal every descendant wherever it went, its group first.
@@ -267,6 +375,59 @@ class Supervisor:
             send(os.killpg, group, number)
         for pid in family:
             send(os.kill, pid, number)
+
+
+class Meter:
+    """The CPU seconds of our tree, never less than what was read before.
+
+    The kernel's sum counts a process when its parent collects it. A parent may ignore SIGCHLD, then its children vanish
+    uncounted: what each process had used when it was last seen is remembered. A cgroup's own counter misses nothing.
+    """
+
+    def __init__(self, cgroups: list[str]) -> None:
+        self.cgroups = cgroups
+        self.seen: dict[tuple[int, int], float] = {}  # (pid, start): CPU seconds
+        self.most = 0.0
+
+    def read(self) -> float:
+        rows = usage() if LINUX else []
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        collected = children.ru_utime + children.ru_stime
+        family = {os.getpid()}
+        while more := {row[0] for row in rows if row[1] in family} - family:
+            family |= more
+        family.discard(os.getpid())
+        living = [row for row in rows if row[0] in family]
+        self.seen.update({(pid, start): own for pid, _, start, own, _ in living})
+        sums = collected + sum(own + waited for *_, own, waited in living), sum(self.seen.values())
+        self.most = max(self.most, *sums, *map(cgroup_cpu, self.cgroups))
+        return self.most
+
+
+def usage() -> list[tuple[int, int, int, float, float]]:
+    """Return (pid, parent, start, CPU seconds, CPU seconds of children it has collected) of every process."""
+    rows = []
+    tick = os.sysconf("SC_CLK_TCK")
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        user, system, child_user, child_system = map(int, fields[11:15])
+        rows.append(
+            (int(name), int(fields[1]), int(fields[19]), (user + system) / tick, (child_user + child_system) / tick)
+        )
+    return rows
+
+
+def cgroup_cpu(folder: str) -> float:
+    """Return the CPU seconds that a cgroup has counted, of version 2 or 1; 0 where there is none."""
+    for name, first, scale in (("cpu.stat", b"usage_usec ", 1e6), ("cpuacct.usage", b"", 1e9)):
+        with contextlib.suppress(OSError, ValueError):
+            with open(os.path.join(folder, name), "rb") as file:
+                return next(int(line[len(first) :]) / scale for line in file if line.startswith(first))
+    return 0.0
 
 
 def become_mortal(supervisor: int) -> None:
@@ -320,36 +481,35 @@ def oom_kills() -> int:
 
 
 def folder_size(path: str) -> int:
-    """Return the bytes on disk of everything below a folder; links are not followed."""
+    """Return the bytes on disk of everything below a folder; links are not followed.
+
+    A folder that its run has closed is opened again, and one too deep to be looked at counts as too much.
+    """
     total, folders = 0, [path]
     while folders:
+        folder = folders.pop()
         try:
-            with os.scandir(folders.pop()) as entries:
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
                     else:
                         total += entry.stat(follow_symlinks=False).st_blocks * 512
-        except OSError:
-            continue  # it vanished while we looked
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return 1 << 60
+            if error.errno == errno.EACCES:
+                clearing.unlock(folder)  # and look the next time
     return total
 
 
 def free_space(path: str) -> int:
     """Return the bytes that may still be written on a folder's file system."""
-    stat = os.statvfs(path)
+    try:
+        stat = os.statvfs(path)
+    except OSError:
+        return FREE_DISK  # a run without a sandbox has removed it
     return stat.f_bavail * stat.f_frsize
-
-
-def remove(path: str) -> None:
-    """Remove a folder with all that is in it, as far as we may; links are not followed."""
-    for folder, folders, files in os.walk(path, topdown=False):
-        for name in (*files, *folders):
-            place = os.path.join(folder, name)
-            with contextlib.suppress(OSError):
-                (os.unlink if name in files or os.path.islink(place) else os.rmdir)(place)
-    with contextlib.suppress(OSError):
-        os.rmdir(path)
 
 
 def tell(**event: Any) -> None:

@@ -15,13 +15,15 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from loop import values
-from loop.failure import clean, failure_in
+from loop.clearing import clear, unlock
+from loop.failure import bound_passed, clean, failure_in
 from loop.home import find_top
 from loop.leash import Ending, Supervised, supervise
+from loop.limits import Limits, machine
 from loop.progress import (
     CHECKPOINT,
     LOG,
@@ -34,6 +36,10 @@ from loop.progress import (
     read_tail,
 )
 from loop.types import Failure, FailureKind, Metric, Outcome, Refused
+from loop.work import Allowance, Work, beyond, work_of
+
+# How bubblewrap, the supervisor and the shells that bound a run's processes say that there is no such program.
+ABSENT = r"(?:bwrap: execvp|cannot start|sh: (?:line )?\d+: exec:) (\S+): (?:\[Errno \d+\] )?([^:]+).*"
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,15 @@ class RunSpec:
     lock: Path  # the lease: one run trains at a time
     canvas: str  # relative to `folder`
     gated: bool = False  # start now and wait at prepare.py's gate; else start when the gate opens
+    submits: bool = False  # it says when its clock starts and when it submits; else the end of its process is its word
+    data: Path | None = None  # the file it is given when its clock starts
+    opener: tuple[str, ...] = ()  # the command that opens that file read-only
+    allowance: Allowance | None = None  # what its work is held against
     wrap: tuple[str, ...] = ()
     metric: Metric | None = None  # to be read from the log; None where the score is sealed
     log_limit: int = 4 << 20  # bytes, at least 1 MiB
     disk_limit: int = 16 << 30  # bytes that `folder` and `run_dir` may each grow by
+    limits: Limits = field(default_factory=machine)
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,7 @@ class RunResult:
     tokens_per_s: float | None
     failure: Failure | None
     reported: float | None
+    work: Work | None = None  # of a run that submitted
 
 
 def python_for(folder: Path) -> str:
@@ -109,7 +121,7 @@ async def launch(spec: RunSpec) -> Run:
     """
     command = command_of(spec.command, spec.python)
     for name in (LOG, CHECKPOINT, PROGRESS, SUMMARY):
-        (spec.run_dir / name).unlink(missing_ok=True)
+        clear(spec.run_dir / name)
     canvas_sha256 = sha256(spec.folder / spec.canvas)
     if spec.metric is not None:
         show_data(spec.environment)
@@ -118,12 +130,16 @@ async def launch(spec: RunSpec) -> Run:
         folder=spec.folder,
         environment=spec.environment,
         log=spec.run_dir / LOG,
-        gate="fd" if spec.gated else None,
+        gate="channel" if spec.gated else None,
         limit_s=spec.limit_s,
+        data=spec.data,
+        opener=spec.opener,
+        clock_s=spec.allowance.clock_s if spec.allowance else None,
         lock=spec.lock,
         log_limit=spec.log_limit,
         disk_limit=spec.disk_limit,
         watch=(spec.folder, spec.run_dir),
+        limits=spec.limits,
     )
     return Run(spec, canvas_sha256, supervised)
 
@@ -168,6 +184,8 @@ class Run:
 
 def collect(spec: RunSpec, ending: Ending) -> RunResult:
     """Return the result of an ended run from its supervisor's report and the files it left."""
+    for folder in (spec.run_dir, spec.folder):
+        unlock(folder)  # a run may have closed its own
     log = read_tail(spec.run_dir / LOG, 1 << 20).replace("\r", "\n")
     if spec.metric is None:
         said = numbers_in(read_tail(spec.run_dir / SUMMARY, 1 << 16))
@@ -179,6 +197,10 @@ def collect(spec: RunSpec, ending: Ending) -> RunResult:
         reported = number_printed(log, spec.metric)
     progress = read_progress(spec.run_dir)
     outcome, failure = classify(spec, ending, log, reported)
+    work = work_of(ending.setup_cpu_s, ending.cpu_s, ending.clock_s, said) if spec.submits else None
+    if outcome is Outcome.FINISHED and work is not None and spec.allowance is not None:
+        if finding := beyond(spec.allowance, work):
+            outcome, failure = Outcome.CRASHED, Failure(FailureKind.TAMPERED, f"{spec.canvas} {finding}")
     train_seconds = said.get("training_seconds") or (progress and progress.seconds) or ending.seconds
     tokens_per_s = said["tokens"] / train_seconds if said.get("tokens") and train_seconds else None
     return RunResult(
@@ -190,6 +212,7 @@ def collect(spec: RunSpec, ending: Ending) -> RunResult:
         tokens_per_s=tokens_per_s or (progress.tokens_per_s if progress else None),
         failure=failure,
         reported=reported if outcome is Outcome.FINISHED else None,
+        work=work if outcome is Outcome.FINISHED else None,
     )
 
 
@@ -205,12 +228,18 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
             return Outcome.INTERRUPTED, Failure(kind.LOST, "the run's supervisor was killed; it does not count")
         case "timed_out":
             return Outcome.TIMED_OUT, Failure(kind.TIMED_OUT, f"still running after {spec.limit_s:g} s; killed")
+        case "late":
+            allowed = spec.allowance.clock_s if spec.allowance and spec.allowance.clock_s else 0.0
+            late = f"{name} had not submitted {allowed:.0f} s after its clock had started; submit when the budget ends"
+            return Outcome.CRASHED, Failure(kind.TAMPERED, late)
         case "disk":
             size = f"{spec.disk_limit / 2**20:,.0f} MiB"
             return Outcome.CRASHED, Failure(kind.DISK_FULL, f"wrote more than {size} to its folders; killed")
         case "full":
             return Outcome.CRASHED, Failure(kind.DISK_FULL, "less than 256 MiB free on the disk; free some space")
-    if ending.exit_code != 0:
+    if bound := bound_passed(ending.why, spec.limits):
+        return Outcome.CRASHED, bound
+    if ending.exit_code != 0 and ending.why != "submitted":
         failure = explain(spec, ending, log)
         return Outcome.TIMED_OUT if failure.kind is kind.TIMED_OUT else Outcome.CRASHED, failure
     if spec.gated and not ending.opened:
@@ -218,7 +247,10 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
             kind.OTHER, f"{name} ended before its turn; it must import prepare and use its Budget"
         )
     if spec.metric is None:
-        if (spec.run_dir / CHECKPOINT).is_file():
+        if spec.submits and ending.why != "submitted":
+            how = "left a checkpoint but did not submit it" if os.path.isfile(spec.run_dir / CHECKPOINT) else "submitted nothing"
+            return Outcome.CRASHED, Failure(kind.NO_CHECKPOINT, f"{name} {how}; end with prepare.submit(model)")
+        if os.path.isfile(spec.run_dir / CHECKPOINT):
             return Outcome.FINISHED, None
         return Outcome.CRASHED, Failure(
             kind.NO_CHECKPOINT, f"{name} ended without a checkpoint; call prepare.submit(model)"
@@ -246,12 +278,16 @@ def explain(spec: RunSpec, ending: Ending, log: str) -> Failure:
     if number and failure.kind is not FailureKind.OUT_OF_MEMORY:
         known = number in signal.valid_signals()
         return Failure(FailureKind.KILLED, f"ended by {signal.Signals(number).name if known else f'signal {number}'}")
+    if failure.kind is FailureKind.DISK_FULL:
+        room = f"{spec.disk_limit / 2**30:,.0f} GiB in its folders, {spec.limits.tmpfs / 2**20:,.0f} MiB in /tmp"
+        return replace(failure, message=f"{failure.message} (a run has {room})")
     if failure.traceback or failure.kind is not FailureKind.OTHER:
         return failure
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "")[:200]
-    if absent := re.fullmatch(r"(?:bwrap: execvp|cannot start) (\S+): (?:\[Errno \d+\] )?([^:]+).*", last):
+    if absent := re.fullmatch(ABSENT, last):
         hint = "check 'run:' in program.md" + ("; a run does not see your home" if spec.wrap else "")
-        return Failure(FailureKind.OTHER, f"'{absent[1]}' cannot be started ({absent[2]}); {hint}")
+        why = absent[2].replace("not found", "No such file or directory")  # a shell's words for it
+        return Failure(FailureKind.OTHER, f"'{absent[1]}' cannot be started ({why}); {hint}")
     if last.strip() == "FAIL":  # how the original script ends on a NaN or a loss above 100
         return Failure(FailureKind.DIVERGED, "the script gave up: its loss diverged (FAIL)")
     return Failure(

@@ -162,12 +162,14 @@ class FailureKind(StrEnum):
     SYNTAX = "syntax"
     ASSERTION = "assertion"
     OUT_OF_MEMORY = "out_of_memory"
+    PROCESSES = "processes"  # more than a run may have
     DISK_FULL = "disk_full"
     NAN = "nan"
     DIVERGED = "diverged"
     NO_CHECKPOINT = "no_checkpoint"
     NO_SCORE = "no_score"
     NON_CAUSAL = "non_causal"
+    DEPENDS_ON_ROWS = "depends_on_rows"
     BAD_SHAPE = "bad_shape"
     TIMED_OUT = "timed_out"
     KILLED = "killed"
@@ -184,6 +186,11 @@ class Failure:
     message: str
     line: int = 0
     traceback: str = ""
+
+    @property
+    def told(self) -> str:
+        """The message as it is shown: what was read from a log is the run's own words, true or not."""
+        return f"the run printed: {self.message}" if self.traceback else self.message
 
 
 @dataclass(frozen=True)

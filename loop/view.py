@@ -87,7 +87,8 @@ def _title(ledger: Ledger) -> Text:
     line = _text("").append(f"{MARKS[ledger.state]} {ledger.state}", style).append(f"  {ledger.campaign}", "bold")
     if created is not None:
         device = f" on {created.device}" if created.device else ""
-        loose = "" if created.sandbox == "bubblewrap" else ", not isolated"
+        tier, _, missing = created.sandbox.partition(", without ")
+        loose = (f", isolated without {missing}" if missing else "") if tier == "bubblewrap" else ", not isolated"
         line.append(f"  {created.canvas}, {created.budget} each{device}, {created.source} score{loose}", "dim")
     return line
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from loop.sandbox import BUBBLEWRAP, probe
+from loop.probe import probe
+from loop.sandbox import BUBBLEWRAP
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

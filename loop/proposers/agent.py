@@ -1,6 +1,7 @@
 """One run of a CLI agent: its process tree, its time, and the end of what it prints.
 
-Neither memory nor the disk holds more of the output than its end. Nothing of the tree is left, whatever happens.
+Neither memory nor the disk holds more of the output than its end. Nothing of the tree is left, whatever happens. Where
+a cgroup can be had it bounds an agent's memory and processes as it does a run's.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from loop.bounds import Bounds
+from loop.limits import machine, make_group
 
 MARK = "AUTORESEARCH_AGENT"  # in the environment of an agent's whole tree: whose it is, then a token of its own
 LONGEST_OUTPUT = 1 << 20  # bytes that are kept
@@ -71,15 +75,17 @@ async def execute(argv: list[str], folder: Path, prompt: Path, limit_s: float) -
     """Run the agent in `folder` with the prompt on its standard input. Raises OSError where it cannot be started."""
     token = f"{_owner}:{secrets.token_hex(16)}"
     environment = {**os.environ, MARK: token, "GIT_CEILING_DIRECTORIES": str(folder.parent), "PWD": str(folder)}
+    bounds = Bounds(await asyncio.to_thread(make_group, machine()), None, None)
     printed, output = Printed(), ""
     try:
         with prompt.open("rb") as given:
             process = await asyncio.create_subprocess_exec(
                 *argv, cwd=folder, stdin=given, stdout=printed.writer, stderr=asyncio.subprocess.STDOUT,
-                env=environment, start_new_session=True,
+                env=environment, start_new_session=True, preexec_fn=bounds.join,
             )  # fmt: skip
     except BaseException:
         printed.close()
+        bounds.remove()
         raise
     finally:
         os.close(printed.writer)
@@ -92,6 +98,7 @@ async def execute(argv: list[str], folder: Path, prompt: Path, limit_s: float) -
         await asyncio.shield(process.wait())
         for task in ends:
             task.cancel()
+        await asyncio.shield(asyncio.to_thread(bounds.remove))
         output = printed.close()
     flooded = printed.flood.is_set()
     return Exit(None if flooded else code, output, flooded)

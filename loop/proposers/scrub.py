@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from loop.sandbox import looks_secret
+from loop.secrets import looks_secret
 from loop.values import KEY_SHAPE
 
 MASK = "[secret]"

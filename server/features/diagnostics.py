@@ -89,7 +89,7 @@ def _crash(crash: Crash, document: Document, encoding: Encoding) -> list[t.Diagn
     return [
         t.Diagnostic(
             range=encoding.visible(document, at),
-            message=f"#{crash.experiment.number} crashed here{where}: {plain(failure.message, 300)}",
+            message=f"#{crash.experiment.number} crashed here{where}: {plain(failure.told, 300)}",
             severity=t.DiagnosticSeverity.Warning,
             source=SOURCE,
             code=f"#{crash.experiment.number}",

@@ -52,7 +52,7 @@ def details(snapshot: Snapshot, experiment: Experiment, diff: str = "") -> str:
     if experiment.explanation:
         parts.append(literal(experiment.explanation))
     if experiment.failure is not None and experiment.failure.message != experiment.explanation:
-        parts.append(f"crashed: {literal(experiment.failure.message)}")
+        parts.append(f"crashed: {literal(experiment.failure.told)}")
     when = datetime.fromtimestamp(experiment.judged_at or experiment.proposed_at).strftime("%Y-%m-%d %H:%M")
     facts = (when, f"by {literal(experiment.proposer)}", f"{experiment.train_seconds:.0f} s training")
     parts.append(" · ".join(filter(None, (*facts, cost_text(experiment.cost)))))

@@ -315,18 +315,49 @@ async def test_a_rehearsal_that_is_cancelled_leaves_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("output", "code", "kind"),
+    ("verdict", "output", "code", "kind"),
     [
-        ('noise\nPREFLIGHT ["nan", "the loss is nan"]\n', 3, FailureKind.NAN),
-        ("PREFLIGHT []\n", 0, None),
-        ("bye\n", 0, FailureKind.NO_CHECKPOINT),
-        ('Traceback\n  File "/w/train.py", line 3, in f\n    x\nRuntimeError: no CUDA GPUs are available\n', 1, None),
-        ('Traceback\n  File "/w/train.py", line 3, in f\n    x\nRuntimeError: shapes\n', 1, FailureKind.OTHER),
-        ('Traceback\n  File "/w/prepare.py", line 3, in f\n    x\nKeyError: 1\n', 1, None),
-        ('PREFLIGHT ["made up", 3]\n', 3, None),
-        ("", -9, None),
+        ('["nan", "the loss is nan"]\n', "noise\n", 3, FailureKind.NAN),
+        ("[]\n", "", 0, None),
+        ("", "[]\nPREFLIGHT []\n", 0, FailureKind.NO_CHECKPOINT),
+        ('["nan", "the lo', "", 0, FailureKind.NO_CHECKPOINT),
+        ("", 'Traceback\n  File "/w/train.py", line 3, in f\n    x\nRuntimeError: no CUDA GPUs are there\n', 1, None),
+        ("", 'Traceback\n  File "/w/train.py", line 3, in f\n    x\nRuntimeError: shapes\n', 1, FailureKind.OTHER),
+        ("", 'Traceback\n  File "/w/prepare.py", line 3, in f\n    x\nKeyError: 1\n', 1, None),
+        ('["made up", 3]\n', "", 3, None),
+        ("3\n", "", 3, None),
+        ("", "", -9, None),
     ],
 )  # fmt: skip
-def test_what_a_rehearsal_printed_is_read(output: str, code: int, kind: FailureKind | None) -> None:
-    found = read(output, code, Path("/w"), "train.py")
+def test_what_a_rehearsal_printed_is_read(verdict: str, output: str, code: int, kind: FailureKind | None) -> None:
+    found = read(verdict, output, code, Path("/w"), "train.py")
     assert (found and found.kind) == kind
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("from torch.utils._python_dispatch import _disable_current_modes", "counter"),
+        ("import torch\nwith torch._C._DisableTorchDispatch():\n    pass", "counter"),
+        ("import torch\nwith torch.utils._python_dispatch._disable_current_modes():\n    pass", "counter"),
+        ("import torch\noff = getattr(torch._C, '_DisableTorchDispatch')", "counter"),
+        ("import torch\ntorch._C._len_torch_dispatch_stack()", "counter"),
+        ("import gc\nfound = gc.get_referrers(x)", "prying"),
+        ("import sys\nsys._getframe(1)", "prying"),
+        ("import prepare\na = prepare.Budget()\nb = prepare.Budget()", "budget"),
+        ("import prepare\na = prepare.Budget()\na.__init__()", "budget"),
+        ("import prepare\ninside = prepare.__dict__", "ruler's inside"),
+        ("import prepare\nsource = prepare.batches_on_the_fly(8)", "ruler's inside"),
+    ],
+)  # fmt: skip
+def test_what_counts_the_work_is_left_alone(line: str, rule: str) -> None:
+    assert rule in [f.rule for f in check(f"x = 1\n{line}\n", "x = 1\n") if f.severity is Severity.REFUSE]
+
+
+@pytest.mark.parametrize("line", ["import gc\ngc.collect()", "import prepare\nbudget = prepare.Budget()"])
+def test_what_looks_alike_is_honest(line: str) -> None:
+    assert check(f"{line}\n", "x = 1\n") == []
+
+
+def test_a_look_at_its_own_text_is_a_warning() -> None:
+    assert [f.severity for f in check("text = open(__file__).read()\n", "")] == [Severity.WARN]

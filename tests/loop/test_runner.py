@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +14,7 @@ import pytest
 
 from loop.repo import Repo
 from loop.runner import Conditions, Runner
-from loop.sandbox import PROCESS_GROUP, Sandbox
+from loop.sandbox import PROCESS_GROUP, Sandbox, probe
 from loop.types import Failure, FailureKind, Metric
 from loop.values import parse_budget
 
@@ -57,3 +60,29 @@ async def test_two_rehearsals_at_once_have_the_slot_in_turn(repository: Path, mo
     commits = [repo.commit_text(head, "train.py", text, "an idea", 0.0) for text in texts]
     found = await asyncio.gather(*map(runner.rehearse, commits))
     assert [failure and failure.message for failure in found] == texts
+
+
+def test_the_scorers_sandbox_shows_no_text_and_lets_nothing_be_written(tmp_path: Path) -> None:
+    """The standard library is there compiled; the data, the corpus and its copy in the slot are not."""
+    if probe().kind == PROCESS_GROUP:
+        pytest.skip("needs bubblewrap")
+    top, library = tmp_path / "top", Path(os.__file__).parent
+    slot, run_dir, copy = top / "slot", top / "run", tmp_path / "library"
+    for folder in (slot, run_dir, copy, tmp_path / "cache"):
+        folder.mkdir(parents=True)
+    for place in (top / "corpus.txt", slot / "corpus.txt", tmp_path / "cache" / "train.bin", slot / "train.py"):
+        place.write_text("text")
+    ruler = SimpleNamespace(
+        sealed_paths=(top / "corpus.txt",), text_paths=(tmp_path / "cache",), mounts=((copy, library),), read_paths=()
+    )
+    conditions = SimpleNamespace(ruler=ruler, folder="", canvas="train.py", python=sys.executable, own_data=None)
+    runner = Runner(SimpleNamespace(top=top), SimpleNamespace(slots=tmp_path), "c", conditions, probe())  # type: ignore[arg-type]
+    wrap = runner._wrap_scorer(slot, run_dir)
+    script = (
+        f"cat {slot}/corpus.txt {tmp_path}/cache/train.bin {slot}/train.py; ls {library}; touch {slot}/a {run_dir}/a"
+    )
+    done = subprocess.run([*wrap, "sh", "-c", script], capture_output=True, text=True)
+    assert done.stdout == "text"
+    assert done.stderr.count("Read-only file system") == 2
+    shown = subprocess.run([*runner._wrap(slot, run_dir), "cat", slot / "corpus.txt"], capture_output=True, text=True)
+    assert shown.stdout == ""

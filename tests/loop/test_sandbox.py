@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from loop import probe as probing
 from loop import sandbox
-from loop.sandbox import BUBBLEWRAP, PROCESS_GROUP, Sandbox, environment, online, probe
+from loop.places import Needed, mode_of
+from loop.probe import probe
+from loop.sandbox import BUBBLEWRAP, PROCESS_GROUP, Sandbox, environment, online
 
 confining = pytest.mark.bubblewrap
 
@@ -64,7 +67,8 @@ WRITE = "import sys\nfor p in sys.argv[1:]:\n try: open(p, 'w'); print('yes')\n 
 @confining
 def test_bubblewrap_works_here() -> None:
     """In CI its absence is a failure and not a skip that hides the tests below."""
-    assert probe() == Sandbox(BUBBLEWRAP, probe().bwrap)
+    assert probe() == Sandbox(BUBBLEWRAP, probe().bwrap, missing=probe().missing)
+    assert set(probe().missing) <= {probing.MEMORY}
 
 
 @confining
@@ -168,12 +172,12 @@ def test_an_interpreter_inside_the_repository_comes_back(places: dict[str, Path]
 def test_the_checkout_does_not_come_back_with_an_editable_install(
     places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox, "interpreter", lambda python: ((Path(sys.prefix),), (places["top"],)))
+    monkeypatch.setattr(sandbox, "interpreter", lambda python: Needed((Path(sys.prefix),), (places["top"],)))
     assert inside(places, "import os, sys; print(os.listdir(sys.argv[1]))", places["top"]) == "['.git']"
 
 
 def test_the_weaker_tier_wraps_nothing_and_says_why(monkeypatch: pytest.MonkeyPatch, places: dict[str, Path]) -> None:
-    monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
+    monkeypatch.setattr(probing.shutil, "which", lambda name: None)
     found = probe.__wrapped__()
     assert found.kind == PROCESS_GROUP and "not installed" in found.reason
     assert found.wrap(slot=places["slot"], run_dir=places["run"], top=places["top"], python=sys.executable) == ()
@@ -235,3 +239,52 @@ def test_proxies_are_for_downloads_only(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("https_proxy", "http://proxy:3128")
     assert online()["https_proxy"] == "http://proxy:3128"
     assert "https_proxy" not in environment(tmp_path, {})
+
+
+@confining
+def test_of_the_machine_only_the_system_is_there_where_the_score_is_sealed(places: dict[str, Path]) -> None:
+    code = "import os, sys; print(*[os.path.exists(p) for p in sys.argv[1:]])"
+    others = [p for p in ("/mnt", "/srv", "/home", "/var/lib", "/media", "/boot") if os.path.isdir(p)]
+    found = inside(places, code, "/usr", "/etc/passwd", places["data"] / "train.bin", *others, system_only=True)
+    assert found.split() == ["True"] * 3 + ["False"] * len(others)
+    assert "False" not in inside(places, code, *others)
+
+
+@confining
+def test_a_name_that_leads_through_a_link_leads_there_without_the_machine_too(places: dict[str, Path]) -> None:
+    named = places["home"].parent / "named"
+    named.symlink_to(places["data"].parent)
+    lent = named / "autoresearch"
+    assert inside(places, READ, lent / "train.bin", readable=[lent], system_only=True) == "content"
+
+
+@confining
+@pytest.mark.parametrize("system_only", [False, True])
+def test_read_only_nothing_of_a_run_can_be_written(places: dict[str, Path], system_only: bool) -> None:
+    no = [places["slot"] / "new", places["slot"] / "train.py", places["run"] / "checkpoint.pt"]
+    options = {"read_only": True, "system_only": system_only}
+    assert inside(places, WRITE, *no, **options).split() == ["no"] * 3
+    assert inside(places, READ, no[1], **options) == "content"
+
+
+@confining
+def test_a_promise_that_does_not_hold_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options that leave a capability, the network and other processes: what each of them breaks is found."""
+    weak = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts")
+    monkeypatch.setattr(probing, "ladder", lambda: iter([((*weak, "--share-net", "--cap-add", "ALL"), True)]))
+    found = probe.__wrapped__()
+    lost = {probing.CAPABILITIES, probing.MOUNTS}
+    assert found.kind == PROCESS_GROUP and lost <= set(found.missing) and probing.CAPABILITIES in found.reason
+    assert found.bwrap, "what it does hold is still used"
+    monkeypatch.setattr(probing, "ladder", lambda: iter([((*weak, "--cap-drop", "ALL"), False)]))
+    found = probe.__wrapped__()
+    assert found.kind == BUBBLEWRAP and {probing.NO_NESTING, probing.SIZES} <= set(found.missing)
+    assert found.label.startswith("bubblewrap, without a bar on further user namespaces, a size limit")
+
+
+def test_a_process_that_ends_while_proc_is_read_weakens_nothing() -> None:
+    class Ended:
+        def stat(self, follow_symlinks: bool) -> os.stat_result:
+            raise FileNotFoundError
+
+    assert mode_of(Ended()) & 0o5 == 0o5  # type: ignore[arg-type]

@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from loop import scorer
-from loop.sandbox import environment, probe
+from loop.probe import probe
+from loop.sandbox import environment
 from loop.scorer import BrokenRuler, Ruler, Scorer, SealedScore, Tampered, is_ruler, prepare_data, prepare_scorer
 from loop.trainer import RunSpec, launch, sha256
 from loop.types import Failure, FailureKind, Outcome, Refused
@@ -185,6 +186,8 @@ DESCRIBED = {
     "data_dir": "/data",
     "sealed_paths": ["/data/sealed"],
     "read_paths": ["/data"],
+    "text_paths": ["/cache"],
+    "mounts": [["/cache/library", "/usr/lib/python3"]],
     "bytes_per_token": 3.5,
     "uniform_bpb": 3.6,
     "train_tokens": 1000,

@@ -18,6 +18,7 @@ import pytest
 
 from loop import supervisor
 from loop.leash import Ending, Supervised, supervise
+from loop.sandbox import probe
 
 # Ways to leave processes behind. Each starts `sleep` under the marker's name, says so in a file, and then `then` runs.
 TREES = {
@@ -106,7 +107,7 @@ async def test_a_run_that_hangs_is_killed_at_its_limit(tmp_path: Path, mark: Pat
 
 async def test_a_run_that_ignores_term_is_killed_after_its_grace(tmp_path: Path, mark: Path) -> None:
     ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(60)"
-    supervised = await start(tmp_path, ignore, mark, gate="fd", limit_s=0.2)
+    supervised = await start(tmp_path, ignore, mark, gate="channel", limit_s=0.2)
     await until((tmp_path / "deaf").exists)
     supervised.send("go")
     ending = await supervised.ended()
@@ -165,7 +166,7 @@ async def test_a_supervisor_killed_with_9_takes_its_child_along(
 
 async def test_the_gate_holds_a_started_run_until_go(tmp_path: Path) -> None:
     code = "import os; open('ready', 'w'); os.read(int(os.environ['AUTORESEARCH_GATE_FD']), 1); open('past', 'w')"
-    supervised = await start(tmp_path, code, gate="fd")
+    supervised = await start(tmp_path, code, gate="channel")
     await until((tmp_path / "ready").exists)
     assert not (tmp_path / "past").exists()
     supervised.send("go")
@@ -174,7 +175,7 @@ async def test_the_gate_holds_a_started_run_until_go(tmp_path: Path) -> None:
 
 
 async def test_a_gated_run_that_fails_before_its_turn_is_told_at_once(tmp_path: Path) -> None:
-    ending = await (await start(tmp_path, "raise SystemExit(3)", gate="fd")).ended()
+    ending = await (await start(tmp_path, "raise SystemExit(3)", gate="channel")).ended()
     assert (ending.exit_code, ending.opened, ending.seconds) == (3, False, 0.0)
 
 
@@ -235,6 +236,7 @@ def test_a_look_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object, why: str
 ) -> None:
     spec = {"log": str(tmp_path / "log"), "log_limit": 0, "watch": [str(tmp_path)], "disk_limit": 10**6, "limit_s": 9}
+    spec |= {"cgroup": [], "memory": None, "processes": None}
     watched = supervisor.Supervisor(spec, -1, b"")
     watched.opened = time.monotonic()
     watched.look()
@@ -272,3 +274,86 @@ async def test_the_folders_of_home_and_tmpdir_are_gone_afterwards(tmp_path: Path
     ending = await run(tmp_path, code, environment=environment)
     assert ending.exit_code == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["keep", "log"]
+
+CHANNEL = "import os, socket, time; s = socket.socket(fileno=int(os.environ['AUTORESEARCH_GATE_FD'])); s.recv(9)\n"
+CLOCK = "s.sendall(b'clock\\n'); answer, fds, *_ = socket.recv_fds(s, 9, 1)\n"
+
+
+async def test_the_data_comes_when_the_clock_starts_and_not_before(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_text("rows")
+    ask = "import os, socket; s = socket.socket(fileno=int(os.environ['AUTORESEARCH_GATE_FD']))\n"
+    early = ask + CLOCK + "print(len(fds), flush=True); s.recv(9)"
+    supervised = await start(tmp_path, early, gate="channel", data=tmp_path / "rows")
+    await until(lambda: (tmp_path / "log").exists() and (tmp_path / "log").read_text() == "0\n")
+    await supervised.stop()
+    ending = await run(tmp_path, CHANNEL + CLOCK + "print(os.read(*fds, 9))", gate="channel", data=tmp_path / "rows")
+    assert ((tmp_path / "log").read_text(), ending.why) == ("b'rows'\n", "")
+
+
+@pytest.mark.bubblewrap
+async def test_the_data_cannot_be_written_by_opening_its_descriptor_again(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_text("rows")
+    again = "import errno\ntry: open(f'/proc/self/fd/{fds[0]}', 'r+')\nexcept OSError as e: print(e.errno == errno.EROFS)"
+    opener = (probe().bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--")
+    await run(tmp_path, CHANNEL + CLOCK + again, gate="channel", data=tmp_path / "rows", opener=opener)
+    assert (tmp_path / "log").read_text() == "True\n"
+
+
+async def test_what_is_written_after_the_submission_does_not_count(tmp_path: Path, mark: Path) -> None:
+    child = "import os, sys, time; open(sys.argv[1] + '1', 'w'); time.sleep(60)"
+    code = CHANNEL + CLOCK + (
+        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}, sys.argv[1]], start_new_session=True)\n"
+        "while not os.path.exists(sys.argv[1] + '1'): time.sleep(0.001)\n"
+        "print('done', flush=True); s.sendall(b'submit\\n'); s.recv(9); open('late', 'w')"
+    )
+    ending = await run(tmp_path, code, mark, gate="channel")
+    assert (ending.why, ending.unkillable, alive(mark)) == ("submitted", False, [])
+    assert (tmp_path / "log").read_text() == "done\n" and not (tmp_path / "late").exists()
+
+
+@pytest.mark.parametrize("words", ["clock\\nclock\\n", "submit", "x" * 100, "\\n", "clock\\nsubmit\\nsubmit\\n"])
+async def test_a_run_that_says_something_else_is_heard_no_more(tmp_path: Path, words: str) -> None:
+    code = CHANNEL + f"s.sendall(b'{words}')\nwhile s.recv(9): pass"
+    assert (await run(tmp_path, code, gate="channel", limit_s=60.0)).why in ("", "submitted")
+
+
+async def test_a_run_that_does_not_submit_in_time_is_late(tmp_path: Path) -> None:
+    ending = await run(tmp_path, CHANNEL + CLOCK + "time.sleep(60)", gate="channel", clock_s=0.2)
+    assert ending.why == "late" and ending.clock_s is not None and ending.clock_s >= 0.2
+
+
+BURN = "import time\ndef burn(s):\n    end = time.process_time() + s\n    while time.process_time() < end: pass\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("burn(0.6)", id="itself"),
+        pytest.param("import threading; t = threading.Thread(target=burn, args=(0.6,)); t.start(); t.join()", id="thread"),
+        pytest.param("import os\nif os.fork() == 0: burn(0.6); os._exit(0)\nos.wait()", id="child"),
+        pytest.param("import os\nif os.fork() == 0: burn(0.6); os.kill(os.getppid(), 9)\ntime.sleep(60)", id="killer"),
+        pytest.param(
+            "import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nif os.fork() == 0: burn(1.5); os._exit(0)\n"
+            "try: os.wait()\nexcept OSError: pass",
+            id="child that nobody collects",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="/proc"),
+        ),
+    ],
+)
+async def test_the_cpu_time_of_the_whole_tree_is_told(tmp_path: Path, code: str) -> None:
+    ending = await run(tmp_path, BURN + code)
+    assert ending.cpu_s >= 0.6 and ending.setup_cpu_s == ending.cpu_s
+
+
+async def test_cpu_time_before_the_clock_is_told_apart(tmp_path: Path) -> None:
+    ending = await run(tmp_path, BURN + CHANNEL + "burn(0.5)\n" + CLOCK + "burn(0.3)", gate="channel")
+    assert ending.setup_cpu_s >= 0.45 and ending.cpu_s - ending.setup_cpu_s >= 0.25
+
+
+def test_a_cgroup_is_believed_where_it_counted_more(tmp_path: Path) -> None:
+    (tmp_path / "cpu.stat").write_text("usage_usec 7000000000\nuser_usec 1\n")
+    assert supervisor.Meter(str(tmp_path)).read() == 7000
+    (tmp_path / "cpu.stat").unlink()
+    (tmp_path / "cpuacct.usage").write_text("9000000000000\n")
+    assert supervisor.Meter(str(tmp_path)).read() == 9000
+    assert supervisor.Meter(None).read() < 7000

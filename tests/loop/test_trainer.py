@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from loop.failure import clean, failure_in
+from loop.leash import Ending
+from loop.limits import Limits
+from loop.probe import probe
 from loop.progress import LOG, Progress, number_printed, numbers_in, read_progress, read_tail
-from loop.sandbox import environment, probe
-from loop.trainer import Run, RunResult, RunSpec, command_of, launch, python_for
+from loop.sandbox import environment
+from loop.trainer import Run, RunResult, RunSpec, classify, command_of, explain, launch, python_for
 from loop.types import Failure, FailureKind, Metric, Outcome, Refused
 
 GATE = """import os, json, sys, time
@@ -425,3 +428,33 @@ async def test_launching_does_not_wait_and_the_gate_opens_at_once(start: Start) 
         await asyncio.sleep(0.005)
     run.open_gate()
     assert (await run.wait()).outcome is Outcome.FINISHED
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "sh: 1: exec: gone: not found",
+        "sh: line 1: exec: gone: not found",
+        "bwrap: execvp gone: No such file or directory",
+    ],
+)
+def test_a_program_that_is_not_there_is_named_whichever_shell_says_so(tmp_path: Path, word: str) -> None:
+    spec = RunSpec("gone", "python", tmp_path, tmp_path, {}, 1.0, tmp_path / "lock", "train.py", wrap=("bwrap",))
+    assert "'gone' cannot be started (No such file or directory)" in explain(spec, Ending(exit_code=127), word).message
+
+
+@pytest.mark.parametrize(
+    ("why", "kind", "words"),
+    [("memory", FailureKind.OUT_OF_MEMORY, "64 MB of memory"), ("processes", FailureKind.PROCESSES, "50 processes")],
+)
+def test_a_run_that_passed_a_bound_names_it(tmp_path: Path, why: str, kind: FailureKind, words: str) -> None:
+    bounds = Limits(64_000_000, 50, 1 << 20)
+    spec = RunSpec("x", "python", tmp_path, tmp_path, {}, 1.0, tmp_path / "lock", "train.py", limits=bounds)
+    outcome, failure = classify(spec, Ending(exit_code=-9, why=why), "", None)
+    assert outcome is Outcome.CRASHED and failure and failure.kind is kind and words in failure.message
+
+
+def test_a_folder_where_the_log_should_be_is_no_log(tmp_path: Path) -> None:
+    (tmp_path / LOG).mkdir()
+    (tmp_path / "progress.json").mkdir()
+    assert read_progress(tmp_path) is None and read_tail(tmp_path / LOG, 10) == ""

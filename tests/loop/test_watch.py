@@ -29,6 +29,7 @@ from loop.status import (
     cost_text,
     number,
     plain,
+    sandbox_text,
     signed_number,
     silence_text,
     status_dict,
@@ -379,3 +380,23 @@ def test_control_characters_are_shown_and_lines_kept() -> None:
 )
 def test_what_a_proposal_cost(cost: Cost, text: str) -> None:
     assert cost_text(cost) == text
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "said", "drawn"),
+    [
+        ("bubblewrap", "", "sealed score"),
+        (
+            "bubblewrap, without a size limit on its /tmp",
+            "sandbox: bubblewrap, without a size",
+            "isolated without a size",
+        ),
+        ("process group", "sandbox: none; a run can do what you can", "not isolated"),
+    ],
+)
+def test_a_promise_of_the_sandbox_that_does_not_hold_is_said(sandbox: str, said: str, drawn: str) -> None:
+    ledger = Ledger("c").feed([Entry(1, "c", 0.0, created(sandbox=sandbox))])
+    console = Console(width=200, file=io.StringIO(), record=True)
+    console.print(render(ledger, None, 200))
+    assert sandbox_text(ledger).startswith(said) and bool(sandbox_text(ledger)) == bool(said)
+    assert drawn in console.export_text()

@@ -15,7 +15,8 @@ from loop import cli
 from loop.entries import NoteAdded, ResumeRequested, StartRequested
 from loop.home import find_home
 from loop.journal import Journal
-from loop.sandbox import BUBBLEWRAP, probe
+from loop.probe import probe
+from loop.sandbox import BUBBLEWRAP
 from loop.types import State
 from tests.fake_llm import Answer, FakeLLM
 from tests.nights.night import CAMPAIGN, CANVAS, Researcher, campaign, front, paused, turn

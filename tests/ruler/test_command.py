@@ -25,7 +25,7 @@ def ask(corpus, tmp_path):
 
 def test_the_line_tells_a_campaign_what_it_needs(ask, corpus):
     facts = json.loads(ask("--json").stdout)
-    assert (facts["ruler"], facts["profile"]["source"], facts["profile"]["context"]) == (1, str(corpus), 256)
+    assert (facts["ruler"], facts["profile"]["source"], facts["profile"]["context"]) == (2, str(corpus), 256)
     assert facts["uniform_bpb"] == pytest.approx(math.log2(2048) / facts["bytes_per_token"])
     assert all(Path(path).exists() for path in facts["sealed_paths"] + facts["read_paths"])
     assert str(corpus) in facts["sealed_paths"]

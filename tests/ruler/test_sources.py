@@ -1,6 +1,9 @@
 """Every source gives the same documents in the same order, and a bad corpus is refused by name."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 
 import prepare
 
-from .conftest import prose
+from .conftest import ROOT, prose
 
 
 def write_parquet(path: Path, texts: list[str]) -> Path:
@@ -112,3 +115,82 @@ def test_what_a_folder_gives_and_what_of_it_is_sealed(tmp_path, names, read, sea
         (tmp_path / name).write_text(json.dumps({"text": prose(1, 2000)}))
     assert [path.name for path in prepare.local_files(str(tmp_path))] == read
     assert prepare.open_corpus(str(tmp_path), tmp_path).sealed == ((tmp_path,) if sealed else ())
+
+
+def test_what_is_held_out_of_the_standard_library_is_needed_by_no_run():
+    opened = prepare.open_corpus("python", Path())
+    needs = (
+        "import torch, torch._dynamo, torch._inductor.compile_fx, torch.utils.checkpoint, torch.utils.data, torch.ao\n"
+    )
+    needs += "import numpy, tiktoken, rustbpe, prepare, train, asyncio, unittest.mock, pdb, logging.config, pyarrow\n"
+    needs += "import sys, json; print(json.dumps([getattr(m, '__file__', None) or '' for m in sys.modules.values()]))"
+    done = subprocess.run([sys.executable, "-c", needs], capture_output=True, text=True, cwd=ROOT, check=True)
+    used = {Path(name) for name in json.loads(done.stdout.splitlines()[-1])}
+    assert len(used) > 1000
+    assert not [path for path in used if any(path.is_relative_to(sealed) for sealed in opened.sealed)]
+
+
+def test_a_twentieth_of_the_standard_library_is_held_out_and_sealed_with_its_compiled_copies():
+    opened = prepare.open_corpus("python", Path())
+    train, held_out = list(opened.train()), list(opened.held_out())
+    share = sum(map(len, held_out)) / sum(map(len, train + held_out))
+    assert 0.045 < share < 0.15
+    assert set(train).isdisjoint(held_out)
+    assert held_out == list(opened.held_out())
+    texts = {text for path in opened.sealed for file in sources(path) for text in prepare.read_documents(file)}
+    assert set(held_out) == texts
+    modules = [path for path in opened.sealed if path.suffix == ".py"]
+    tag = sys.implementation.cache_tag
+    assert all(path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc" in opened.sealed for path in modules)
+
+
+def sources(path):
+    files = path.rglob("*.py") if path.is_dir() else [path]
+    return [file for file in files if file.suffix == ".py" and "idle_test" not in file.parts]
+
+
+def test_other_standard_libraries_are_named_and_never_this_one(monkeypatch, tmp_path):
+    for name in ("opt/a/lib/python3.9", "opt/b/lib/python3.11/site-packages"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.setattr(
+        prepare, "OTHER_LIBRARIES", (f"{tmp_path}/opt/*/lib/python[23]*", str(prepare.standard_library()))
+    )
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "opt/b/lib/python3.11/site-packages")])
+    assert prepare.other_libraries() == [tmp_path / "opt/a/lib/python3.9"]
+
+
+def test_the_compiled_library_runs_torch_and_holds_no_text(tmp_path):
+    (tmp_path / "prepared").mkdir()
+    folder = prepare.compiled_library(tmp_path)
+    assert prepare.compiled_library(tmp_path) == folder
+    assert not list(folder.rglob("*.py"))
+    assert not (folder / "mailbox.pyc").exists() and (folder / "json" / "__init__.pyc").exists()
+    content = (folder / "argparse.pyc").read_bytes()
+    assert b"Command-line parsing library" not in content
+    for place in prepare.library_binaries():
+        (folder / place.name).rmdir()
+        (folder / place.name).symlink_to(place)
+    code = "import torch, torch._dynamo, argparse; print(argparse.__file__)"
+    paths = os.pathsep.join(p for p in sys.path if "site-packages" in p)
+    environment = os.environ | {"PYTHONHOME": str(linked_home(tmp_path, folder)), "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.strip().endswith("argparse.pyc"), done.stderr
+
+
+def linked_home(tmp_path, folder):
+    """Return a prefix of Python whose library is the folder."""
+    home = tmp_path / "home"
+    (home / "lib").mkdir(parents=True)
+    (home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}").symlink_to(folder)
+    return home
+
+
+def test_of_a_folder_with_code_the_held_out_files_are_sealed_but_not_the_folder(tiny, tmp_path):
+    folder = tmp_path / "code"
+    folder.mkdir()
+    for number in range(80):
+        (folder / f"m{number:02}.py").write_text(prose(number, 2000))
+    opened = prepare.open_corpus(str(folder), tmp_path)
+    assert [path.read_text() for path in opened.files] == list(opened.held_out())
+    data = prepare.prepare_dataset(replace(tiny, source=str(folder)), tmp_path / "cache")
+    assert data.manifest["sealed_sources"] == [str(folder / f"m{n:02}.py") for n in (0, 20)]  # enough to score

@@ -1,0 +1,194 @@
+"""Which sandbox really works here: each promise is tried to be broken by a small program inside, before it is made.
+
+Tried once per process, down a ladder of options: what an old bubblewrap or a strict machine refuses is left out, and
+what then does not hold is named. A promise that protects the score or the user's files lowers the tier when it fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from loop.limits import kept_by
+from loop.places import Needed
+from loop.sandbox import BUBBLEWRAP, NAMESPACES, OWN_USER, PROCESS_GROUP, Sandbox
+
+LIMIT_S = 20.0
+
+# Promises as they are named to the user, after "without". Without one of the first seven no sandbox is claimed.
+READ_ONLY = "read-only files outside"
+COVERED = "hidden files that stay hidden"
+MOUNTS = "mounts that cannot be changed"
+ALONE = "isolation from other processes"
+NETWORK = "isolation from the network"
+CAPABILITIES = "the loss of every capability"
+KERNEL = "read-only kernel settings"
+OWN_USERS = "a user namespace of its own"
+NO_NESTING = "a bar on further user namespaces"
+SIZES = "a size limit on its /tmp"
+MEMORY = "a cgroup that bounds memory and processes (they are watched instead)"
+ESSENTIAL = frozenset({READ_ONLY, COVERED, MOUNTS, ALONE, NETWORK, CAPABILITIES, KERNEL})
+
+# Prints the promises, by the names of their variables above, that it has found broken. Nothing that it does would hurt
+# where it succeeds: what it opens for writing it does not write.
+SCRIPT = r"""
+import ctypes, os, socket, sys
+outside, covered, port, parent, spaces = sys.argv[1:6]
+libc, broken = ctypes.CDLL(None, use_errno=True), set()
+def opens(path):
+    try:
+        os.close(os.open(path, os.O_WRONLY))
+    except OSError:
+        return False
+    return True
+def read(path):
+    try:
+        return open(path).read()
+    except OSError:
+        return ""
+if opens(outside):
+    broken.add("READ_ONLY")
+if read(covered):
+    broken.add("COVERED")
+for place in (covered, outside, "/", "/tmp", "/proc"):
+    if libc.umount2(place.encode(), 2) == 0 or libc.mount(None, place.encode(), None, 32 | 4096, None) == 0:
+        broken.add("MOUNTS")
+if read(covered):
+    broken |= {"MOUNTS", "COVERED"}
+if opens(outside):
+    broken |= {"MOUNTS", "READ_ONLY"}
+if libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0:
+    broken.add("MOUNTS")
+own = [name for name in os.listdir("/proc") if name.isdigit()]
+here = {name: os.readlink("/proc/self/ns/" + name) for name in ("pid", "ipc", "user")}
+if here["pid"] in spaces or here["ipc"] in spaces or len(own) > 8:
+    broken.add("ALONE")
+if here["user"] in spaces:
+    broken.add("OWN_USERS")
+try:
+    socket.create_connection(("127.0.0.1", int(port)), 0.5).close()
+    broken.add("NETWORK")
+except OSError:
+    pass
+if [name for _, name in socket.if_nameindex()] not in ([], ["lo"]):
+    broken.add("NETWORK")
+for line in read("/proc/self/status").splitlines():
+    name, _, value = line.partition(":")
+    if (name[:3] == "Cap" and int(value, 16)) or (name == "NoNewPrivs" and int(value) != 1):
+        broken.add("CAPABILITIES")
+if any(map(opens, ("/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches", "/proc/sysrq-trigger"))):
+    broken.add("KERNEL")
+child = os.fork()
+if not child:
+    os._exit(libc.unshare(0x10000000) == 0)  # CLONE_NEWUSER
+if os.waitpid(child, 0)[1]:
+    broken.add("NO_NESTING")
+print("tried", *sorted(broken))
+"""
+
+
+@functools.cache
+def probe() -> Sandbox:
+    """Return the sandbox that really works here; tried once per process (about 60 ms)."""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return Sandbox(PROCESS_GROUP, reason="bubblewrap (bwrap) is not installed")
+    reason = ""
+    for options, sizes in ladder():
+        sandbox = Sandbox(BUBBLEWRAP, bwrap, options=options, sizes=sizes)
+        try:
+            broken = attack(sandbox)
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            reason = reason or f"bubblewrap does not work here: {error}"
+            continue
+        missing = {*broken, *([] if sizes else [SIZES]), *([] if kept_by() == "cgroup" else [MEMORY])}
+        order = tuple(promise for promise in PROMISES.values() if promise in missing)
+        if lost := [promise for promise in order if promise in ESSENTIAL]:
+            # What it does hold is still used; what is claimed is the weaker tier.
+            why = f"bubblewrap does not hold here: {', '.join(lost)}"
+            return replace(sandbox, kind=PROCESS_GROUP, reason=why, missing=order)
+        return replace(sandbox, missing=order)
+    return Sandbox(PROCESS_GROUP, reason=reason)
+
+
+def ladder() -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Yield bubblewrap's options and whether it knows sizes, the strongest first."""
+    yield (*OWN_USER, *NAMESPACES), True
+    yield (OWN_USER[0], *NAMESPACES), True  # bubblewrap 0.7, or a kernel that is told nothing about namespaces
+    yield (OWN_USER[0], *NAMESPACES), False  # bubblewrap before 0.7
+    yield NAMESPACES, True  # root on a machine without user namespaces
+    yield NAMESPACES, False
+
+
+def attack(sandbox: Sandbox) -> set[str]:
+    """Return the promises that a program inside the sandbox can break. Raises where it does not run at all."""
+    with tempfile.TemporaryDirectory(prefix="autoresearch-probe-") as name, loopback() as port:
+        place = Path(name).resolve()
+        files = [place / "outside", place / "covered"]
+        for file in files:
+            file.write_text("content")
+        run = place / "run"
+        run.mkdir()
+        prefix = sandbox.wrap(
+            slot=run, run_dir=run, top=run, python=Needed(python_here(), ()), readable=files, hidden=files[1:]
+        )
+        spaces = " ".join(os.readlink(f"/proc/self/ns/{kind}") for kind in ("pid", "ipc", "user"))
+        argv = [
+            *prefix,
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            SCRIPT,
+            *map(str, files),
+            str(port),
+            str(os.getpid()),
+            spaces,
+        ]
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL, cwd="/", env={}
+        )
+    words = done.stdout.split()
+    if done.returncode or words[:1] != ["tried"]:
+        raise ValueError(done.stderr.strip()[-300:] or f"a program inside ended with {done.returncode}")
+    return {PROMISES[word] for word in words[1:]}
+
+
+@contextlib.contextmanager
+def loopback() -> Iterator[int]:
+    """Listen on a port of this machine; yield 9, where nobody listens, on a machine that has none."""
+    try:
+        server = socket.create_server(("127.0.0.1", 0))
+    except OSError:
+        yield 9
+        return
+    with server:
+        yield server.getsockname()[1]
+
+
+def python_here() -> tuple[Path, ...]:
+    return tuple(map(Path, (sys.prefix, sys.base_prefix, sys.executable)))
+
+
+PROMISES = {
+    "READ_ONLY": READ_ONLY,
+    "COVERED": COVERED,
+    "MOUNTS": MOUNTS,
+    "ALONE": ALONE,
+    "NETWORK": NETWORK,
+    "CAPABILITIES": CAPABILITIES,
+    "KERNEL": KERNEL,
+    "OWN_USERS": OWN_USERS,
+    "NO_NESTING": NO_NESTING,
+    "SIZES": SIZES,
+    "MEMORY": MEMORY,
+}

@@ -1,0 +1,115 @@
+"""What a run computed against what its budget was charged: CPU seconds that the supervisor measured. Pure.
+
+Neither number of the comparison can be forged from inside a run by less work: the supervisor measures CPU seconds, and
+the budget is the campaign's. What the run says of its counted steps is believed within a factor of the baseline's.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from loop.values import BudgetKind
+
+UNSEEN, UNSEEN_S = 1.4, 1.2  # CPU seconds against those that counted operators explain
+BEYOND = 3.5  # CPU seconds against a baseline's: operator families (2) and neighbours (2), which seldom meet
+RATE = 3.5  # FLOP in a CPU second against a baseline's
+SETUP = 1.2  # CPU seconds before the clock starts, against a baseline's; what is beyond counts as if it were after
+BUSY = 1.1  # CPU seconds a second on the clock, for each thread of the profile
+SLOW = 4.0  # wall seconds against a baseline's, where nothing else is measured
+GRACE_S, GRACE_SHARE = {"cpu": 3.0}, 0.02  # from the end of a wall budget to the submission
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the baseline's runs took: medians."""
+
+    setup_cpu_s: float
+    cpu_s: float
+    clock_s: float
+    flop_per_s: float | None
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a run's work is held against."""
+
+    kind: BudgetKind
+    amount: float
+    device: str  # cpu, cuda, mps
+    threads: int
+    reference: Reference | None = None  # None for the first run of a campaign
+
+    @property
+    def clock_s(self) -> float | None:
+        """Wall seconds from the start of the clock to the submission; None for a budget that is not wall time."""
+        if self.kind is not BudgetKind.WALL:
+            return None
+        return self.amount * (1 + GRACE_SHARE) + GRACE_S.get(self.device, 10.0)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run took, as its supervisor measured it; and what it was charged, as it says itself."""
+
+    setup_cpu_s: float  # CPU seconds of the whole tree until the clock started
+    cpu_s: float  # and from there to the submission
+    clock_s: float  # wall seconds of that
+    explained_s: float | None = None  # CPU seconds that the operators it was charged for take
+    flop_per_s: float | None = None  # what they do in one
+
+    def facts(self) -> dict[str, float | None]:
+        """Return the fields of RunEnded."""
+        return {name: value for name, value in vars(self).items() if name != "explained_s"}
+
+
+def work_of(setup_cpu_s: float, cpu_s: float, clock_s: float | None, said: Mapping[str, float]) -> Work:
+    """Return a run's work from its supervisor's report, in CPU seconds until the clock and in all, and its summary."""
+    if clock_s is None:
+        return Work(cpu_s, 0.0, 0.0)
+    explained, rate = said.get("explained_cpu_s", 0.0), said.get("flop_per_cpu_s", 0.0)
+    measured = setup_cpu_s, cpu_s - setup_cpu_s, clock_s
+    return Work(*measured, explained, rate) if explained > 0 and rate > 0 else Work(*measured)
+
+
+def reference_of(runs: Iterable[tuple[float | None, float | None, float | None, float | None]]) -> Reference | None:
+    """Return the medians of (setup CPU seconds, CPU seconds, wall seconds, FLOP a second) of runs that have them."""
+    known = [run for run in runs if run[0] is not None and run[1] is not None and run[2] is not None]
+    if not known:
+        return None
+    setup, cpu, clock = (statistics.median(float(run[n] or 0.0) for run in known) for n in range(3))
+    rates = [run[3] for run in known if run[3]]
+    return Reference(setup, cpu, clock, statistics.median(rates) if rates else None)
+
+
+def beyond(allowed: Allowance, work: Work) -> str:
+    """Return what a run did beyond its budget, as the end of a sentence; "" where it is within."""
+    reference = allowed.reference
+    if allowed.device != "cpu":
+        if reference and allowed.kind is not BudgetKind.WALL and work.clock_s > SLOW * reference.clock_s:
+            return f"took {work.clock_s / reference.clock_s:.1f} times the seconds of the baseline for one budget"
+        return ""
+    early = max(0.0, work.setup_cpu_s - SETUP * reference.setup_cpu_s) if reference else 0.0
+    cpu_s = work.cpu_s + early
+    before = f", {early:.1f} of its {cpu_s:.1f} CPU seconds before its clock started" if early > 1 else ""
+    if allowed.kind is BudgetKind.WALL:
+        gives = max(work.clock_s, 0.1) * allowed.threads
+        if cpu_s > BUSY * gives + UNSEEN_S:
+            return f"used {cpu_s / gives:.1f} times the CPU that its budget gives{before}; train on the profile's threads"
+        return ""
+    if work.explained_s is None or work.flop_per_s is None:
+        return "gave no account of what it was charged; end with prepare.submit(model)"
+    if cpu_s > UNSEEN * work.explained_s + UNSEEN_S:
+        return f"{_times(cpu_s / work.explained_s)}{before}; only torch operators within the steps, on one thread, are"
+    if reference is None or allowed.kind is BudgetKind.TOKENS:
+        return ""
+    if cpu_s > BEYOND * reference.cpu_s + UNSEEN_S:
+        return f"{_times(cpu_s / reference.cpu_s)}, in CPU seconds of the baseline{before}"
+    if reference.flop_per_s and not 1 / RATE < work.flop_per_s / reference.flop_per_s < RATE:
+        return f"says that it does {work.flop_per_s / reference.flop_per_s:.2g} times the baseline's FLOP in a CPU second"
+    return ""
+
+
+def _times(ratio: float) -> str:
+    return f"did {ratio:.1f} times the work that it was charged"

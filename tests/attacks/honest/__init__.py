@@ -1,0 +1,12 @@
+"""Honest canvases: ideas that researchers try, as small patches of the real canvas. None may be refused.
+
+Each is a name and the anchored parts that it replaces. `CANVASES` has them all.
+"""
+
+from __future__ import annotations
+
+from tests.attacks.honest.layers import LAYERS
+from tests.attacks.honest.mixers import MIXERS
+from tests.attacks.honest.schedules import SCHEDULES
+
+CANVASES = {**LAYERS, **MIXERS, **SCHEDULES}

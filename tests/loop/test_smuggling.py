@@ -1,0 +1,141 @@
+"""What a patch smuggles in as data is found wherever it stands, and honest code has room."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import random
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from loop.backlog import Backlog
+from loop.entries import Answered, Entry, Judged, Proposed, ProposeRequested
+from loop.preflight import Severity, check
+from loop.smuggling import DATA, LARGEST, NEW, REMARKS, smuggled
+from loop.types import ScoreSource, Verdict
+from tests.campaigns import Campaign, make_repository
+
+ROOT = Path(__file__).parents[2]
+OWN = (ROOT / "train.py").read_text(encoding="utf-8")
+DICE = random.Random(0)
+BYTES = DICE.randbytes(12_000)
+TEXT = base64.b64encode(BYTES).decode()
+FLOATS = [DICE.gauss(0, 1) for _ in range(1500)]
+SMUGGLED = {
+    "one string": f"X = '{TEXT}'\n",
+    "one bytes literal": f"X = {BYTES[:4000]!r}\n",
+    "a raw string over several lines": f'X = """{textwrap.fill(TEXT, 100)}"""\n',
+    "a huge number": f"X = 0x{BYTES.hex()}\n",
+    "a list": f"X = {list(BYTES)}\n",
+    "a tuple of floats": f"X = {tuple(FLOATS)}\n",
+    "a set": f"X = {set(FLOATS)}\n",
+    "a dict": f"X = {dict(enumerate(FLOATS))}\n",
+    "lists in lists": f"X = {[list(BYTES[n : n + 50]) for n in range(0, 6000, 50)]}\n",
+    "an implicit concatenation": "X = (\n" + "".join(f"    '{part}'\n" for part in textwrap.wrap(TEXT, 100)) + ")\n",
+    "a sum": "X = " + " + ".join(f"'{part}'" for part in textwrap.wrap(TEXT, 100)) + "\n",
+    "many assignments": "".join(f"X{n} = {value}\n" for n, value in enumerate(FLOATS)),
+    "many strings": "".join(f"X{n} = '{part}'\n" for n, part in enumerate(textwrap.wrap(TEXT, 60))),
+    "many calls": "X = []\n" + "".join(f"X.append({value})\n" for value in FLOATS),
+    "default arguments": f"def f({', '.join(f'a{n}={value}' for n, value in enumerate(FLOATS[:250]))}):\n    pass\n",
+    "default arguments of many": "".join(f"def f{n}(a={value}):\n    pass\n" for n, value in enumerate(FLOATS)),
+    "f-strings": "".join(f"X{n} = f'{part}{{0}}'\n" for n, part in enumerate(textwrap.wrap(TEXT, 60))),
+    "comments": "".join(f"# {part}\n" for part in textwrap.wrap(TEXT, 100)),
+    "a docstring": f'def f():\n    """{textwrap.fill(TEXT, 100)}"""\n',
+    "strings that are statements": "".join(f"'{part}'\n" for part in textwrap.wrap(TEXT, 100)),
+    "names": "".join(f"x{part} = 0\n" for part in textwrap.wrap(BYTES.hex(), 60)),
+    "attributes": "".join(f"self.x{part}\n" for part in textwrap.wrap(BYTES.hex(), 60)),
+    "annotations": "".join(f"X: '{part}'\n" for part in textwrap.wrap(TEXT, 60)),
+    "blanks at line ends": "".join(
+        "pass" + format(byte, "08b").replace("0", " ").replace("1", "\t") * 4 + "\n" for byte in BYTES[:1500]
+    ),
+    "blanks in a line": "".join(f"X{' ' * (1 + byte % 40)}={' ' * (1 + byte // 40)}0\n" for byte in BYTES),
+    "dictionary keys": f"X = dict({', '.join(f'k{part}=0' for part in textwrap.wrap(BYTES.hex(), 40)[:400])})\n",
+    "type comments": "".join(f"X = 0  # type: {part}\n" for part in textwrap.wrap(TEXT, 60)),
+    "signs": "X = [" + ", ".join("-1" if bit == "0" else "+1" for bit in f"{int.from_bytes(BYTES[:3000]):b}") + "]\n",
+    "which names are used": "".join(f"X.append({'ab'[int(bit)]})\n" for bit in f"{int.from_bytes(BYTES[:800]):b}"),
+    "code that differs": "".join(
+        f"def f{n}(x):\n    return x {'+-*/'[b % 4]} x {'+-*/'[b // 64]} x\n" for n, b in enumerate(BYTES)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMUGGLED)
+def test_data_is_found_wherever_it_stands(name: str) -> None:
+    text = OWN + SMUGGLED[name]
+    ast.parse(text)
+    found = smuggled(text, OWN)
+    assert found is not None and "bytes" in found.message and 1 <= found.line <= text.count("\n") + 1
+
+
+def test_the_check_refuses_it_with_the_reason() -> None:
+    found = check(OWN + SMUGGLED["a list"], OWN, baseline=OWN)
+    assert [(f.rule, f.severity) for f in found] == [("data", Severity.REFUSE)]
+    assert check(OWN + SMUGGLED["a list"], OWN) == []  # of a script that measures itself a table may be the idea
+
+
+def test_slices_add_up_over_a_campaign() -> None:
+    part = len(FLOATS) // 20
+    texts = [OWN]
+    for n in range(20):
+        texts.append(texts[-1] + "".join(f"X{n * part + i} = {v}\n" for i, v in enumerate(FLOATS[n * part :][:part])))
+    assert smuggled(texts[2], texts[1]) is None
+    assert smuggled(texts[1], OWN) is None and smuggled(texts[-1], OWN) is not None
+
+
+def test_a_canvas_may_be_rewritten() -> None:
+    other = (ROOT / "prepare.py").read_text(encoding="utf-8")[:25_000]
+    lines = OWN.splitlines()
+    for text in (other[: other.rindex("\n\n\n")], "\n".join(reversed(lines)), OWN.replace("    ", "\t")):
+        found = smuggled(text, OWN)
+        assert found is None or found.message.startswith("the canvas") is False, found
+
+
+def test_the_baseline_is_its_authors_choice() -> None:
+    heavy = OWN + SMUGGLED["one string"] + SMUGGLED["a list"]
+    assert smuggled(heavy, heavy) is None
+    assert smuggled(heavy.replace("DEPTH = 2", "DEPTH = 3"), heavy) is None
+    assert smuggled(heavy + "X = 1\n" * LARGEST, heavy) is not None
+
+
+@pytest.mark.parametrize("text", ["", "(", "\x00", "x = 1\r\n", '"' * 7, "\ufeff"])
+def test_any_text_can_be_weighed(text: str) -> None:
+    assert smuggled(text, OWN) is None and smuggled(text, text) is None
+    assert DATA < REMARKS < NEW < LARGEST
+
+
+def engine_of(folder: Path, source: ScoreSource) -> Any:
+    """Return as much of an engine as a backlog needs, with one campaign on our own canvas."""
+    campaign = Campaign(make_repository(folder, OWN.encode()))
+    ledger = campaign.ledger
+    assert ledger.created is not None
+    ledger.created = replace(ledger.created, source=source)
+    said: list[object] = []
+    place = {"repo": campaign.repo, "campaign": campaign.name, "home": campaign.home}
+    writing = SimpleNamespace(program_hash="")
+    return SimpleNamespace(ledger=ledger, said=said, record=lambda *b: said.extend(b), writing=writing, **place)
+
+
+@pytest.mark.parametrize(("source", "refused"), [(ScoreSource.SEALED, True), (ScoreSource.SELF_REPORTED, False)])
+def test_what_a_human_proposes_is_weighed_too(tmp_path: Path, source: ScoreSource, refused: bool) -> None:
+    engine = engine_of(tmp_path / "top", source)
+    request = ProposeRequested(OWN + SMUGGLED["one string"], "a table", "", None)
+    Backlog(engine).admit_human(Entry(99, 0.0, engine.campaign, request))
+    answers = [body for body in engine.said if isinstance(body, Answered)]
+    assert [answer.ok for answer in answers] == [not refused]
+    assert ("at most 1,024 are allowed" in answers[0].message) == refused
+    assert any(isinstance(body, Proposed) for body in engine.said) != refused
+
+
+def test_no_text_is_measured_that_came_in_another_way(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path / "top", ScoreSource.SEALED)
+    first = engine.ledger.experiments[0]
+    text = OWN + SMUGGLED["comments"]
+    commit = engine.repo.commit_text(first.commit, "train.py", text, "repaired", 0.0)
+    found = Backlog(engine).carries(replace(first, number=1, commit=commit))
+    assert isinstance(found, Judged) and found.verdict is Verdict.INVALID and "comments" in found.explanation
+    assert Backlog(engine).carries(replace(first, number=1)) is None
