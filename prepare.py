@@ -846,7 +846,9 @@ def _training_rows() -> Tokens:
         return data.rows(TRAIN)
     found, pin = os.fstat(_training_file), data.manifest["files"][TRAIN]
     if (found.st_size, found.st_mtime_ns) != (pin["bytes"], pin["mtime_ns"]):
-        raise Refusal(f"{data.folder / TRAIN} is not what was prepared; delete {data.folder} and run: python prepare.py")
+        raise Refusal(
+            f"{data.folder / TRAIN} is not what was prepared; delete {data.folder} and run: python prepare.py"
+        )
     with os.fdopen(os.dup(_training_file), "rb") as file:
         mapped = np.memmap(file, dtype=np.uint16, mode="r").view(np.ndarray)
     return mapped.reshape(-1, data.manifest["context"] + 1)
@@ -996,18 +998,23 @@ class StepCost:
 
 
 _thread_ns, _process_ns = time.thread_time_ns, time.process_time_ns
-_prices: dict[Any, float] = {}  # a step has hundreds of operators, of a few dozen kinds
 
 
-def price(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> float:
+def price(
+    operator: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    result: Any,
+    prices: dict[Any, float] = {},  # noqa: B006  a step has hundreds of operators, of a few dozen kinds
+) -> float:
     """Return what one operator is charged, in FLOP."""
     key = operator, _shapes(args), _shapes(tuple(kwargs.items())), _shapes(result)
     try:
-        known = _prices.get(key)
+        known = prices.get(key)
     except TypeError:  # an argument that cannot be hashed
         return _price(operator, args, kwargs, result)
     if known is None:
-        known = _prices[key] = _price(operator, args, kwargs, result)
+        known = prices[key] = _price(operator, args, kwargs, result)
     return known
 
 
@@ -1022,7 +1029,9 @@ def _shapes(value: Any) -> Any:
     return float if isinstance(value, float) else value
 
 
-def _price(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> float:
+def _price(
+    operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, per_byte: float = FLOP_PER_BYTE
+) -> float:
     import torch
     from torch.utils._pytree import tree_leaves
     from torch.utils.flop_counter import flop_registry
@@ -1038,7 +1047,7 @@ def _price(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result:
     if getattr(operator, "is_view", False) or kind is torch.ops.aten._unsafe_view:
         return flop
     moved = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, torch.Tensor)]
-    flop += FLOP_PER_BYTE * sum(x.numel() * x.element_size() for x in moved)
+    flop += per_byte * sum(x.numel() * x.element_size() for x in moved)
     name = str(getattr(kind, "__name__", kind)).rstrip("_")
     return flop + _dear_flop(name, args, moved) if moved else flop
 
@@ -1253,7 +1262,9 @@ class Budget:
                 "budget.spend() after every step"
             )
         wall, on_cpu = self.limit.kind == "wall", profile().device == "cpu"
-        grace = GRACE_S[profile().device.partition(":")[0]] + GRACE_SHARE * (self.limit.amount if wall else self.seconds)
+        grace = GRACE_S[profile().device.partition(":")[0]] + GRACE_SHARE * (
+            self.limit.amount if wall else self.seconds
+        )
         if wall and self._started is not None:
             over = time.monotonic() - self._started - self.limit.amount
         elif self._ended is not None:

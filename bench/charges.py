@@ -131,7 +131,9 @@ def run(quick: bool) -> Table:
     widths, least = ([32], 0.0) if quick else ([32, 64, 128, 256], 0.1)
     argv = [sys.executable, "-c", SCRIPT, str(TOP), str(least), json.dumps(widths)]
     environment = {**os.environ, "AUTORESEARCH_DEVICE": "cpu", "AUTORESEARCH_THREADS": "1"}
-    done = subprocess.run(argv, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    done = subprocess.run(
+        argv, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    )
     found: dict[str, list[float]] = {}
     for name, _, seconds in map(json.loads, done.stdout.splitlines()):
         found.setdefault(name, []).append(seconds)

@@ -237,7 +237,11 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
         )
     if spec.metric is None:
         if spec.submits and ending.why != "submitted":
-            how = "left a checkpoint but did not submit it" if (spec.run_dir / CHECKPOINT).is_file() else "submitted nothing"
+            how = (
+                "left a checkpoint but did not submit it"
+                if (spec.run_dir / CHECKPOINT).is_file()
+                else "submitted nothing"
+            )
             return Outcome.CRASHED, Failure(kind.NO_CHECKPOINT, f"{name} {how}; end with prepare.submit(model)")
         if (spec.run_dir / CHECKPOINT).is_file():
             return Outcome.FINISHED, None

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from loop.values import BudgetKind
 
 UNSEEN, UNSEEN_S = 1.4, 1.2  # CPU seconds against those that counted operators explain
-BEYOND = 3.5  # CPU seconds against a baseline's: operator families (2) and neighbours (2), which seldom meet
-RATE = 3.5  # FLOP in a CPU second against a baseline's
+BEYOND = 2.5  # CPU seconds against a baseline's: operator families (2) and neighbours (2), which seldom meet
+RATE = 2.5  # FLOP in a CPU second against a baseline's
 SETUP = 1.2  # CPU seconds before the clock starts, against a baseline's; what is beyond counts as if it were after
 BUSY = 1.1  # CPU seconds a second on the clock, for each thread of the profile
 SLOW = 4.0  # wall seconds against a baseline's, where nothing else is measured
@@ -96,7 +96,9 @@ def beyond(allowed: Allowance, work: Work) -> str:
     if allowed.kind is BudgetKind.WALL:
         gives = max(work.clock_s, 0.1) * allowed.threads
         if cpu_s > BUSY * gives + UNSEEN_S:
-            return f"used {cpu_s / gives:.1f} times the CPU that its budget gives{before}; train on the profile's threads"
+            return (
+                f"used {cpu_s / gives:.1f} times the CPU that its budget gives{before}; train on the profile's threads"
+            )
         return ""
     if work.explained_s is None or work.flop_per_s is None:
         return "gave no account of what it was charged; end with prepare.submit(model)"
@@ -107,7 +109,9 @@ def beyond(allowed: Allowance, work: Work) -> str:
     if cpu_s > BEYOND * reference.cpu_s + UNSEEN_S:
         return f"{_times(cpu_s / reference.cpu_s)}, in CPU seconds of the baseline{before}"
     if reference.flop_per_s and not 1 / RATE < work.flop_per_s / reference.flop_per_s < RATE:
-        return f"says that it does {work.flop_per_s / reference.flop_per_s:.2g} times the baseline's FLOP in a CPU second"
+        return (
+            f"says that it does {work.flop_per_s / reference.flop_per_s:.2g} times the baseline's FLOP in a CPU second"
+        )
     return ""
 
 

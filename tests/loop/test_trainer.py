@@ -448,12 +448,12 @@ ALLOWANCE = Allowance(BudgetKind.FLOPS, 1e9, "cpu", 1)
         pytest.param("", "no_checkpoint", "submitted nothing", id="nothing"),
         pytest.param(ACCOUNT + END, "no_checkpoint", "without a checkpoint", id="no file"),
         pytest.param(SUBMIT + END, "tampered", "gave no account of what it was charged", id="no account"),
-        pytest.param(
-            BURN + ACCOUNT + SUBMIT + END, "tampered", "times the work that it was charged", id="hidden work"
-        ),
+        pytest.param(BURN + ACCOUNT + SUBMIT + END, "tampered", "times the work that it was charged", id="hidden work"),
     ],
 )
-async def test_a_submission_counts_when_its_work_was_charged(start: Start, body: str, kind: str | None, said: str) -> None:
+async def test_a_submission_counts_when_its_work_was_charged(
+    start: Start, body: str, kind: str | None, said: str
+) -> None:
     result = await train(start, CHANNEL + body, gated=True, submits=True, allowance=ALLOWANCE, limit_s=60.0)
     found = result.failure
     assert (found and found.kind.value) == kind and said in (found.message if found else ""), found

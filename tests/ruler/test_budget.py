@@ -144,7 +144,12 @@ def test_an_unspent_budget_is_not_submitted(begin, share, allowed):
 
 @pytest.mark.parametrize(
     "again",
-    ["prepare.Budget()", "budget.__init__()", "object.__new__(prepare.Budget).__init__()", "type('B', (prepare.Budget,), {})()"],
+    [
+        "prepare.Budget()",
+        "budget.__init__()",
+        "object.__new__(prepare.Budget).__init__()",
+        "type('B', (prepare.Budget,), {})()",
+    ],
 )
 def test_there_is_one_budget_in_a_run(begin, again):
     budget = begin("10s")
