@@ -1332,8 +1332,8 @@ def submit(
 ) -> None:
     """End a run: write checkpoint.pt, then summary.json; by hand, score it in the sealed processes too.
 
-    In the loop nothing runs after this: what was submitted is final, and the process ends with all it started. Weights only, under the names of the plain module (those of torch.compile are undone), replaced atomically.
-    Prints the original's summary block.
+    Weights only, under the names of the plain module (those of torch.compile are undone), replaced atomically. Prints
+    the original's summary block. In the loop nothing runs after this: the process ends, with all that it started.
     """
     import torch
 
@@ -1870,8 +1870,8 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'prepare' has no attribute {name!r}")
 
 
-# The loop's end of the run: it opens the gate, keeps its own clock from the word `clock` on, answers it with the file of
-# the training rows, and ends the run at the word `submit`.
+# The loop's end of the run: it opens the gate, keeps its own clock from the word `clock` on, answers it with the
+# file of the training rows, and ends the run at the word `submit`.
 _channel: socket.socket | None = None
 _training_file: int | None = None
 

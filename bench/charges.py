@@ -89,7 +89,8 @@ def families(w):
         "multinomial": (lambda x: torch.multinomial(x.detach().abs().flatten(0, 1), 1).float(), x),
         "searchsorted": (lambda x: torch.searchsorted(torch.arange(2048.0), x.detach()).float(), x),
         "qr": (lambda x: torch.linalg.qr(square(x))[0], x), "svd": (lambda x: torch.linalg.svd(square(x))[1], x),
-        "cholesky": (lambda x: torch.linalg.cholesky(square(x)), x), "eigh": (lambda x: torch.linalg.eigh(square(x))[0], x),
+        "cholesky": (lambda x: torch.linalg.cholesky(square(x)), x),
+        "eigh": (lambda x: torch.linalg.eigh(square(x))[0], x),
         "solve": (lambda x: torch.linalg.solve(square(x), x.mT), x), "matrix_exp": (
             lambda x: torch.matrix_exp(square(x) * 0.01), x),
         "eigvals": (lambda x: torch.linalg.eigvals(square(x).detach()).real, x),

@@ -307,7 +307,8 @@ async def test_what_is_written_after_the_submission_does_not_count(tmp_path: Pat
         CHANNEL
         + CLOCK
         + (
-            f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}, sys.argv[1]], start_new_session=True)\n"
+            f"import subprocess, sys\nchild = [sys.executable, '-c', {child!r}, sys.argv[1]]\n"
+            "subprocess.Popen(child, start_new_session=True)\n"
             "while not os.path.exists(sys.argv[1] + '1'): time.sleep(0.001)\n"
             "print('done', flush=True); s.sendall(b'submit\\n'); s.recv(9); open('late', 'w')"
         )
@@ -341,7 +342,8 @@ BURN = "import time\ndef burn(s):\n    end = time.process_time() + s\n    while 
         pytest.param("import os\nif os.fork() == 0: burn(0.6); os._exit(0)\nos.wait()", id="child"),
         pytest.param("import os\nif os.fork() == 0: burn(0.6); os.kill(os.getppid(), 9)\ntime.sleep(60)", id="killer"),
         pytest.param(
-            "import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nif os.fork() == 0: burn(1.5); os._exit(0)\n"
+            "import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+            "if os.fork() == 0: burn(1.5); os._exit(0)\n"
             "try: os.wait()\nexcept OSError: pass",
             id="child that nobody collects",
             marks=pytest.mark.skipif(sys.platform != "linux", reason="/proc"),
