@@ -189,8 +189,8 @@ def collect(spec: RunSpec, ending: Ending) -> RunResult:
     progress = read_progress(spec.run_dir)
     outcome, failure = classify(spec, ending, log, reported)
     work = work_of(ending.setup_cpu_s, ending.cpu_s, ending.clock_s, said) if spec.submits else None
-    finished = outcome is Outcome.FINISHED and work is not None and spec.allowance is not None
-    if finished and (finding := beyond(spec.allowance, work)):
+    held = spec.allowance if outcome is Outcome.FINISHED else None
+    if held is not None and work is not None and (finding := beyond(held, work)):
         outcome, failure = Outcome.CRASHED, Failure(FailureKind.TAMPERED, f"{spec.canvas} {finding}")
     train_seconds = said.get("training_seconds") or (progress and progress.seconds) or ending.seconds
     tokens_per_s = said["tokens"] / train_seconds if said.get("tokens") and train_seconds else None
