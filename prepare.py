@@ -1102,7 +1102,7 @@ def _dear_flop(name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> float
     if name in MATRICES:
         n, m = sorted((*largest.shape[-2:], 1)[:2])
         a, b = MATRICES[name]
-        return (a * n * n * m + b * n * m) * count / max(1, n * m)
+        return float((a * n * n * m + b * n * m) * count / max(1, n * m))
     if name in ("mkldnn_rnn_layer", "mkldnn_rnn_layer_backward"):
         passes = 4 if name.endswith("backward") else 2
         steps = args[0].shape[0] * args[0].shape[1]
@@ -1112,9 +1112,11 @@ def _dear_flop(name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> float
         for shape, places in zip(shapes, args[3:6], strict=True):
             for place in places:
                 shape.insert(place, 1)
-        return 16.0 * math.prod(torch.broadcast_shapes(*shapes))
+        whole = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
+        return float(16 * math.prod(whole))
     if name in ("index", "index_put", "_unsafe_index", "_index_put_impl"):
-        return 900 * sum(x.numel() for x in args[1] if x is not None and x.dtype in (torch.bool, torch.uint8))
+        masks = (x for x in args[1] if x is not None and x.dtype in (torch.bool, torch.uint8))
+        return 900.0 * sum(int(x.numel()) for x in masks)
     if name in ("mm", "addmm", "bmm", "baddbmm", "_int_mm") and not given[0].is_floating_point():
         left, right = given[-2:]
         return 6.0 * left.numel() * right.shape[-1]  # integers and complex numbers take four times as long
