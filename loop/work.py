@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from loop.values import BudgetKind
 
-UNSEEN, UNSEEN_S = 1.4, 1.2  # CPU seconds against those that counted operators explain
+UNSEEN, UNSEEN_S = 1.4, 0.3  # CPU seconds against those that counted operators explain
 BEYOND = 2.5  # CPU seconds against a baseline's: operator families (2) and neighbours (2), which seldom meet
 RATE = 2.5  # FLOP in a CPU second against a baseline's
-SETUP = 1.2  # CPU seconds before the clock starts, against a baseline's; what is beyond counts as if it were after
+SETUP, SETUP_S = (
+    1.2,
+    1.2,
+)  # CPU seconds before the clock starts, against a baseline's; what is beyond counts as if it were after
 BUSY = 1.1  # CPU seconds a second on the clock, for each thread of the profile
 SLOW = 4.0  # wall seconds against a baseline's, where nothing else is measured
 GRACE_S, GRACE_SHARE = {"cpu": 3.0}, 0.02  # from the end of a wall budget to the submission
@@ -90,7 +93,7 @@ def beyond(allowed: Allowance, work: Work) -> str:
         if reference and allowed.kind is not BudgetKind.WALL and work.clock_s > SLOW * reference.clock_s:
             return f"took {work.clock_s / reference.clock_s:.1f} times the seconds of the baseline for one budget"
         return ""
-    early = max(0.0, work.setup_cpu_s - SETUP * reference.setup_cpu_s) if reference else 0.0
+    early = max(0.0, work.setup_cpu_s - SETUP * reference.setup_cpu_s - SETUP_S) if reference else 0.0
     cpu_s = work.cpu_s + early
     before = f", {early:.1f} of its {cpu_s:.1f} CPU seconds before its clock started" if early > 1 else ""
     if allowed.kind is BudgetKind.WALL:
