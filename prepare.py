@@ -973,7 +973,9 @@ def _training_rows() -> Tokens:
         return data.rows(TRAIN)
     found, pin = os.fstat(_training_file), data.manifest["files"][TRAIN]
     if (found.st_size, found.st_mtime_ns) != (pin["bytes"], pin["mtime_ns"]):
-        raise Refusal(f"{data.folder / TRAIN} is not what was prepared; delete {data.folder} and run: python prepare.py")
+        raise Refusal(
+            f"{data.folder / TRAIN} is not what was prepared; delete {data.folder} and run: python prepare.py"
+        )
     with os.fdopen(os.dup(_training_file), "rb") as file:
         mapped = np.memmap(file, dtype=np.uint16, mode="r").view(np.ndarray)
     return mapped.reshape(-1, data.manifest["context"] + 1)
@@ -1123,18 +1125,23 @@ class StepCost:
 
 
 _thread_ns, _process_ns = time.thread_time_ns, time.process_time_ns
-_prices: dict[Any, float] = {}  # a step has hundreds of operators, of a few dozen kinds
 
 
-def price(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> float:
+def price(
+    operator: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    result: Any,
+    prices: dict[Any, float] = {},  # noqa: B006  a step has hundreds of operators, of a few dozen kinds
+) -> float:
     """Return what one operator is charged, in FLOP."""
     key = operator, _shapes(args), _shapes(tuple(kwargs.items())), _shapes(result)
     try:
-        known = _prices.get(key)
+        known = prices.get(key)
     except TypeError:  # an argument that cannot be hashed
         return _price(operator, args, kwargs, result)
     if known is None:
-        known = _prices[key] = _price(operator, args, kwargs, result)
+        known = prices[key] = _price(operator, args, kwargs, result)
     return known
 
 
@@ -1149,7 +1156,9 @@ def _shapes(value: Any) -> Any:
     return float if isinstance(value, float) else value
 
 
-def _price(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> float:
+def _price(
+    operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, per_byte: float = FLOP_PER_BYTE
+) -> float:
     import torch
     from torch.utils._pytree import tree_leaves
     from torch.utils.flop_counter import flop_registry
@@ -1165,7 +1174,7 @@ def _price(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result:
     if getattr(operator, "is_view", False) or kind is torch.ops.aten._unsafe_view:
         return flop
     moved = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, torch.Tensor)]
-    flop += FLOP_PER_BYTE * sum(x.numel() * x.element_size() for x in moved)
+    flop += per_byte * sum(x.numel() * x.element_size() for x in moved)
     name = str(getattr(kind, "__name__", kind)).rstrip("_")
     return flop + _dear_flop(name, args, moved) if moved else flop
 
@@ -1220,7 +1229,7 @@ def _dear_flop(name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> float
     if name in MATRICES:
         n, m = sorted((*largest.shape[-2:], 1)[:2])
         a, b = MATRICES[name]
-        return (a * n * n * m + b * n * m) * count / max(1, n * m)
+        return float((a * n * n * m + b * n * m) * count / max(1, n * m))
     if name in ("mkldnn_rnn_layer", "mkldnn_rnn_layer_backward"):
         passes = 4 if name.endswith("backward") else 2
         steps = args[0].shape[0] * args[0].shape[1]
@@ -1230,9 +1239,11 @@ def _dear_flop(name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> float
         for shape, places in zip(shapes, args[3:6], strict=True):
             for place in places:
                 shape.insert(place, 1)
-        return 16.0 * math.prod(torch.broadcast_shapes(*shapes))
+        whole = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
+        return float(16 * math.prod(whole))
     if name in ("index", "index_put", "_unsafe_index", "_index_put_impl"):
-        return 900 * sum(x.numel() for x in args[1] if x is not None and x.dtype in (torch.bool, torch.uint8))
+        masks = (x for x in args[1] if x is not None and x.dtype in (torch.bool, torch.uint8))
+        return 900.0 * sum(int(x.numel()) for x in masks)
     if name in ("mm", "addmm", "bmm", "baddbmm", "_int_mm") and not given[0].is_floating_point():
         left, right = given[-2:]
         return 6.0 * left.numel() * right.shape[-1]  # integers and complex numbers take four times as long
@@ -1380,7 +1391,9 @@ class Budget:
                 "budget.spend() after every step"
             )
         wall, on_cpu = self.limit.kind == "wall", profile().device == "cpu"
-        grace = GRACE_S[profile().device.partition(":")[0]] + GRACE_SHARE * (self.limit.amount if wall else self.seconds)
+        grace = GRACE_S[profile().device.partition(":")[0]] + GRACE_SHARE * (
+            self.limit.amount if wall else self.seconds
+        )
         if wall and self._started is not None:
             over = time.monotonic() - self._started - self.limit.amount
         elif self._ended is not None:
@@ -1448,8 +1461,8 @@ def submit(
 ) -> None:
     """End a run: write checkpoint.pt, then summary.json; by hand, score it in the sealed processes too.
 
-    In the loop nothing runs after this: what was submitted is final, and the process ends with all it started. Weights only, under the names of the plain module (those of torch.compile are undone), replaced atomically.
-    Prints the original's summary block.
+    Weights only, under the names of the plain module (those of torch.compile are undone), replaced atomically. Prints
+    the original's summary block. In the loop nothing runs after this: the process ends, with all that it started.
     """
     import torch
 
@@ -2150,8 +2163,8 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'prepare' has no attribute {name!r}")
 
 
-# The loop's end of the run: it opens the gate, keeps its own clock from the word `clock` on, answers it with the file of
-# the training rows, and ends the run at the word `submit`.
+# The loop's end of the run: it opens the gate, keeps its own clock from the word `clock` on, answers it with the
+# file of the training rows, and ends the run at the word `submit`.
 _channel: socket.socket | None = None
 _training_file: int | None = None
 

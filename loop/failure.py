@@ -33,7 +33,10 @@ KINDS = (
     (FailureKind.ASSERTION, re.compile(r"^AssertionError")),
     (FailureKind.NAN, re.compile(r"^NonFiniteLoss|^FloatingPointError")),
     (FailureKind.TIMED_OUT, re.compile(r"^OutOfTime")),  # prepare.py's cap on a budget of compute
-    (FailureKind.TAMPERED, re.compile(r"^(Overrun: submit\(\) came|Uncharged: the run took)")),  # prepare.py's end of the budget
+    (
+        FailureKind.TAMPERED,
+        re.compile(r"^(Overrun: submit\(\) came|Uncharged: the run took)"),
+    ),  # prepare.py's end of the budget
 )
 
 

@@ -28,8 +28,10 @@ SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 @dataclass(frozen=True)
 class Ending:
-    """A supervisor's report. `why` it ended the tree: submitted, stopped, timed_out, late, disk, full, suspended, memory,
-    processes, lost, or "" where it ended by itself. CPU seconds are the whole tree's.
+    """A supervisor's report; CPU seconds are the whole tree's.
+
+    `why` it ended the tree: submitted, stopped, timed_out, late, disk, full, suspended, memory, processes, lost, or ""
+    where it ended by itself.
     """
 
     exit_code: int | None = None

@@ -196,7 +196,13 @@ class Runner:
         self._rehearsing = asyncio.Lock()  # two proposals may be looked at at once, and there is one slot for that
 
     async def stage(
-        self, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str = "val",
+        self,
+        number: int,
+        attempt: int,
+        commit: str,
+        seed: int,
+        slowest_s: float | None,
+        split: str = "val",
         reference: Reference | None = None,
     ) -> Staged:
         """Lay out the commit and start its process up to the gate. Raises AutoResearchError or OSError."""
@@ -208,7 +214,14 @@ class Runner:
             raise
 
     async def _stage(
-        self, slot: Path, number: int, attempt: int, commit: str, seed: int, slowest_s: float | None, split: str,
+        self,
+        slot: Path,
+        number: int,
+        attempt: int,
+        commit: str,
+        seed: int,
+        slowest_s: float | None,
+        split: str,
         reference: Reference | None,
     ) -> Staged:
         conditions = self.conditions

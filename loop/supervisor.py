@@ -42,7 +42,7 @@ GIVE_UP_S = 10.0  # a process in uninterruptible sleep (a hung GPU driver) canno
 FREE_DISK = 256 << 20  # bytes that a run must leave free where it writes
 REPLY_LIMIT = 1 << 20  # bytes
 SAID_LIMIT = 64  # bytes that a run may say to us in all; it has two words
-# Sends the descriptor of a file over standard input. Its sandbox has a mount of its own for the file, which is read-only.
+# Sends the descriptor of a file over standard input. Its sandbox has a read-only mount of its own for the file.
 OPEN = "import os, socket, sys; socket.send_fds(socket.socket(fileno=0), [b'x'], [os.open(sys.argv[1], os.O_RDONLY)])"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
@@ -131,7 +131,7 @@ class Supervisor:
     def open_channel(self) -> tuple[int, int]:
         """Return the run's end of a new channel and ours, and have the data opened, which takes some milliseconds.
 
-        A descriptor that we opened could be opened again for writing, by /proc/self/fd; the opener's mount is read-only.
+        What we opened could be opened again for writing, by /proc/self/fd; the opener's mount is read-only.
         """
         import socket
 
@@ -424,9 +424,9 @@ def usage() -> list[tuple[int, int, int, float, float]]:
 def cgroup_cpu(folder: str) -> float:
     """Return the CPU seconds that a cgroup has counted, of version 2 or 1; 0 where there is none."""
     for name, first, scale in (("cpu.stat", b"usage_usec ", 1e6), ("cpuacct.usage", b"", 1e9)):
-        with contextlib.suppress(OSError, ValueError):
-            with open(os.path.join(folder, name), "rb") as file:
-                return next(int(line[len(first) :]) / scale for line in file if line.startswith(first))
+        path = os.path.join(folder, name)
+        with contextlib.suppress(OSError, ValueError, StopIteration), open(path, "rb") as file:
+            return next(int(line[len(first) :]) / scale for line in file if line.startswith(first))
     return 0.0
 
 

@@ -198,9 +198,9 @@ def collect(spec: RunSpec, ending: Ending) -> RunResult:
     progress = read_progress(spec.run_dir)
     outcome, failure = classify(spec, ending, log, reported)
     work = work_of(ending.setup_cpu_s, ending.cpu_s, ending.clock_s, said) if spec.submits else None
-    if outcome is Outcome.FINISHED and work is not None and spec.allowance is not None:
-        if finding := beyond(spec.allowance, work):
-            outcome, failure = Outcome.CRASHED, Failure(FailureKind.TAMPERED, f"{spec.canvas} {finding}")
+    held = spec.allowance if outcome is Outcome.FINISHED else None
+    if held is not None and work is not None and (finding := beyond(held, work)):
+        outcome, failure = Outcome.CRASHED, Failure(FailureKind.TAMPERED, f"{spec.canvas} {finding}")
     train_seconds = said.get("training_seconds") or (progress and progress.seconds) or ending.seconds
     tokens_per_s = said["tokens"] / train_seconds if said.get("tokens") and train_seconds else None
     return RunResult(
@@ -248,7 +248,8 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
         )
     if spec.metric is None:
         if spec.submits and ending.why != "submitted":
-            how = "left a checkpoint but did not submit it" if os.path.isfile(spec.run_dir / CHECKPOINT) else "submitted nothing"
+            left = os.path.isfile(spec.run_dir / CHECKPOINT)
+            how = "left a checkpoint but did not submit it" if left else "submitted nothing"
             return Outcome.CRASHED, Failure(kind.NO_CHECKPOINT, f"{name} {how}; end with prepare.submit(model)")
         if os.path.isfile(spec.run_dir / CHECKPOINT):
             return Outcome.FINISHED, None

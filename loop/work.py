@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from loop.values import BudgetKind
 
-UNSEEN, UNSEEN_S = 1.4, 1.2  # CPU seconds against those that counted operators explain
-BEYOND = 3.5  # CPU seconds against a baseline's: operator families (2) and neighbours (2), which seldom meet
-RATE = 3.5  # FLOP in a CPU second against a baseline's
-SETUP = 1.2  # CPU seconds before the clock starts, against a baseline's; what is beyond counts as if it were after
+UNSEEN, UNSEEN_S = 1.4, 0.3  # CPU seconds against those that counted operators explain
+BEYOND = 2.5  # CPU seconds against a baseline's: operator families (2) and neighbours (2), which seldom meet
+RATE = 2.5  # FLOP in a CPU second against a baseline's
+SETUP, SETUP_S = (
+    1.2,
+    1.2,
+)  # CPU seconds before the clock starts, against a baseline's; what is beyond counts as if it were after
 BUSY = 1.1  # CPU seconds a second on the clock, for each thread of the profile
 SLOW = 4.0  # wall seconds against a baseline's, where nothing else is measured
 GRACE_S, GRACE_SHARE = {"cpu": 3.0}, 0.02  # from the end of a wall budget to the submission
@@ -90,13 +93,15 @@ def beyond(allowed: Allowance, work: Work) -> str:
         if reference and allowed.kind is not BudgetKind.WALL and work.clock_s > SLOW * reference.clock_s:
             return f"took {work.clock_s / reference.clock_s:.1f} times the seconds of the baseline for one budget"
         return ""
-    early = max(0.0, work.setup_cpu_s - SETUP * reference.setup_cpu_s) if reference else 0.0
+    early = max(0.0, work.setup_cpu_s - SETUP * reference.setup_cpu_s - SETUP_S) if reference else 0.0
     cpu_s = work.cpu_s + early
     before = f", {early:.1f} of its {cpu_s:.1f} CPU seconds before its clock started" if early > 1 else ""
     if allowed.kind is BudgetKind.WALL:
         gives = max(work.clock_s, 0.1) * allowed.threads
         if cpu_s > BUSY * gives + UNSEEN_S:
-            return f"used {cpu_s / gives:.1f} times the CPU that its budget gives{before}; train on the profile's threads"
+            return (
+                f"used {cpu_s / gives:.1f} times the CPU that its budget gives{before}; train on the profile's threads"
+            )
         return ""
     if work.explained_s is None or work.flop_per_s is None:
         return "gave no account of what it was charged; end with prepare.submit(model)"
@@ -107,7 +112,9 @@ def beyond(allowed: Allowance, work: Work) -> str:
     if cpu_s > BEYOND * reference.cpu_s + UNSEEN_S:
         return f"{_times(cpu_s / reference.cpu_s)}, in CPU seconds of the baseline{before}"
     if reference.flop_per_s and not 1 / RATE < work.flop_per_s / reference.flop_per_s < RATE:
-        return f"says that it does {work.flop_per_s / reference.flop_per_s:.2g} times the baseline's FLOP in a CPU second"
+        return (
+            f"says that it does {work.flop_per_s / reference.flop_per_s:.2g} times the baseline's FLOP in a CPU second"
+        )
     return ""
 
 

@@ -4,8 +4,6 @@ Nothing here would do harm where it succeeds: files are opened and not written u
 are set to what they are, and calls carry arguments that are refused after the permission has been checked.
 """
 
-
-
 from __future__ import annotations
 
 PRELUDE = r"""

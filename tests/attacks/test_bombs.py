@@ -3,8 +3,6 @@
 Every bomb is small, and so are the limits: where a defence is broken, a bomb ends by itself and takes nothing with it.
 """
 
-
-
 from __future__ import annotations
 
 import asyncio

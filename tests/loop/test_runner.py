@@ -52,7 +52,7 @@ async def test_two_rehearsals_at_once_have_the_slot_in_turn(repository: Path, mo
 
     monkeypatch.setattr("loop.runner.dry_run", read)
     repo = Repo(repository)
-    ruler: Any = SimpleNamespace(read_paths=(), sealed_paths=())
+    ruler: Any = SimpleNamespace(read_paths=(), sealed_paths=(), training_file=None)
     conditions = Conditions("python", "", "train.py", "python train.py", parse_budget("5s"), Metric(), ruler)
     runner = Runner(repo, repo.home, "night", conditions, Sandbox(PROCESS_GROUP))
     head, texts = repo.ref("HEAD"), [f"LR = {n}\n" for n in range(4)]

@@ -275,6 +275,7 @@ async def test_the_folders_of_home_and_tmpdir_are_gone_afterwards(tmp_path: Path
     assert ending.exit_code == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["keep", "log"]
 
+
 CHANNEL = "import os, socket, time; s = socket.socket(fileno=int(os.environ['AUTORESEARCH_GATE_FD'])); s.recv(9)\n"
 CLOCK = "s.sendall(b'clock\\n'); answer, fds, *_ = socket.recv_fds(s, 9, 1)\n"
 
@@ -293,7 +294,9 @@ async def test_the_data_comes_when_the_clock_starts_and_not_before(tmp_path: Pat
 @pytest.mark.bubblewrap
 async def test_the_data_cannot_be_written_by_opening_its_descriptor_again(tmp_path: Path) -> None:
     (tmp_path / "rows").write_text("rows")
-    again = "import errno\ntry: open(f'/proc/self/fd/{fds[0]}', 'r+')\nexcept OSError as e: print(e.errno == errno.EROFS)"
+    again = (
+        "import errno\ntry: open(f'/proc/self/fd/{fds[0]}', 'r+')\nexcept OSError as e: print(e.errno == errno.EROFS)"
+    )
     opener = (probe().bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--")
     await run(tmp_path, CHANNEL + CLOCK + again, gate="channel", data=tmp_path / "rows", opener=opener)
     assert (tmp_path / "log").read_text() == "True\n"
@@ -301,10 +304,15 @@ async def test_the_data_cannot_be_written_by_opening_its_descriptor_again(tmp_pa
 
 async def test_what_is_written_after_the_submission_does_not_count(tmp_path: Path, mark: Path) -> None:
     child = "import os, sys, time; open(sys.argv[1] + '1', 'w'); time.sleep(60)"
-    code = CHANNEL + CLOCK + (
-        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}, sys.argv[1]], start_new_session=True)\n"
-        "while not os.path.exists(sys.argv[1] + '1'): time.sleep(0.001)\n"
-        "print('done', flush=True); s.sendall(b'submit\\n'); s.recv(9); open('late', 'w')"
+    code = (
+        CHANNEL
+        + CLOCK
+        + (
+            f"import subprocess, sys\nchild = [sys.executable, '-c', {child!r}, sys.argv[1]]\n"
+            "subprocess.Popen(child, start_new_session=True)\n"
+            "while not os.path.exists(sys.argv[1] + '1'): time.sleep(0.001)\n"
+            "print('done', flush=True); s.sendall(b'submit\\n'); s.recv(9); open('late', 'w')"
+        )
     )
     ending = await run(tmp_path, code, mark, gate="channel")
     assert (ending.why, ending.unkillable, alive(mark)) == ("submitted", False, [])
@@ -329,11 +337,14 @@ BURN = "import time\ndef burn(s):\n    end = time.process_time() + s\n    while 
     "code",
     [
         pytest.param("burn(0.6)", id="itself"),
-        pytest.param("import threading; t = threading.Thread(target=burn, args=(0.6,)); t.start(); t.join()", id="thread"),
+        pytest.param(
+            "import threading; t = threading.Thread(target=burn, args=(0.6,)); t.start(); t.join()", id="thread"
+        ),
         pytest.param("import os\nif os.fork() == 0: burn(0.6); os._exit(0)\nos.wait()", id="child"),
         pytest.param("import os\nif os.fork() == 0: burn(0.6); os.kill(os.getppid(), 9)\ntime.sleep(60)", id="killer"),
         pytest.param(
-            "import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nif os.fork() == 0: burn(1.5); os._exit(0)\n"
+            "import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+            "if os.fork() == 0: burn(1.5); os._exit(0)\n"
             "try: os.wait()\nexcept OSError: pass",
             id="child that nobody collects",
             marks=pytest.mark.skipif(sys.platform != "linux", reason="/proc"),

@@ -20,6 +20,8 @@ from loop.progress import LOG, Progress, number_printed, numbers_in, read_progre
 from loop.sandbox import environment
 from loop.trainer import Run, RunResult, RunSpec, classify, command_of, explain, launch, python_for
 from loop.types import Failure, FailureKind, Metric, Outcome, Refused
+from loop.values import BudgetKind
+from loop.work import Allowance
 
 GATE = """import os, json, sys, time
 RUN = os.environ['AUTORESEARCH_RUN']
@@ -458,3 +460,41 @@ def test_a_folder_where_the_log_should_be_is_no_log(tmp_path: Path) -> None:
     (tmp_path / LOG).mkdir()
     (tmp_path / "progress.json").mkdir()
     assert read_progress(tmp_path) is None and read_tail(tmp_path / LOG, 10) == ""
+
+
+CHANNEL = """import os, json, socket, sys, time
+RUN = os.environ['AUTORESEARCH_RUN']
+s = socket.socket(fileno=int(os.environ['AUTORESEARCH_GATE_FD']))
+s.recv(9); s.sendall(b'clock\\n'); s.recv(9)
+"""
+END = "s.sendall(b'submit\\n'); s.recv(9)\n"
+ACCOUNT = "json.dump({'explained_cpu_s': 0.3, 'flop_per_cpu_s': 1e9}, open(RUN + '/summary.json', 'w'))\n"
+BURN = "end = time.process_time() + 3\nwhile time.process_time() < end: pass\n"
+ALLOWANCE = Allowance(BudgetKind.FLOPS, 1e9, "cpu", 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        pytest.param(ACCOUNT + SUBMIT + END, None, "", id="honest"),
+        pytest.param(ACCOUNT + SUBMIT, "no_checkpoint", "left a checkpoint but did not submit it", id="no word"),
+        pytest.param("", "no_checkpoint", "submitted nothing", id="nothing"),
+        pytest.param(ACCOUNT + END, "no_checkpoint", "without a checkpoint", id="no file"),
+        pytest.param(SUBMIT + END, "tampered", "gave no account of what it was charged", id="no account"),
+        pytest.param(BURN + ACCOUNT + SUBMIT + END, "tampered", "times the work that it was charged", id="hidden work"),
+    ],
+)
+async def test_a_submission_counts_when_its_work_was_charged(
+    start: Start, body: str, kind: str | None, said: str
+) -> None:
+    result = await train(start, CHANNEL + body, gated=True, submits=True, allowance=ALLOWANCE, limit_s=60.0)
+    found = result.failure
+    assert (found and found.kind.value) == kind and said in (found.message if found else ""), found
+    assert (result.outcome is Outcome.FINISHED) == (kind is None) == (result.work is not None)
+
+
+async def test_a_run_that_is_late_on_a_wall_budget_is_tampered_with(start: Start) -> None:
+    allowed = Allowance(BudgetKind.WALL, 0.1, "cpu", 1)
+    result = await train(start, CHANNEL + "time.sleep(60)", gated=True, submits=True, allowance=allowed, limit_s=60.0)
+    assert result.failure is not None and result.failure.kind is FailureKind.TAMPERED
+    assert "had not submitted 3 s after its clock had started" in result.failure.message

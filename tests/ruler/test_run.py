@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -71,9 +72,10 @@ def test_in_a_campaign_a_run_writes_its_folder_and_scores_nothing(train, tmp_pat
     assert "val_bpb" not in out, err
     assert sorted(path.name for path in run.iterdir()) == ["checkpoint.pt", "progress.json", "summary.json"]
     summary = json.loads((run / "summary.json").read_text())
-    assert {key: summary[key] for key in ("tokens", "steps", "seed", "mfu_percent", "flops", "params")} == {
-        "tokens": 1280, "steps": 10, "seed": 3, "mfu_percent": None, "flops": None, "params": 300 * 17,
+    assert {key: summary[key] for key in ("tokens", "steps", "seed", "mfu_percent", "params")} == {
+        "tokens": 1280, "steps": 10, "seed": 3, "mfu_percent": None, "params": 300 * 17,
     }  # fmt: skip
+    assert min(summary[key] for key in ("flops", "explained_cpu_s", "flop_per_cpu_s")) > 0
     assert set(torch.load(run / "checkpoint.pt", weights_only=True)) == {"0.weight", "1.weight", "1.bias"}
 
 
@@ -106,6 +108,10 @@ def test_the_gate_holds_until_it_is_opened(monkeypatch):
 
 def test_the_names_torch_compile_gives_are_undone(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("AUTORESEARCH_RUN", str(tmp_path))
+    monkeypatch.setenv("AUTORESEARCH_BUDGET", "8 tokens")
+    budget = prepare.Budget()
+    assert budget.remains()
+    budget.spend(tokens=8, loss=1.0)
     model = torch.nn.Sequential(torch.compile(torch.nn.Linear(2, 2)))
     prepare.submit(torch.compile(model))
     assert set(torch.load(tmp_path / "checkpoint.pt", weights_only=True)) == {"0.weight", "0.bias"}
@@ -126,3 +132,56 @@ def test_in_a_campaign_no_row_is_handed_out_while_the_clock_does_not_run(train, 
     _, err = process.communicate(timeout=60)
     assert process.returncode != 0 and "the clock does not run" in err
     assert not (run / "checkpoint.pt").exists()
+
+
+@pytest.fixture
+def ready(tiny, tmp_path):
+    return prepare.prepare_dataset(tiny, tmp_path / "cache")
+
+
+@pytest.fixture
+def channel(train, tmp_path, ready):
+    """A run under the loop's channel: what it says, and how it went on after the answer that a test gives."""
+    ours, theirs = socket.socketpair()
+    (tmp_path / "run").mkdir()
+
+    def start(text=TRAIN):
+        (tmp_path / "train.py").write_text(textwrap.dedent(text))
+        fd = theirs.fileno()
+        process = train(pass_fds=(fd,), AUTORESEARCH_GATE_FD=str(fd), AUTORESEARCH_RUN=str(tmp_path / "run"))
+        theirs.close()
+        ours.sendall(b"go\n")
+        return process, ours
+
+    yield start
+    ours.close()
+
+
+def test_the_rows_come_through_the_channel_and_the_run_waits_for_its_end(channel, ready, tmp_path):
+    process, ours = channel()
+    assert ours.recv(64) == b"clock\n"
+    rows = ready.folder / prepare.TRAIN
+    given = os.open(rows, os.O_RDONLY)
+    rows.rename(rows.with_suffix(".hidden"))
+    socket.send_fds(ours, [b"go\n"], [given])
+    os.close(given)
+    assert ours.recv(64) == b"submit\n"
+    assert (tmp_path / "run" / "checkpoint.pt").exists() and process.poll() is None
+    ours.close()
+    out, err = process.communicate(timeout=60)
+    assert "num_steps:        10" in out, err
+
+
+def test_other_rows_than_the_prepared_ones_are_refused(channel, tmp_path):
+    process, ours = channel()
+    assert ours.recv(64) == b"clock\n"
+    with (tmp_path / "train.py").open("rb") as other:
+        socket.send_fds(ours, [b"go\n"], [other.fileno()])
+    assert "train.bin is not what was prepared" in process.communicate(timeout=60)[1]
+
+
+def test_a_run_whose_loop_dies_at_its_clock_ends(channel):
+    process, ours = channel()
+    ours.recv(64)
+    ours.close()
+    assert "the loop is gone" in process.communicate(timeout=60)[1] and process.returncode
