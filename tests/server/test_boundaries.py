@@ -26,6 +26,7 @@ ROOMS = {
         "ledger",
         "control",
         "diff",
+        "holding",
         "hunks",
         "program",
         "keys",
