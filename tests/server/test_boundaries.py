@@ -27,6 +27,7 @@ ROOMS = {
         "control",
         "claims",
         "diff",
+        "holding",
         "hunks",
         "program",
         "keys",

@@ -25,7 +25,7 @@ M.FILTERS = { "all", "keep", "discard", "crash", "invalid" }
 local TITLES = { number = "#", proposer = "by" }
 local WIDTHS = { number = 6, score = 11, delta = 10, verdict = 22, proposer = 12, hypothesis = 20 }
 local MARKS = {
-  baseline = "◆",
+  baseline = "✓",
   keep = "✓",
   price = "▽",
   adopted = "□",
