@@ -1087,8 +1087,8 @@ class StepCost:
 
             @classmethod
             def _should_skip_dynamo(cls) -> bool:
-                """Leave torch._dynamo alone: the first operator would import it, one second of every run."""
-                return False
+                """Keep compilers out of this; where none is loaded the first operator would import it, a second."""
+                return "torch._dynamo" in sys.modules
 
             def __torch_dispatch__(self, operator, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
                 before = now()

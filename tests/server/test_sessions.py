@@ -257,7 +257,7 @@ async def test_a_crash_is_shown_on_its_line_and_tampering_as_it_is_typed(campaig
         editor.type(uri, FOURTH + "print('val_bpb: 0.1')\n")
 
         async def warned() -> list[t.Diagnostic]:
-            return [d for d in editor.diagnostics(uri) if "engine" in d.message or "print" in d.message]
+            return [d for d in editor.diagnostics(uri) if "engine" in d.message or "must not print" in d.message]
 
         (warning,) = await editor.until(warned)
         assert warning.range.start.line == 11 and warning.severity is t.DiagnosticSeverity.Warning
