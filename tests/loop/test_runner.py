@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from loop.probe import probe
 from loop.repo import Repo
 from loop.runner import Conditions, Runner
-from loop.sandbox import PROCESS_GROUP, Sandbox, probe
+from loop.sandbox import PROCESS_GROUP, Sandbox
 from loop.types import Failure, FailureKind, Metric
 from loop.values import parse_budget
 
