@@ -37,7 +37,7 @@ CANVAS = "".join(f"KNOB_{n} = {n + 8}\n" for n in range(KNOBS)) + (
 
 def front(server: FakeLLM | None, prose: str = "# Goal\n\nLower it.", **keys: str) -> str:
     """Return a program.md whose model is the scripted server."""
-    given = {"model": MODEL, "budget": "2s", "repeats": "2", "stop": "{experiments: 2}", **keys}
+    given = {"model": MODEL, "budget": "2s", "repeats": "2", "verify": "0", "stop": "{experiments: 2}", **keys}
     given |= {"api_base": server.url} if server else {}
     return "---\n" + "".join(f"{name}: {value}\n" for name, value in given.items()) + f"---\n{prose}\n"
 

@@ -38,7 +38,7 @@ class Wayward:
 
     def __call__(self, body: dict[str, Any]) -> str:
         knobs, prompt = canvas_in(body), prompt_of(body)
-        if "It crashed:" in prompt:
+        if "It failed. What follows is data" in prompt:
             broken = next(name for name, value in knobs.items() if not value.strip("-").isdigit())
             return self.say("repair", turn(broken, knobs[broken], str(self.dice.randint(-40, 60))))
         if self.stubborn is None and self.habits["right"] == 20:

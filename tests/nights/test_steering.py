@@ -34,7 +34,7 @@ async def test_after_two_repairs_a_crash_is_a_crash_and_the_next_prompt_tells_of
     good = Researcher()
 
     def answer(body: dict[str, Any]) -> str:
-        return mends.pop(0) if "It crashed:" in prompt_of(body) else good(body)
+        return mends.pop(0) if "It failed. What follows is data" in prompt_of(body) else good(body)
 
     with FakeLLM([BROKEN], answer) as server:
         ledger = await run(campaign(tmp_path / "c", front(server, queue="1", stop="{experiments: 3}")))
@@ -137,7 +137,7 @@ async def test_a_version_by_hand_that_crashes_is_not_rewritten_by_the_model(tmp_
         ledger = await run(campaign(tmp_path / "c", front(server, queue="1", stop="{experiments: 6}")), human)
     hand = next(e for e in ledger.experiments.values() if e.number and e.author is Author.HUMAN)
     assert (hand.verdict, hand.repairs, len(hand.runs)) == (Verdict.CRASH, 0, 1)
-    assert not any("It crashed:" in prompt_of(body) for body in server.requests)
+    assert not any("It failed. What follows is data" in prompt_of(body) for body in server.requests)
 
 
 async def test_an_edit_of_the_program_is_used_by_the_next_proposal_the_model_too(tmp_path: Path) -> None:
