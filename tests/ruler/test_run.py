@@ -241,7 +241,7 @@ def test_a_run_whose_loop_dies_at_its_clock_ends(channel):
         pytest.param(
             "main()\n",
             "prepare.os.environ['AUTORESEARCH_BUDGET'] = '2 tokens'; main()\n",
-            "environment",
+            "the environment",
             id="environment",
         ),
         pytest.param("main()\n", "prepare.Budget.share = 0.5; main()\n", "share", id="property"),
