@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.attacks.arena import Ended, fight
@@ -19,5 +21,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 
 @pytest.mark.parametrize("name", CANVASES)
-def test_an_honest_canvas_is_scored(name: str, zoo: Ended) -> None:
-    assert name in zoo.experiments and zoo.experiments[name].score is not None, zoo.told(name)
+def test_an_honest_canvas_is_scored(name: str, zoo: Ended, record_property: Callable[[str, object], None]) -> None:
+    scored = name in zoo.experiments and zoo.experiments[name].score is not None
+    record_property("honest", "scored" if scored else "refused")
+    assert scored, zoo.told(name)
