@@ -122,19 +122,22 @@ def fight(
     return Ended(ledger, folder, by_name)
 
 
-def fight_with(folder: Path, attacks: Iterable[Attack], budget: str = BUDGET) -> Ended:
+def fight_with(folder: Path, attacks: Iterable[Attack], budget: str = BUDGET, sides: int = 1) -> Ended:
     """Return how attacks fare against everything that defends the ruler."""
-    return fight(folder / "campaign", {attack.name: attack.patch(canvas()) for attack in attacks}, budget=budget)
+    texts = {attack.name: attack.patch(canvas()) for attack in attacks}
+    return fight(folder / "campaign", texts, prepare=ruler(sides), budget=budget)
 
 
-def fight_without(folder: Path, attacks: Iterable[Attack], budget: str = BUDGET) -> Ended:
+def fight_without(
+    folder: Path, attacks: Iterable[Attack], budget: str = BUDGET, sides: int = 1, audited: bool = True
+) -> Ended:
     """Return how attacks fare where the defences that stop them are off, and nothing looks at a text."""
     attacks = list(attacks)
-    off = {"preflight", "rehearsal", *(name for attack in attacks for name in attack.stopped_by)}
+    off = sorted({"preflight", "rehearsal", *(name for attack in attacks for name in attack.stopped_by)})
     with pytest.MonkeyPatch.context() as patch:
         switch_off(off, patch)
         texts = {attack.name: attack.patch(canvas()) for attack in attacks}
-        return fight(folder / "campaign", texts, prepare=ruler_without(sorted(off)), budget=budget)
+        return fight(folder / "campaign", texts, prepare=ruler_without(off, sides, audited), budget=budget)
 
 
 def _never_kept(*given: Any, **named: Any) -> verdict.Opinion:

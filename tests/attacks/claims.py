@@ -19,18 +19,23 @@ from tests.attacks.still_winning import OPEN
 MARKS = [pytest.mark.bubblewrap, pytest.mark.timeout(1800)]
 
 
-def claims(kind: str, attacks: Iterable[Attack], budget: str = BUDGET) -> tuple[Any, Any, Callable[..., None], Any]:
-    """Return fixtures and tests: each attack wins without its defence, and gains nothing where it is on."""
+def claims(
+    kind: str, attacks: Iterable[Attack], budget: str = BUDGET, sides: int = 1, audited: bool = True
+) -> tuple[Any, Any, Callable[..., None], Callable[..., None]]:
+    """Return fixtures and tests: each attack wins without its defence, and gains nothing where it is on.
+
+    `sides` is the number of processes that share the rows; `audited` tells whether the undefended ones are audited.
+    """
     attacks = tuple(attacks)
     each = pytest.mark.parametrize("attack", attacks, ids=lambda attack: attack.name)
 
     @pytest.fixture(scope="module", name="defended")
     def defended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-        return fight_with(tmp_path_factory.mktemp(kind), attacks, budget)
+        return fight_with(tmp_path_factory.mktemp(kind), attacks, budget, sides)
 
     @pytest.fixture(scope="module", name="undefended")
     def undefended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-        return fight_without(tmp_path_factory.mktemp(f"{kind}-undefended"), attacks, budget)
+        return fight_without(tmp_path_factory.mktemp(f"{kind}-undefended"), attacks, budget, sides, audited)
 
     @each
     def wins(attack: Attack, undefended: Ended) -> None:

@@ -104,9 +104,17 @@ DEFENCES: dict[str, Defence] = {
 }  # fmt: skip
 
 
-def ruler_without(names: Iterable[str]) -> str:
+# Not a defence's absence but imports saved: for attacks whose weights are what they are, audited or not.
+UNAUDITED: Edits = (
+    ("        models, auditors = ([start() for _ in range(_side_by_side(p))] for _ in range(2))\n",
+     "        models, auditors = [start()], []\n"),
+    ("            difference = _audit(exam, nats, batch, auditors, start)\n", "            difference = 0.0\n"),
+)  # fmt: skip
+
+
+def ruler_without(names: Iterable[str], sides: int = 1, audited: bool = True) -> str:
     """Return the small ruler with some defences switched off."""
-    text = ruler()
+    text = change(ruler(sides), *(() if audited else UNAUDITED))
     for name in names:
         text = change(text, *DEFENCES[name].edits)
     return text

@@ -1,9 +1,12 @@
-"""Budgets that are not spent, second ones, steps whose counting is foreseen."""
+"""Budgets that are not spent, second ones, foreseen steps; work that the counter cannot see."""
 
 from __future__ import annotations
 
 from tests.attacks.claims import MARKS, claims
-from tests.attacks.training import BUDGETS
+from tests.attacks.outputs import ACCOUNTS
+from tests.attacks.training import BUDGETS, UNCOUNTED
 
 pytestmark = MARKS
-defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims("budgets", BUDGETS)
+defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims(
+    "budgets", (*BUDGETS, *UNCOUNTED, *ACCOUNTS), audited=False
+)

@@ -1,9 +1,11 @@
-"""Training before the clock, or on data that was not handed out."""
+"""Training before the clock or on data that was not handed out; tampering with the ruler by computed names."""
 
 from __future__ import annotations
 
 from tests.attacks.claims import MARKS, claims
-from tests.attacks.training import EARLY
+from tests.attacks.training import EARLY, TAMPERING
 
 pytestmark = MARKS
-defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims("early", EARLY)
+defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims(
+    "early", (*EARLY, *TAMPERING), audited=False
+)

@@ -1,9 +1,10 @@
-"""Predictions that know the later tokens or the other rows."""
+"""Predictions that know the later tokens or the other rows; scores that a run prints itself."""
 
 from __future__ import annotations
 
 from tests.attacks.claims import MARKS, claims
+from tests.attacks.outputs import OUTPUTS
 from tests.attacks.scoring import LEAKS
 
 pytestmark = MARKS
-defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims("leaks", LEAKS)
+defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims("leaks", (*LEAKS, *OUTPUTS))

@@ -1,9 +1,0 @@
-"""Trained weights in the text of the canvas."""
-
-from __future__ import annotations
-
-from tests.attacks.claims import MARKS, claims
-from tests.attacks.literals import LITERALS
-
-pytestmark = MARKS
-defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims("literals", LITERALS)

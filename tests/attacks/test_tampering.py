@@ -1,9 +1,0 @@
-"""Tampering with the ruler by computed names."""
-
-from __future__ import annotations
-
-from tests.attacks.claims import MARKS, claims
-from tests.attacks.training import TAMPERING
-
-pytestmark = MARKS
-defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims("tampering", TAMPERING)
