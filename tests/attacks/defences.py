@@ -93,6 +93,8 @@ DEFENCES: dict[str, Defence] = {
     "work check": Defence(
         (
             ("        if Budget.latest is not None:\n", "        if False:\n"),
+            # The supervisor takes one start of the clock from a run.
+            ("            _start_clock()\n", "            if not hasattr(Budget, \"begun\"):\n                _start_clock()\n            Budget.begun = True\n"),
             ("        if self._asked and self.limit.kind == \"flop\" and self.handed_out", "        if False and self.handed_out"),
             ("        if self.share < ENOUGH:\n", "        return\n        if self.share < ENOUGH:\n"),
         ),
