@@ -20,7 +20,7 @@ from loop.home import Home
 from loop.progress import CHECKPOINT, LOG, PROGRESS, SUMMARY
 from loop.rehearsal import dry_run
 from loop.repo import Repo
-from loop.sandbox import BUBBLEWRAP, Sandbox, cache, environment
+from loop.sandbox import Sandbox, cache, environment
 from loop.scorer import BrokenRuler, Ruler, Scorer, prepare_scorer
 from loop.trainer import Run, RunResult, RunSpec, launch
 from loop.types import AutoResearchError, Failure, FailureKind, Metric
@@ -186,6 +186,24 @@ def tidy(run_dir: Path) -> None:
             log.warning("%s: cannot be removed; remove it by hand", entry.path)
 
 
+def untold(ruler: Ruler) -> list[Path]:
+    """Return what training must not see: held-out rows, and text that its ruler has not handed out.
+
+    The rows it trains on come through the channel. What it needs of the data, tokenizer and manifest, stays.
+    """
+    text = [place for place in ruler.text_paths if not any(need.is_relative_to(place) for need in ruler.read_paths)]
+    return [*ruler.sealed_paths, *text, *filter(None, [ruler.training_file])]
+
+
+def mounted(wrap: tuple[str, ...], ruler: Ruler) -> tuple[str, ...]:
+    """Return a sandbox's command in which the ruler's mounts cover text: a later mount of bubblewrap's wins."""
+    if not wrap:
+        return ()
+    mounts = [word for source, place in ruler.mounts for word in ("--ro-bind", str(source), str(place))]
+    end = wrap.index("--")  # of bubblewrap's own options
+    return (*wrap[:end], *mounts, *wrap[end:])
+
+
 class Runner:
     """Stages runs of one campaign. Two slots: one trains while the next one is staged."""
 
@@ -244,7 +262,6 @@ class Runner:
             gated=conditions.ruler is not None,
             submits=conditions.speaks,
             data=conditions.ruler.training_file if conditions.ruler and conditions.speaks else None,
-            opener=self._opener(),
             allowance=conditions.allowance(reference) if conditions.speaks else None,
             wrap=self._wrap(slot, run_dir),
             metric=None if conditions.ruler is not None else conditions.metric,
@@ -255,30 +272,24 @@ class Runner:
         own = {"AUTORESEARCH_RUN": str(run_dir), "AUTORESEARCH_SEED": str(seed)}
         return environment(run_dir, {**self.conditions.variables(), **own})
 
-    def _opener(self) -> tuple[str, ...]:
-        """Return the command under which the supervisor has the training data opened: every mount is read-only."""
-        if self.sandbox.kind != BUBBLEWRAP:
-            return ()
-        return (self.sandbox.bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--die-with-parent", "--")
-
     def _wrap(self, slot: Path, run_dir: Path) -> tuple[str, ...]:
         """Return the sandbox's command: no home, no repository, and where the score is sealed no network, no rows."""
         ruler, folder = self.conditions.ruler, slot / self.conditions.folder
         # A script that measures itself brings its own habits: the original one fetches a kernel when it starts.
         own = self.conditions.own_data
         brought = [cache(), Path.home() / ".cache" / "huggingface" / "hub", *([own] if own else [])]
-        return self.sandbox.wrap(
+        wrap = self.sandbox.wrap(
             slot=slot,
             run_dir=run_dir,
             top=self.repo.top,
             python=self.conditions.python,
             readable=ruler.read_paths if ruler else brought,
             protect=[folder / "prepare.py", folder / self.conditions.canvas],
-            # What a run trains on it is given by the supervisor, when its clock starts.
-            hidden=self._everywhere([*ruler.sealed_paths, *filter(None, [ruler.training_file])], slot) if ruler else [],
+            hidden=self._everywhere(untold(ruler), slot) if ruler else [],
             network=ruler is None,
             system_only=ruler is not None,
         )
+        return mounted(wrap, ruler) if ruler else wrap
 
     def _wrap_scorer(self, slot: Path, run_dir: Path) -> tuple[str, ...]:
         """Return the sandbox of the scorer's model processes: nothing can be written there, no text be read."""
@@ -293,9 +304,7 @@ class Runner:
             hidden=self._everywhere((*ruler.sealed_paths, *ruler.text_paths), slot),
             read_only=True,
         )
-        mounts = [word for source, place in ruler.mounts for word in ("--ro-bind", str(source), str(place))]
-        end = wrap.index("--") if wrap else 0  # of bubblewrap's own options; a later mount wins
-        return (*wrap[:end], *mounts, *wrap[end:]) if wrap else ()
+        return mounted(wrap, ruler)
 
     def _everywhere(self, paths: Collection[Path], slot: Path) -> list[Path]:
         """Return paths and, of those in the repository, their copies in the slot, but nothing that is run there."""

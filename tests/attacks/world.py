@@ -187,7 +187,9 @@ def world(base: Path) -> Iterator[World]:
     (top / ".git" / "hooks").mkdir()
     (top / ".git" / "hooks" / "post-commit").write_text(CANARY)
     repo = Repo(top)
-    ruler: Any = SimpleNamespace(read_paths=(data,), sealed_paths=(data / "sealed",))
+    ruler: Any = SimpleNamespace(
+        read_paths=(data,), sealed_paths=(data / "sealed",), text_paths=(), mounts=(), training_file=None
+    )
     conditions = Conditions(python, "", "train.py", "python train.py", parse_budget("5s"), Metric(), ruler)
     runner = Runner(repo, repo.home, "night", conditions, probe())
     slot, other = repo.home.slots / "a", repo.home.slots / "b"

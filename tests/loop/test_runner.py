@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from loop.repo import Repo
-from loop.runner import Conditions, Runner
-from loop.sandbox import PROCESS_GROUP, Sandbox, probe
+from loop.runner import Conditions, Runner, untold
+from loop.probe import probe
+from loop.sandbox import PROCESS_GROUP, Sandbox
 from loop.types import Failure, FailureKind, Metric
 from loop.values import parse_budget
 
@@ -52,7 +53,7 @@ async def test_two_rehearsals_at_once_have_the_slot_in_turn(repository: Path, mo
 
     monkeypatch.setattr("loop.runner.dry_run", read)
     repo = Repo(repository)
-    ruler: Any = SimpleNamespace(read_paths=(), sealed_paths=(), training_file=None)
+    ruler: Any = SimpleNamespace(read_paths=(), sealed_paths=(), text_paths=(), mounts=(), training_file=None)
     conditions = Conditions("python", "", "train.py", "python train.py", parse_budget("5s"), Metric(), ruler)
     runner = Runner(repo, repo.home, "night", conditions, Sandbox(PROCESS_GROUP))
     head, texts = repo.ref("HEAD"), [f"LR = {n}\n" for n in range(4)]
@@ -73,7 +74,11 @@ def test_the_scorers_sandbox_shows_no_text_and_lets_nothing_be_written(tmp_path:
     for place in (top / "corpus.txt", slot / "corpus.txt", tmp_path / "cache" / "train.bin", slot / "train.py"):
         place.write_text("text")
     ruler = SimpleNamespace(
-        sealed_paths=(top / "corpus.txt",), text_paths=(tmp_path / "cache",), mounts=((copy, library),), read_paths=()
+        sealed_paths=(top / "corpus.txt",),
+        text_paths=(tmp_path / "cache",),
+        mounts=((copy, library),),
+        read_paths=(),
+        training_file=None,
     )
     conditions = SimpleNamespace(ruler=ruler, folder="", canvas="train.py", python=sys.executable, own_data=None)
     runner = Runner(SimpleNamespace(top=top), SimpleNamespace(slots=tmp_path), "c", conditions, probe())  # type: ignore[arg-type]
@@ -84,5 +89,16 @@ def test_the_scorers_sandbox_shows_no_text_and_lets_nothing_be_written(tmp_path:
     done = subprocess.run([*wrap, "sh", "-c", script], capture_output=True, text=True)
     assert done.stdout == "text"
     assert done.stderr.count("Read-only file system") == 2
-    shown = subprocess.run([*runner._wrap(slot, run_dir), "cat", slot / "corpus.txt"], capture_output=True, text=True)
-    assert shown.stdout == ""
+    shown = subprocess.run([*runner._wrap(slot, run_dir), "sh", "-c", script], capture_output=True, text=True)
+    assert shown.stdout == "text", "training sees no more"
+
+
+def test_training_keeps_what_it_needs_of_the_data() -> None:
+    data = Path("/c/prepared/x")
+    ruler: Any = SimpleNamespace(
+        sealed_paths=(data / "sealed",),
+        text_paths=(Path("/c"), data, Path("/texts")),
+        read_paths=(data, Path("/c/prepared/pointer")),
+        training_file=data / "train.bin",
+    )
+    assert untold(ruler) == [data / "sealed", Path("/texts"), data / "train.bin"]

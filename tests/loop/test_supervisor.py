@@ -18,7 +18,7 @@ import pytest
 
 from loop import supervisor
 from loop.leash import Ending, Supervised, supervise
-from loop.sandbox import probe
+from loop.probe import probe
 
 # Ways to leave processes behind. Each starts `sleep` under the marker's name, says so in a file, and then `then` runs.
 TREES = {
