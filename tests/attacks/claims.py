@@ -6,6 +6,7 @@ defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,16 +16,24 @@ from tests.attacks.arena import BUDGET, Ended, fight_with, fight_without
 from tests.attacks.kinds import Attack
 from tests.attacks.still_winning import OPEN
 
+WHICH = "AUTORESEARCH_ATTACKS"
 # One test of a file drives a whole campaign, the others ask how it ended.
 MARKS = [pytest.mark.bubblewrap, pytest.mark.timeout(1800)]
 
 
 def claims(
-    kind: str, attacks: Iterable[Attack], budget: str = BUDGET, sides: int = 1, audited: bool = True
+    kind: str,
+    attacks: Iterable[Attack],
+    budget: str = BUDGET,
+    *,
+    sides: int = 1,
+    audited: bool = True,
+    slow: bool = False,
 ) -> tuple[Any, Any, Callable[..., None], Callable[..., None]]:
     """Return fixtures and tests: each attack wins without its defence, and gains nothing where it is on.
 
     `sides` is the number of processes that share the rows; `audited` tells whether the undefended ones are audited.
+    Where these are `slow`, because each trains five budgets, they run on demand only.
     """
     attacks = tuple(attacks)
     each = pytest.mark.parametrize("attack", attacks, ids=lambda attack: attack.name)
@@ -38,6 +47,7 @@ def claims(
         return fight_without(tmp_path_factory.mktemp(f"{kind}-undefended"), attacks, budget, sides, audited)
 
     @each
+    @pytest.mark.skipif(slow and os.environ.get(WHICH) != "all", reason=f"slow; {WHICH}=all runs it")
     def wins(attack: Attack, undefended: Ended) -> None:
         assert undefended.wins(attack.name), undefended.told(attack.name)
 

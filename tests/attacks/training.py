@@ -148,7 +148,6 @@ BUDGETS: tuple[Attack, ...] = (
     attack("foresees which steps are counted", (LOOP, FORESEEN), stopped_by="work check"),
     attack("looks whether a step is counted", (LOOP, SEEN), stopped_by="work check"),
     attack("switches the counter off for a while", (LOOP, UNSEEN), stopped_by="work check"),
-    attack("a second copy of the ruler", (LOOP, OTHER_RULER), stopped_by="work check"),
     attack("begins its budget anew", (LOOP, RESTARTED), stopped_by="work check"),
 )
 
@@ -335,6 +334,7 @@ PREFETCH = (
 )
 PAIRED = (MAIN, PAIRS + MAIN)
 EARLY: tuple[Attack, ...] = (
+    attack("a second copy of the ruler", (LOOP, OTHER_RULER), stopped_by="work check, covers"),
     attack("trains from train.bin before the clock", TOOLS, (LOOP, BEFORE), stopped_by="work check"),
     attack("trains on batches_on_the_fly()", TOOLS, (LOOP, ON_THE_FLY), stopped_by="work check"),
     attack("a table of all of train.bin", PAIRED, *TABLE_MODEL, (LOOP, WHOLE_TABLE), stopped_by="work check, covers"),
