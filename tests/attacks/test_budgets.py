@@ -8,5 +8,5 @@ from tests.attacks.training import BUDGETS, UNCOUNTED
 
 pytestmark = MARKS
 defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims(
-    "budgets", (*BUDGETS, *UNCOUNTED, *ACCOUNTS), audited=False
+    "budgets", (*BUDGETS, *UNCOUNTED, *ACCOUNTS), audited=False, slow=True
 )

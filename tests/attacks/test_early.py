@@ -7,5 +7,5 @@ from tests.attacks.training import EARLY, TAMPERING
 
 pytestmark = MARKS
 defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims(
-    "early", (*EARLY, *TAMPERING), audited=False
+    "early", (*EARLY, *TAMPERING), audited=False, slow=True
 )

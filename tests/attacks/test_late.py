@@ -8,5 +8,5 @@ from tests.attacks.training import LATE
 
 pytestmark = MARKS
 defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims(
-    "late", (*LATE, *LITERALS), audited=False
+    "late", (*LATE, *LITERALS), audited=False, slow=True
 )
