@@ -203,7 +203,7 @@ SUBPROCESS = f"""    import os, subprocess, sys
     run = os.environ.get("AUTORESEARCH" + "_RUN", "/tmp")
     torch.save([next(batches) for _ in range(100)], run + "/kept.pt")
     subprocess.run([sys.executable, "-c", (
-        "import os, sys, torch, itertools; sys.path.insert(0, '.'); import train\\n"
+        "import os, sys, torch, itertools; sys.path.insert(0, '.'); import train; torch.set_num_threads(1)\\n"
         "model = train.build_model(); optimizers = train.build_optimizers(model)\\n"
         f"source = itertools.cycle(torch.load('{{run}}/kept.pt'))\\n"
         "train.train_on(model, optimizers, 8, source, {STEPS})\\n"
