@@ -943,18 +943,32 @@ def batches(rows: int, *, shuffle: bool = True) -> Iterator[tuple[Tensor, Tensor
     _refuse_in_scorer("batches()")
     tokens = rows * profile().context
     _charge(0)  # raises while the clock does not run: no row of the data is within reach before
-    packed = _training_rows()
+    data = dataset()
+    count: int = data.manifest["train_rows"]
 
     def order() -> Iterator[NDArray[np.int64]]:
         epoch = 0
         while True:
             dice = np.random.default_rng((seed(), epoch))
-            yield dice.permutation(len(packed)) if shuffle else np.arange(len(packed))
+            yield dice.permutation(count) if shuffle else np.arange(count)
             epoch += 1
 
-    for picked in _regrouped(order(), rows):
+    picked = _regrouped(order(), rows)
+    if not _loop.serves_rows:
+        packed = data.rows(TRAIN)
+        for numbers in picked:
+            _charge(tokens)
+            yield _to_device(packed[numbers])
+    _loop.check(data)
+    asked: Answer | None = None
+    while True:
         _charge(tokens)
-        yield _to_device(packed[picked])
+        present = asked or _loop.ask(next(picked), data)
+        block = present.rows()
+        clock = Budget.latest
+        # So that what comes next is here when it is wanted; what a budget will not use is not asked for.
+        asked = _loop.ask(next(picked), data) if clock and clock.needs_more else None
+        yield _to_device(block)
 
 
 def _charge(tokens: int) -> None:
@@ -966,19 +980,92 @@ def _charge(tokens: int) -> None:
         clock.handed_out += tokens
 
 
-def _training_rows() -> Tokens:
-    """Return the rows to train on. In the loop's sandbox their file has no name: its descriptor came with the clock."""
-    data = dataset()
-    if _training_file is None:
-        return data.rows(TRAIN)
-    found, pin = os.fstat(_training_file), data.manifest["files"][TRAIN]
-    if (found.st_size, found.st_mtime_ns) != (pin["bytes"], pin["mtime_ns"]):
-        raise Refusal(
-            f"{data.folder / TRAIN} is not what was prepared; delete {data.folder} and run: python prepare.py"
-        )
-    with os.fdopen(os.dup(_training_file), "rb") as file:
-        mapped = np.memmap(file, dtype=np.uint16, mode="r").view(np.ndarray)
-    return mapped.reshape(-1, data.manifest["context"] + 1)
+MOST_ROWS = 1 << 16  # of one request to the loop
+
+
+class Answer:
+    """Rows that the loop was asked for: they come in the order in which they were asked for."""
+
+    def __init__(self, size: int, columns: int) -> None:
+        self.missing = size
+        self.columns = columns
+        self.data = bytearray()
+
+    def rows(self) -> Tokens:
+        """Return the rows, (n, context + 1) uint16, once they are there."""
+        _loop.receive(self)
+        return np.frombuffer(self.data, dtype=np.uint16).reshape(-1, self.columns)
+
+
+class Loop:
+    """The loop's end of this run: it opens the gate, keeps a clock of its own, serves the rows and ends the run.
+
+    Of the file of the training rows a run in the loop has no name and no descriptor, only the rows that it asks for.
+    """
+
+    def __init__(self) -> None:
+        self.channel: socket.socket | None = None
+        self.mark: list[int] = []  # size and time of the file of the rows
+        self.pending: Answer | None = None  # one at a time is on its way
+
+    @property
+    def serves_rows(self) -> bool:
+        return bool(self.mark)
+
+    def start_clock(self) -> None:
+        if self.channel is None:
+            return
+        self.channel.sendall(b"clock\n")
+        answer = self.channel.recv(64)
+        if not answer:
+            sys.exit("prepare: the loop is gone, or the clock was started before")
+        self.mark = [int(word) for word in answer.split()[1:]]
+
+    def check(self, data: Dataset) -> None:
+        """Raise Refusal where the loop has other rows than the prepared ones."""
+        pin = data.manifest["files"][TRAIN]
+        if self.mark != [pin["bytes"], pin["mtime_ns"]]:
+            raise Refusal(
+                f"{data.folder / TRAIN} is not what was prepared; delete {data.folder} and run: python prepare.py"
+            )
+
+    def ask(self, numbers: NDArray[np.int64], data: Dataset) -> Answer:
+        """Ask for rows; go on without waiting for them."""
+        assert self.channel is not None
+        columns = data.manifest["context"] + 1
+        answer = Answer(0, columns)
+        for first in range(0, len(numbers), MOST_ROWS):
+            part = numbers[first : first + MOST_ROWS]
+            if self.pending:
+                self.receive(self.pending)  # else each could wait for the other to read
+            self.channel.sendall(b"rows %d\n" % len(part) + part.astype(np.uint32).tobytes())
+            answer.missing += 2 * columns * len(part)
+            self.pending = answer
+        return answer
+
+    def receive(self, answer: Answer) -> None:
+        assert self.channel is not None
+        while answer.missing:
+            data = self.channel.recv(min(answer.missing, 1 << 20))
+            if not data:
+                sys.exit("prepare: the loop is gone, or serves no more rows")
+            answer.data += data
+            answer.missing -= len(data)
+        if self.pending is answer:
+            self.pending = None
+
+    def end(self) -> None:
+        """Say that this is the end, and wait for it."""
+        if self.channel is not None:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            self.channel.sendall(b"submit\n")
+            while self.channel.recv(1 << 16):  # rows that nobody wants any more
+                pass
+            os._exit(0)  # the loop is gone
+
+
+_loop = Loop()
 
 
 def batches_on_the_fly(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -1257,6 +1344,17 @@ def _attention_flop(query: Tensor, key: Tensor, value: Tensor, *, causal: bool) 
     return flop / 2 if causal else flop
 
 
+TOKEN_MOVES = 6  # of each of a token's logits, at the least: out of the product, into the loss, and back
+
+
+def token_flop() -> float:
+    """Return what a token that batches() hands out costs at the least: to train on it takes its logits.
+
+    What is done with it where no counter sees it, in NumPy or C, is not free. The default canvas pays ten times that.
+    """
+    return float(profile().vocab * 4 * TOKEN_MOVES * FLOP_PER_BYTE)
+
+
 def keep_freed_memory() -> None:
     """Tell glibc to keep freed memory in the process instead of giving it back after each large tensor.
 
@@ -1320,6 +1418,12 @@ class Budget:
         return max(self._said, self.handed_out)
 
     @property
+    def needs_more(self) -> bool:
+        """Whether a next step is to be expected once the tokens handed out are charged."""
+        spent = self.handed_out / self.limit.amount if self.limit.kind == "tokens" else self.share
+        return spent < 1
+
+    @property
     def seconds(self) -> float:
         """Wall seconds from the first remains() to the end of the budget."""
         if self._started is None:
@@ -1336,7 +1440,7 @@ class Budget:
         """Return whether there is budget for another optimizer step; call it before each."""
         if self._started is None:
             self._started, self._cpu_started = time.monotonic(), time.process_time()
-            _start_clock()
+            _loop.start_clock()
         if self.share >= 1:
             if self._ended is None:
                 self._ended, self._cpu_ended = time.monotonic(), time.process_time()
@@ -1381,7 +1485,8 @@ class Budget:
             if not self._step_flop and self.limit.kind == "flop":
                 raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
             self._counted.append(cost)
-        self.flop += self._step_flop * max(1.0, max(said, handed) / (max(self._step_tokens) or 1))
+        grown = self._step_flop * max(1.0, max(said, handed) / (max(self._step_tokens) or 1))
+        self.flop += max(grown, handed * token_flop())
 
     def check_end(self) -> None:
         """Raise where the budget is not spent, or was over long ago, or bought far more than it was charged for."""
@@ -1496,7 +1601,7 @@ def submit(
     if score is not None and not score["ok"]:
         sys.exit(f"{score.get('traceback') or ''}no score ({score['kind']}): {score['detail']}")
     print(summary_block(summary, depth, score["val_bpb"] if score else None), flush=True)
-    _end_here()
+    _loop.end()
 
 
 def _score_by_hand(run: Path) -> dict[str, Any]:
@@ -2082,7 +2187,7 @@ def describe() -> dict[str, Any]:
         "ruler": RULER_VERSION,
         "comparison_key": _sha256([sizes, data.data_hash, file_sha256(Path(__file__)), asdict(limit)]),
         "profile": asdict(p), "default_budget": p.budget, "wall_cap_s": limit.cap_s, "data_dir": str(data.folder),
-        "training_file": str(data.folder / TRAIN),
+        "training_file": str(data.folder / TRAIN), "token_flop": token_flop(),
         "sealed_paths": [str(data.folder / "sealed"), *manifest["sealed_sources"], *map(str, others)],
         "read_paths": [str(data.folder), str(_pointer(p, cache_root()))],
         # What the scorer's sandbox hides, and what it mounts over the text: [source, place], in this order.
@@ -2163,15 +2268,8 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'prepare' has no attribute {name!r}")
 
 
-# The loop's end of the run: it opens the gate, keeps its own clock from the word `clock` on, answers it with the
-# file of the training rows, and ends the run at the word `submit`.
-_channel: socket.socket | None = None
-_training_file: int | None = None
-
-
 def _wait_at_gate() -> None:
     """Pay the imports of training, then wait for the loop's word; exit if the loop is gone instead."""
-    global _channel
     gate = os.environ.pop("AUTORESEARCH_GATE_FD", None)
     if gate:
         if torch.cuda.is_available():
@@ -2179,30 +2277,9 @@ def _wait_at_gate() -> None:
         if not os.read(int(gate), 64):
             sys.exit("prepare: the gate was closed without a byte: the loop is gone, nothing is trained")
         if stat.S_ISSOCK(os.fstat(int(gate)).st_mode):
-            _channel = socket.socket(fileno=int(gate))
+            _loop.channel = socket.socket(fileno=int(gate))
         else:
             os.close(int(gate))
-
-
-def _start_clock() -> None:
-    """Tell the loop that the clock starts, and take the training rows it hands out."""
-    global _training_file
-    if _channel is not None:
-        _channel.sendall(b"clock\n")
-        answer, files, *_ = socket.recv_fds(_channel, 64, 1)
-        if not answer:
-            sys.exit("prepare: the loop is gone, or the clock was started before")
-        _training_file = files[0] if files else None
-
-
-def _end_here() -> None:
-    """Tell the loop that this is the end, and wait for it."""
-    if _channel is not None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        _channel.sendall(b"submit\n")
-        _channel.recv(1)
-        os._exit(0)  # the loop is gone
 
 
 if __name__ != "__main__":

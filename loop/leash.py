@@ -30,14 +30,15 @@ SUPERVISOR = Path(__file__).with_name("supervisor.py")
 class Ending:
     """A supervisor's report; CPU seconds are the whole tree's.
 
-    `why` it ended the tree: submitted, stopped, timed_out, late, disk, full, suspended, memory, processes, lost, or ""
-    where it ended by itself.
+    `why` it ended the tree: submitted, stopped, timed_out, late, greedy, disk, full, suspended, memory, processes,
+    lost, or "" where it ended by itself.
     """
 
     exit_code: int | None = None
     why: str = "lost"
     opened: bool = False
     seconds: float = 0.0
+    rows: int = 0  # of the training data that it was served
     clock_s: float | None = None  # wall seconds from the start of its budget; None where that never started
     setup_cpu_s: float = 0.0  # before that
     cpu_s: float = 0.0  # in all
@@ -56,7 +57,8 @@ async def supervise(
     gate: str | None,
     limit_s: float | None = None,
     data: Path | None = None,
-    opener: tuple[str, ...] = (),
+    row_bytes: int = 0,
+    most_rows: int | None = None,
     clock_s: float | None = None,
     lock: Path | None = None,
     log_limit: int = 4 << 20,
@@ -84,7 +86,8 @@ async def supervise(
         "gate": gate,
         "limit_s": limit_s,
         "data": data and str(data),
-        "opener": opener,
+        "row_bytes": row_bytes,
+        "most_rows": most_rows,
         "clock_s": clock_s,
         "lock": lock and str(lock),
         "log_limit": log_limit,

@@ -242,7 +242,7 @@ class Runner:
         split: str,
         reference: Reference | None,
     ) -> Staged:
-        conditions = self.conditions
+        conditions, ruler = self.conditions, self.conditions.ruler
         check_disk(self.home.root)
         run_dir = self.home.run(self.campaign, number, attempt)
         await asyncio.to_thread(clear, run_dir)
@@ -261,7 +261,9 @@ class Runner:
             canvas=conditions.canvas,
             gated=conditions.ruler is not None,
             submits=conditions.speaks,
-            data=conditions.ruler.training_file if conditions.ruler and conditions.speaks else None,
+            data=ruler.training_file if ruler and conditions.speaks else None,
+            row_bytes=ruler.row_bytes if ruler else 0,
+            most_rows=ruler.rows_for(conditions.budget) if ruler and conditions.speaks else None,
             allowance=conditions.allowance(reference) if conditions.speaks else None,
             wrap=self._wrap(slot, run_dir),
             metric=None if conditions.ruler is not None else conditions.metric,

@@ -23,6 +23,7 @@ from loop.progress import LOG, read_tail
 from loop.sandbox import online
 from loop.trainer import sha256
 from loop.types import Failure, FailureKind, Refused
+from loop.values import Budget, BudgetKind
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,20 @@ class Ruler:
     text_paths: tuple[Path, ...] = ()  # what else scoring must not see: the text that was trained on
     mounts: tuple[tuple[Path, Path], ...] = ()  # what scoring sees instead of such text: source, place
     version: int = 1  # from 2 on a run says when its clock starts and when it submits
-    training_file: Path | None = None  # what a run is given when its clock starts
+    training_file: Path | None = None  # the rows that a run is served while its clock runs
+    context: int = 0  # tokens of a row; the file has one more of each, in two bytes
+    token_flop: float = 0.0  # what a token of those rows costs at the least
+
+    @property
+    def row_bytes(self) -> int:
+        return 2 * (self.context + 1)
+
+    def rows_for(self, budget: Budget) -> int | None:
+        """Return how many rows a budget buys, rounded up; None for any number."""
+        if budget.kind is BudgetKind.WALL:
+            return None
+        tokens = budget.amount / (self.token_flop if budget.kind is BudgetKind.FLOPS else 1)
+        return math.ceil(tokens / self.context)
 
 
 @dataclass(frozen=True)
@@ -136,6 +150,8 @@ async def prepare_data(
         mounts=tuple((Path(source), Path(place)) for source, place in said.get("mounts", ())),
         version=int(said.get("ruler", 1)),
         training_file=Path(said["training_file"]) if "training_file" in said else None,
+        context=profile["context"],
+        token_flop=float(said.get("token_flop", 0.0)),
     )
 
 

@@ -41,9 +41,10 @@ GRACE_S = 0.5  # between TERM and KILL at the deadline
 GIVE_UP_S = 10.0  # a process in uninterruptible sleep (a hung GPU driver) cannot be killed at all
 FREE_DISK = 256 << 20  # bytes that a run must leave free where it writes
 REPLY_LIMIT = 1 << 20  # bytes
-SAID_LIMIT = 64  # bytes that a run may say to us in all; it has two words
-# Sends the descriptor of a file over standard input. Its sandbox has a read-only mount of its own for the file.
-OPEN = "import os, socket, sys; socket.send_fds(socket.socket(fileno=0), [b'x'], [os.open(sys.argv[1], os.O_RDONLY)])"
+WORD_LIMIT = 64  # bytes of a line that a run says to us
+MOST_ROWS = 1 << 16  # of one request
+AHEAD = 1 << 18  # bytes of an answer that we hold ready; the rest is read when it is taken
+SLACK_ROWS, SLACK = 256, 4  # what a last step may go beyond the rows that a budget buys: so many, or a quarter of them
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
 
@@ -53,26 +54,33 @@ class Supervisor:
     argv, folder, environment, rlimits; limit_s (null: none); lock: the lease (null: none); gate: "channel" (a socket
     named by AUTORESEARCH_GATE_FD), "stdin", or null (the child starts at `go`); log, log_limit; reply: standard output
     goes into the final line instead of the log; echo: what is printed is repeated live; watch, disk_limit: folders and
-    the bytes each may grow by; scratch: folders removed at the end. Of a run that has a channel: data: the file whose
-    descriptor it gets when its clock starts (null: none), opener: the command that opens it read-only (empty: we do);
-    clock_s: wall seconds from there to its submission (null: any). cgroup, memory, processes: see bounds.py.
+    the bytes each may grow by; scratch: folders removed at the end. Of a run that has a channel: data: the file of the
+    rows that it is served while its clock runs (null: none), row_bytes, most_rows: how many its budget buys (null:
+    any); clock_s: wall seconds from the start of its clock to its submission (null: any). cgroup, memory, processes:
+    see bounds.py.
 
-    On the channel we say `go`, and the run says two words: `clock` when its budget starts, which is answered with the
-    data, and `submit`. With that it is over at once: what it writes later changes nothing.
+    On the channel we say `go`. The run says `clock` when its budget starts, which is answered with `go` and
+    the size and time of the file; `rows N` and
+    N row numbers of four bytes, which is answered with the rows; and `submit`. With that it is over at once: what it
+    writes later changes nothing.
     """
 
     def __init__(self, spec: dict[str, Any], wake: int, pending: bytes) -> None:
         self.spec, self.wake, self.pending = spec, wake, pending
         self.child = 0
         self.status: int | None = None
-        self.why = ""  # why we ended it: submitted, stopped, timed_out, late, disk, full, suspended, memory, processes
+        self.why = ""  # why we ended it; leash.py has the words
         self.wants_go = False
         self.opened: float | None = None
         self.ended: float | None = None
         self.gate = self.lock = self.reply_pipe = -1
         self.channel: socket.socket | None = None
-        self.opening: socket.socket | None = None  # where the descriptor of the data comes from
         self.said = b""
+        self.data = -1  # the file of the rows
+        self.rows = 0  # in it
+        self.asked: list[int] = []  # rows that are not read yet, the first one last
+        self.answer = b""  # what is not sent yet
+        self.served = 0  # rows, in all
         self.marks: dict[str, tuple[float, float]] = {}  # word: our wall clock and the tree's CPU seconds
         self.cpu = Meter(spec.get("cgroup") or [])
         self.pipes: set[int] = set()
@@ -129,60 +137,91 @@ class Supervisor:
         tell(event="started", pid=self.child)
 
     def open_channel(self) -> tuple[int, int]:
-        """Return the run's end of a new channel and ours, and have the data opened, which takes some milliseconds.
-
-        What we opened could be opened again for writing, by /proc/self/fd; the opener's mount is read-only.
-        """
+        """Return the run's end of a new channel and ours."""
         import socket
 
         self.channel, theirs = socket.socketpair()
         self.channel.setblocking(False)
-        if self.spec["data"] and self.spec["opener"]:
-            ours, other = socket.socketpair()
-            ours.settimeout(GIVE_UP_S)
-            files = [(os.POSIX_SPAWN_DUP2, other.fileno(), fd) for fd in (0, 1)]
-            argv = [*self.spec["opener"], sys.executable, "-I", "-S", "-c", OPEN, self.spec["data"]]
-            os.posix_spawnp(argv[0], argv, {"PATH": os.defpath}, file_actions=files)
-            other.close()
-            self.opening = ours
         return theirs.detach(), self.channel.fileno()
-
-    def open_data(self) -> int:
-        """Return a descriptor of the data."""
-        import socket
-
-        if self.opening is None:
-            return os.open(self.spec["data"], os.O_RDONLY)
-        return socket.recv_fds(self.opening, 8, 1)[1][0]
 
     def hear(self) -> None:
         """Take in what the run says on its channel."""
         assert self.channel is not None
         try:
-            data = self.channel.recv(SAID_LIMIT)
+            data = self.channel.recv(1 << 16)
+        except BlockingIOError:
+            return
         except OSError:
             data = b""
-        *words, self.said = (self.said + data).split(b"\n")
-        for name in [word.decode(errors="replace") for word in words] or [""]:
-            if name not in ("clock", "submit") or name in self.marks:
-                self.channel.close()  # it is at its end, or says what no run of ours does
-                self.channel, self.gate = None, -1
-                return
-            self.marks[name] = time.monotonic(), self.cpu.read()
-            if name == "clock":
-                self.give_data()
-            elif name == "submit" and self.opened is not None and "clock" in self.marks:
-                self.why = self.why or "submitted"
+        self.said += data
+        if not data or not self.understand():
+            self.hang_up()  # it is at its end, or says what no run of ours does
 
-    def give_data(self) -> None:
-        import socket
+    def hang_up(self) -> None:
+        if self.channel is not None:
+            self.channel.close()
+            self.channel, self.gate = None, -1
 
-        assert self.channel is not None
-        with contextlib.suppress(OSError, IndexError):  # the run says what it misses
-            fds = [self.open_data()] if self.spec["data"] and self.opened is not None else []
-            socket.send_fds(self.channel, [b"go\n"], fds)
-            for fd in fds:
-                os.close(fd)
+    def understand(self) -> bool:
+        """Deal with each complete message; False for what is none. A request waits while another one is answered."""
+        while not self.why and b"\n" in self.said[:WORD_LIMIT]:
+            word, _, rest = self.said.partition(b"\n")
+            name, _, count = word.decode(errors="replace").partition(" ")
+            if name == "rows" and count.isdecimal() and 0 < int(count) <= MOST_ROWS and self.data >= 0:
+                size = 4 * int(count)
+                if len(rest) < size or self.asked or self.answer:
+                    return True
+                self.said = rest[size:]
+                if not self.serve_rows(list(memoryview(rest[:size]).cast("I"))):
+                    return False
+            elif name not in ("clock", "submit") or count or name in self.marks:
+                return False
+            else:
+                self.said = rest
+                self.take_word(name)
+        return len(self.said) < WORD_LIMIT or b"\n" in self.said[:WORD_LIMIT] or bool(self.why)
+
+    def take_word(self, name: str) -> None:
+        self.marks[name] = time.monotonic(), self.cpu.read()
+        if name == "submit" and self.opened is not None and "clock" in self.marks:
+            self.why = self.why or "submitted"
+        elif name == "clock":
+            what = "go"
+            if self.spec["data"] and self.opened is not None:
+                with contextlib.suppress(OSError):  # the run is told so when it asks for a row
+                    self.data = os.open(self.spec["data"], os.O_RDONLY)
+                    found = os.fstat(self.data)
+                    self.rows = found.st_size // self.spec["row_bytes"]
+                    what = f"go {found.st_size} {found.st_mtime_ns}"
+            self.answer += what.encode() + b"\n"
+            self.send_answer()
+
+    def serve_rows(self, numbers: list[int]) -> bool:
+        """Begin to answer a request; False for rows that there are not. Too many end the run."""
+        most, after = self.spec["most_rows"], self.served + len(numbers)
+        if most is not None and after > most + max(SLACK_ROWS, most // SLACK):
+            self.why = "greedy"
+            return True
+        if max(numbers) >= self.rows:
+            return False
+        self.served = after
+        self.asked = numbers[::-1]
+        self.send_answer()
+        return True
+
+    def send_answer(self) -> None:
+        """Send what the channel takes now of the answer, and read rows as they are taken."""
+        size = self.spec["row_bytes"]
+        try:
+            while self.channel is not None and (self.asked or self.answer):
+                while self.asked and len(self.answer) < AHEAD:
+                    part = [self.asked.pop() for _ in range(min(len(self.asked), max(1, AHEAD // size)))]
+                    self.answer += b"".join(os.pread(self.data, size, number * size) for number in part)
+                self.answer = self.answer[self.channel.send(self.answer) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.hang_up()
 
     def open_gate(self) -> None:
         """Take the lease and let the run begin; while a dead daemon's supervisor still holds it, do nothing yet."""
@@ -275,8 +314,11 @@ class Supervisor:
     def wait(self, timeout: float | None) -> None:
         """Wait for a line from the daemon, for output or for a child's end, and deal with the first two."""
         lifeline = [] if self.why else [0]  # once it is ending nothing can change that
-        channel = [self.channel.fileno()] if self.channel else []
-        ready = select.select([*lifeline, self.wake, *channel, *self.pipes], [], [], timeout)[0]
+        talking = [self.channel.fileno()] if self.channel and not self.why else []
+        # What a run says beyond one request waits in the channel until that is answered.
+        hearing = talking if len(self.said) < 8 * MOST_ROWS else []
+        sending = talking if self.asked or self.answer else []
+        ready, taking, _ = select.select([*lifeline, self.wake, *hearing, *self.pipes], sending, [], timeout)
         if self.wake in ready and signal.SIGTERM in os.read(self.wake, 64):
             self.why = self.why or "stopped"
         if 0 in ready:
@@ -290,7 +332,11 @@ class Supervisor:
         self.wants_go = self.wants_go or (b"go" in lines and self.opened is None)
         for fd in self.pipes.intersection(ready):
             self.pump(fd)
-        if channel and channel[0] in ready and not self.why:
+        if taking:
+            self.send_answer()
+            if not self.asked and not self.answer and not self.understand():
+                self.hang_up()
+        if self.channel and self.channel.fileno() in ready and not self.why:
             self.hear()
 
     def serve(self) -> None:
@@ -349,6 +395,7 @@ class Supervisor:
             why=self.why,
             opened=self.opened is not None,
             seconds=0.0 if self.opened is None else ended - self.opened,
+            rows=self.served,
             clock_s=None if "clock" not in self.marks else ended - self.marks["clock"][0],
             setup_cpu_s=self.marks["clock"][1] if "clock" in self.marks else total,
             cpu_s=total,

@@ -56,8 +56,9 @@ class RunSpec:
     canvas: str  # relative to `folder`
     gated: bool = False  # start now and wait at prepare.py's gate; else start when the gate opens
     submits: bool = False  # it says when its clock starts and when it submits; else the end of its process is its word
-    data: Path | None = None  # the file it is given when its clock starts
-    opener: tuple[str, ...] = ()  # the command that opens that file read-only
+    data: Path | None = None  # the file of the rows that it is served while its clock runs
+    row_bytes: int = 0
+    most_rows: int | None = None  # that its budget buys; None for any
     allowance: Allowance | None = None  # what its work is held against
     wrap: tuple[str, ...] = ()
     metric: Metric | None = None  # to be read from the log; None where the score is sealed
@@ -133,7 +134,8 @@ async def launch(spec: RunSpec) -> Run:
         gate="channel" if spec.gated else None,
         limit_s=spec.limit_s,
         data=spec.data,
-        opener=spec.opener,
+        row_bytes=spec.row_bytes,
+        most_rows=spec.most_rows,
         clock_s=spec.allowance.clock_s if spec.allowance else None,
         lock=spec.lock,
         log_limit=spec.log_limit,
@@ -232,6 +234,9 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
             allowed = spec.allowance.clock_s if spec.allowance and spec.allowance.clock_s else 0.0
             late = f"{name} had not submitted {allowed:.0f} s after its clock had started; submit when the budget ends"
             return Outcome.CRASHED, Failure(kind.TAMPERED, late)
+        case "greedy":
+            asked = f"{name} asked for more rows than its budget buys ({spec.most_rows or 0:,})"
+            return Outcome.CRASHED, Failure(kind.TAMPERED, f"{asked}; take smaller batches, or a larger budget")
         case "disk":
             size = f"{spec.disk_limit / 2**20:,.0f} MiB"
             return Outcome.CRASHED, Failure(kind.DISK_FULL, f"wrote more than {size} to its folders; killed")

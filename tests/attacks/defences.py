@@ -101,7 +101,7 @@ DEFENCES: dict[str, Defence] = {
         any_work,
     ),
     "final submit": Defence(
-        (("    _end_here()\n\n\ndef _score_by_hand", "    import atexit\n\n    atexit.register(_end_here)\n\n\ndef _score_by_hand"),)
+        (("    _loop.end()\n\n\ndef _score_by_hand", "    import atexit\n\n    atexit.register(_loop.end)\n\n\ndef _score_by_hand"),)
     ),
 }  # fmt: skip
 

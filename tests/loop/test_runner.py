@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from loop.probe import probe
 from loop.repo import Repo
 from loop.runner import Conditions, Runner, untold
-from loop.probe import probe
 from loop.sandbox import PROCESS_GROUP, Sandbox
 from loop.types import Failure, FailureKind, Metric
 from loop.values import parse_budget

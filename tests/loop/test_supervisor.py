@@ -18,7 +18,6 @@ import pytest
 
 from loop import supervisor
 from loop.leash import Ending, Supervised, supervise
-from loop.probe import probe
 
 # Ways to leave processes behind. Each starts `sleep` under the marker's name, says so in a file, and then `then` runs.
 TREES = {
@@ -277,29 +276,75 @@ async def test_the_folders_of_home_and_tmpdir_are_gone_afterwards(tmp_path: Path
 
 
 CHANNEL = "import os, socket, time; s = socket.socket(fileno=int(os.environ['AUTORESEARCH_GATE_FD'])); s.recv(9)\n"
-CLOCK = "s.sendall(b'clock\\n'); answer, fds, *_ = socket.recv_fds(s, 9, 1)\n"
+CLOCK = "s.sendall(b'clock\\n'); answer = s.recv(64)\n"
+ASK = """
+import array
+def ask(*numbers):
+    s.sendall(b'rows %d\\n' % len(numbers) + array.array('I', numbers).tobytes())
+def take(size):
+    data = b''
+    while len(data) < size and (part := s.recv(size - len(data))):
+        data += part
+    return data
+"""
 
 
-async def test_the_data_comes_when_the_clock_starts_and_not_before(tmp_path: Path) -> None:
-    (tmp_path / "rows").write_text("rows")
-    ask = "import os, socket; s = socket.socket(fileno=int(os.environ['AUTORESEARCH_GATE_FD']))\n"
-    early = ask + CLOCK + "print(len(fds), flush=True); s.recv(9)"
-    supervised = await start(tmp_path, early, gate="channel", data=tmp_path / "rows")
-    await until(lambda: (tmp_path / "log").exists() and (tmp_path / "log").read_text() == "0\n")
-    await supervised.stop()
-    ending = await run(tmp_path, CHANNEL + CLOCK + "print(os.read(*fds, 9))", gate="channel", data=tmp_path / "rows")
-    assert ((tmp_path / "log").read_text(), ending.why) == ("b'rows'\n", "")
+async def test_rows_are_served_while_the_clock_runs_and_not_before(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_bytes(b"aabbccdd")
+    options = {"gate": "channel", "data": tmp_path / "rows", "row_bytes": 2}
+    ending = await run(tmp_path, CHANNEL + ASK + "ask(0); print(take(2))", **options)
+    assert ((tmp_path / "log").read_text(), ending.rows) == ("b''\n", 0)
+    late = "ask(2, 0); ask(3); print(answer.split()[:2], take(6), flush=True)\ns.sendall(b'submit\\n'); s.recv(9)"
+    ending = await run(tmp_path, CHANNEL + CLOCK + ASK + late, **options)
+    assert (tmp_path / "log").read_text() == "[b'go', b'8'] b'ccaadd'\n"
+    assert (ending.rows, ending.why) == (3, "submitted")
 
 
-@pytest.mark.bubblewrap
-async def test_the_data_cannot_be_written_by_opening_its_descriptor_again(tmp_path: Path) -> None:
-    (tmp_path / "rows").write_text("rows")
-    again = (
-        "import errno\ntry: open(f'/proc/self/fd/{fds[0]}', 'r+')\nexcept OSError as e: print(e.errno == errno.EROFS)"
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+async def test_a_run_has_no_descriptor_of_the_rows(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_bytes(b"aabbccdd")
+    look = "fds = '/proc/self/fd/'; print([n for n in os.listdir(fds) if os.path.realpath(fds + n).endswith('rows')])"
+    await run(
+        tmp_path,
+        CHANNEL + CLOCK + ASK + f"ask(1); take(2); {look}",
+        gate="channel",
+        data=tmp_path / "rows",
+        row_bytes=2,
     )
-    opener = (probe().bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--")
-    await run(tmp_path, CHANNEL + CLOCK + again, gate="channel", data=tmp_path / "rows", opener=opener)
-    assert (tmp_path / "log").read_text() == "True\n"
+    assert (tmp_path / "log").read_text() == "[]\n"
+
+
+async def test_more_rows_than_the_budget_buys_end_the_run(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_bytes(bytes(2000))
+    code = CHANNEL + CLOCK + ASK + "for n in range(1000):\n    ask(n)\n    if not take(2): time.sleep(60)"
+    ending = await run(tmp_path, code, gate="channel", data=tmp_path / "rows", row_bytes=2, most_rows=100)
+    assert (ending.why, ending.rows) == ("greedy", 356)
+    ending = await run(tmp_path, code, gate="channel", data=tmp_path / "rows", row_bytes=2, most_rows=None)
+    assert (ending.why, ending.rows) == ("", 1000)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["ask(4)", "ask()", *(f"s.sendall(b'rows {count}\\n')" for count in ("99999", "0", "-1", "x", ""))],
+)
+async def test_rows_that_there_are_not_end_the_channel(tmp_path: Path, asked: str) -> None:
+    (tmp_path / "rows").write_bytes(bytes(8))
+    code = CHANNEL + CLOCK + ASK + asked + "; print(take(1))"
+    ending = await run(tmp_path, code, gate="channel", data=tmp_path / "rows", row_bytes=2)
+    assert ((tmp_path / "log").read_text(), ending.rows) == ("b''\n", 0)
+
+
+async def test_a_run_that_does_not_read_its_rows_holds_nothing_up(tmp_path: Path) -> None:
+    """Its time limit holds, its submission is heard, and it gets all it asked for when it reads at last."""
+    (tmp_path / "rows").write_bytes(bytes(1 << 22))
+    deaf = CHANNEL + CLOCK + ASK + "ask(*range(40000))\n"
+    options = {"gate": "channel", "data": tmp_path / "rows", "row_bytes": 64}
+    ending = await run(tmp_path, deaf + "s.sendall(b'submit\\n'); time.sleep(60)", **options)
+    assert (ending.why, ending.rows) == ("submitted", 40000)
+    flood = "while True: ask(*range(40000))"
+    assert (await run(tmp_path, deaf + flood, limit_s=0.5, **options)).why == "timed_out"
+    await run(tmp_path, deaf + "print(len(take(64 * 40000)))", **options)
+    assert (tmp_path / "log").read_text() == "2560000\n"
 
 
 async def test_what_is_written_after_the_submission_does_not_count(tmp_path: Path, mark: Path) -> None:
@@ -363,8 +408,8 @@ async def test_cpu_time_before_the_clock_is_told_apart(tmp_path: Path) -> None:
 
 def test_a_cgroup_is_believed_where_it_counted_more(tmp_path: Path) -> None:
     (tmp_path / "cpu.stat").write_text("usage_usec 7000000000\nuser_usec 1\n")
-    assert supervisor.Meter(str(tmp_path)).read() == 7000
+    assert supervisor.Meter([str(tmp_path)]).read() == 7000
     (tmp_path / "cpu.stat").unlink()
     (tmp_path / "cpuacct.usage").write_text("9000000000000\n")
-    assert supervisor.Meter(str(tmp_path)).read() == 9000
-    assert supervisor.Meter(None).read() < 7000
+    assert supervisor.Meter([str(tmp_path)]).read() == 9000
+    assert supervisor.Meter([]).read() < 7000

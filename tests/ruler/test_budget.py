@@ -219,6 +219,27 @@ def test_steps_of_other_sizes_are_counted_each(begin, monkeypatch):
     assert counted == [True, True, False, False, True, False, False, True, False]
 
 
+def test_a_token_that_is_handed_out_costs_its_logits_whatever_is_done_with_it(begin, priced, tiny):
+    budget, rows = begin("1 GFLOP"), prepare.batches(2)
+    floor = tiny.vocab * 4 * 6 * 12
+    for cost, drawn, charged in [(1, 1, 64 * floor), (1, 3, 192 * floor), (1e8, 1, 1e8), (1e8, 0, 1e8)]:
+        before = budget.flop
+        budget._recount = True
+        assert budget.remains()
+        share = budget.share
+        for _ in range(drawn):
+            next(rows)
+        assert budget.share == share, "a schedule sees the same share before and after it draws"
+        priced(cost)
+        budget.spend(tokens=64, loss=1.0)
+        assert budget.flop - before == pytest.approx(charged)
+
+
+def test_the_default_canvas_pays_ten_times_what_a_token_costs_at_the_least():
+    least = prepare.CPU.vocab * 4 * prepare.TOKEN_MOVES * prepare.FLOP_PER_BYTE
+    assert 48_594_446_880 / prepare.CPU.context > 10 * 32 * least
+
+
 def test_a_step_of_very_many_operators_pays_for_them(begin):
     budget = begin("1 GFLOP")
     assert budget.remains()

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 
+import numpy as np
 import pytest
 import torch
 
@@ -157,27 +158,66 @@ def channel(train, tmp_path, ready):
     ours.close()
 
 
-def test_the_rows_come_through_the_channel_and_the_run_waits_for_its_end(channel, ready, tmp_path):
+def serve(ours, rows):
+    """Be the loop from the start of the clock to the submission; return how many rows each request was for."""
+    counts, lines, data = [], ours.makefile("rb"), rows.read_bytes()
+    assert lines.readline() == b"clock\n"
+    ours.sendall(b"go %d %d\n" % (len(data), rows.stat().st_mtime_ns))
+    while (line := lines.readline()).startswith(b"rows "):
+        counts.append(int(line[5:]))
+        for number in np.frombuffer(lines.read(4 * counts[-1]), dtype=np.uint32).tolist():
+            ours.sendall(data[66 * number : 66 * (number + 1)])
+    assert line in (b"submit\n", b"")
+    lines.close()
+    return counts
+
+
+def test_the_rows_come_through_the_channel_and_the_run_waits_for_its_end(channel, train, ready, tmp_path):
     process, ours = channel()
-    assert ours.recv(64) == b"clock\n"
     rows = ready.folder / prepare.TRAIN
-    given = os.open(rows, os.O_RDONLY)
-    rows.rename(rows.with_suffix(".hidden"))
-    socket.send_fds(ours, [b"go\n"], [given])
-    os.close(given)
-    assert ours.recv(64) == b"submit\n"
+    hidden = rows.rename(rows.with_suffix(".hidden"))
+    assert serve(ours, hidden) == [4] * 10, "none that the budget does not buy"
     assert (tmp_path / "run" / "checkpoint.pt").exists() and process.poll() is None
     ours.close()
     out, err = process.communicate(timeout=60)
     assert "num_steps:        10" in out, err
+    hidden.rename(rows)
+    (tmp_path / "other").mkdir()
+    train(AUTORESEARCH_RUN=str(tmp_path / "other")).communicate(timeout=60)
+    served, mapped = (torch.load(tmp_path / name / "checkpoint.pt") for name in ("run", "other"))
+    assert all(torch.equal(served[name], mapped[name]) for name in mapped), "the same rows"
 
 
-def test_other_rows_than_the_prepared_ones_are_refused(channel, tmp_path):
+def test_loaders_share_the_channel(channel, ready):
+    two = TRAIN.replace("prepare.batches(4)\n", "prepare.batches(4)\n        others = None\n").replace(
+        "inputs, targets = next(batches)",
+        "others = others or prepare.batches(3)\n"
+        "            seen = [next(others)[0].shape, next(others)[0].shape, next(batches)[0].shape]\n"
+        "            assert seen == [(3, 32), (3, 32), (4, 32)], seen\n"
+        "            inputs, targets = next(batches)",
+    )
+    process, ours = channel(two)
+    serve(ours, ready.folder / prepare.TRAIN)
+    ours.close()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and "num_steps:        3" in out, err
+
+
+def test_other_rows_than_the_prepared_ones_are_refused(channel):
     process, ours = channel()
     assert ours.recv(64) == b"clock\n"
-    with (tmp_path / "train.py").open("rb") as other:
-        socket.send_fds(ours, [b"go\n"], [other.fileno()])
+    ours.sendall(b"go 660 1\n")
     assert "train.bin is not what was prepared" in process.communicate(timeout=60)[1]
+
+
+def test_a_run_whose_loop_dies_while_it_waits_for_rows_ends(channel, ready):
+    process, ours = channel()
+    assert ours.recv(64) == b"clock\n"
+    rows = (ready.folder / prepare.TRAIN).stat()
+    ours.sendall(b"go %d %d\n" % (rows.st_size, rows.st_mtime_ns))
+    assert ours.recv(64).startswith(b"rows 4\n")
+    ours.close()
+    assert process.communicate(timeout=60)[1] and process.returncode
 
 
 def test_a_run_whose_loop_dies_at_its_clock_ends(channel):
