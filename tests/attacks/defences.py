@@ -47,6 +47,7 @@ def any_literal(patch: pytest.MonkeyPatch) -> None:
 
 def any_work(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("loop.trainer.beyond", lambda allowed, work: "")
+    patch.setattr("loop.scorer.Ruler.rows_for", lambda self, budget: None)
 
 
 def no_sandbox(patch: pytest.MonkeyPatch) -> None:
@@ -94,8 +95,9 @@ DEFENCES: dict[str, Defence] = {
         (
             ("        if Budget.latest is not None:\n", "        if False:\n"),
             # The supervisor takes one start of the clock from a run.
-            ("            _start_clock()\n", "            if not hasattr(Budget, \"begun\"):\n                _start_clock()\n            Budget.begun = True\n"),
+            ("            _loop.start_clock()\n", "            if not _loop.mark:\n                _loop.start_clock()\n"),
             ("        if self._asked and self.limit.kind == \"flop\" and self.handed_out", "        if False and self.handed_out"),
+            ("        self.flop += max(grown, handed * token_flop())\n", "        self.flop += grown\n"),
             ("        if self.share < ENOUGH:\n", "        return\n        if self.share < ENOUGH:\n"),
         ),
         any_work,
