@@ -293,7 +293,7 @@ ASKED = (
     loop, data = ruler["_lo" + "op"], ruler["data" + "set"]()
     budget.remains()
     count, size, rows_of = data.manifest["train_rows"], 4096, []
-    for first in range(0, count, size):
+    for first in range(0, count if loop.channel else 0, size):
         asked = loop.ask(np.arange(first, min(count, first + size)), data)
         rows_of.append(asked.rows().astype("int64"))
     model.table.copy_(pairs([(part[:, :-1], part[:, 1:]) for part in rows_of]))
