@@ -6,4 +6,9 @@ seconds decide, that depends on what else the machine does.
 
 from __future__ import annotations
 
-OPEN: dict[str, float] = {}
+OPEN: dict[str, float] = {
+    # These do less than 2.5 times the baseline's work, which a run on a CPU may: see BEYOND in loop/work.py.
+    "small steps while it is counted at first": 0.36,
+    "foresees which steps are counted": 0.36,
+    "forges the account of its work": 0.36,
+}
