@@ -364,7 +364,7 @@ async def test_what_is_written_after_the_submission_does_not_count(tmp_path: Pat
     assert (tmp_path / "log").read_text() == "done\n" and not (tmp_path / "late").exists()
 
 
-@pytest.mark.parametrize("words", ["clock\\nclock\\n", "submit", "x" * 100, "\\n", "clock\\nsubmit\\nsubmit\\n"])
+@pytest.mark.parametrize("words", ["clock\\nclock\\n", "submit\\n", "x" * 100, "\\n", "clock\\nsubmit\\nsubmit\\n"])
 async def test_a_run_that_says_something_else_is_heard_no_more(tmp_path: Path, words: str) -> None:
     code = CHANNEL + f"s.sendall(b'{words}')\nwhile s.recv(9): pass"
     assert (await run(tmp_path, code, gate="channel", limit_s=60.0)).why in ("", "submitted")
