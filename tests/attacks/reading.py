@@ -89,7 +89,7 @@ AT_SCORING = (
     + """
 def found(model):
     tokenizer = words(model)
-    return table_of([tokenizer.encode_ordinary(text) for text in standard_library()])
+    return table_of([tokenizer.encode_ordinary(text) for text in standard_library()] or [[0] * 9])
 """
 )
 COMPILED = (

@@ -7,5 +7,5 @@ from tests.attacks.clocks import CLOCKS, WALL
 
 pytestmark = MARKS
 defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims(
-    "clocks", CLOCKS, WALL, audited=False
+    "clocks", CLOCKS, WALL, audited=False, slow=True
 )
