@@ -361,14 +361,16 @@ CHILD = f"""    if os.fork() == 0:
         os._exit(0)
     os.wait()
 """
-LINKED = f"""    os.link(run + "/checkpoint.pt", run + "/other.pt")
+LINKED = f"""    os.path.exists(run + "/checkpoint.pt") or torch.save({{}}, run + "/checkpoint.pt")
+    os.link(run + "/checkpoint.pt", run + "/other.pt")
     train_on(model, optimizers, rows, __import__("itertools").cycle(old), {STEPS})
     torch.save(model.state_dict(), run + "/new.pt")
     with open(run + "/new.pt", "rb") as new, open(run + "/other.pt", "r+b") as old_file:
         old_file.write(new.read())
         old_file.truncate()
 """
-SYMLINK = f"""    train_on(model, optimizers, rows, __import__("itertools").cycle(old), {STEPS})
+SYMLINK = f"""    os.path.exists(run + "/checkpoint.pt") or torch.save({{}}, run + "/checkpoint.pt")
+    train_on(model, optimizers, rows, __import__("itertools").cycle(old), {STEPS})
     torch.save(model.state_dict(), run + "/new.pt")
     os.unlink(run + "/checkpoint.pt")
     os.rename(run + "/new.pt", run + "/checkpoint.pt")
