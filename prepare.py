@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import builtins
 import contextlib
 import errno
 import fcntl
@@ -25,6 +26,7 @@ import importlib.util
 import json
 import math
 import mmap
+import operator
 import os
 import platform
 import py_compile
@@ -46,6 +48,7 @@ import threading
 import time
 import tokenize
 import traceback
+import types
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
@@ -1167,7 +1170,9 @@ class StepCost:
     def __init__(self) -> None:
         from torch.utils._python_dispatch import TorchDispatchMode
 
-        cost, now = self, _process_ns if profile().threads > 1 else _thread_ns
+        # What is counted lies where a canvas has no attribute to set.
+        flop, operators, inside_ns, beside_ns = 0.0, 0, 0, 0
+        priced, now = price, _process_ns if profile().threads > 1 else _thread_ns
 
         class Observer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             supports_higher_order_operators = True  # flex_attention is one
@@ -1181,17 +1186,28 @@ class StepCost:
                 before = now()
                 result = operator(*args, **(kwargs or {}))
                 after = now()
-                cost.flop += price(operator, args, kwargs or {}, result)
-                cost.operators += 1
-                cost.inside_ns += after - before
-                cost.beside_ns += now() - after
+                nonlocal flop, operators, inside_ns, beside_ns
+                flop += priced(operator, args, kwargs or {}, result)
+                operators += 1
+                inside_ns += after - before
+                beside_ns += now() - after
                 return result
 
-        self.flop = 0.0
-        self.operators = 0
-        self.inside_ns = 0  # CPU time that the operators took
-        self.beside_ns = 0  # and that counting them took: a measure of what Python costs an operator here and now
+        self.read: Callable[[], tuple[float, int, int, int]] = lambda: (flop, operators, inside_ns, beside_ns)
         self._observer = Observer()  # type: ignore[no-untyped-call]
+
+    @property
+    def flop(self) -> float:
+        return self.read()[0]
+
+    @property
+    def operators(self) -> int:
+        return self.read()[1]
+
+    @property
+    def beside_ns(self) -> int:
+        """CPU time that counting operators took: a measure of what Python costs an operator here and now."""
+        return self.read()[3]
 
     def start(self) -> None:
         self._observer.__enter__()  # type: ignore[no-untyped-call]
@@ -1208,7 +1224,7 @@ class StepCost:
     @property
     def rate(self) -> float:
         """FLOP for each CPU second of the operators and of what Python does for them."""
-        return (self.flop + self.many_flop) * 1e9 / (self.inside_ns + PYTHON * self.beside_ns or 1)
+        return (self.flop + self.many_flop) * 1e9 / (self.read()[2] + PYTHON * self.beside_ns or 1)
 
 
 _thread_ns, _process_ns = time.thread_time_ns, time.process_time_ns
@@ -1401,7 +1417,7 @@ class Budget:
         self._handed_before = 0  # before the present step
         self._asked = False  # remains() was called and spend() not yet
         self._recount = False  # the last step was unlike the one counted last
-        self._counted: list[StepCost] = []
+        self._counted: tuple[tuple[float, int], ...] = ()  # of each step counted: FLOP a CPU second, and ns beside
         self._cpu_started = self._cpu_ended = 0.0  # of this process
         self._counting = random.Random(seed())
         self._progress_due = 0.0
@@ -1484,7 +1500,7 @@ class Budget:
             self._step_flop, self._step_tokens = cost.stop() + cost.many_flop, (said, handed)
             if not self._step_flop and self.limit.kind == "flop":
                 raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
-            self._counted.append(cost)
+            self._counted += ((cost.rate, cost.beside_ns),)
         grown = self._step_flop * max(1.0, max(said, handed) / (max(self._step_tokens) or 1))
         self.flop += max(grown, handed * token_flop())
 
@@ -1526,12 +1542,12 @@ class Budget:
     def explained_s(self) -> float:
         """Return the CPU seconds that the charged FLOP stand for, at the rate of the operators in counted steps."""
         rate = self.flop_per_s
-        return (self.flop / rate if rate else 0.0) + sum(step.beside_ns for step in self._counted) / 1e9
+        return (self.flop / rate if rate else 0.0) + sum(beside for _, beside in self._counted) / 1e9
 
     @property
     def flop_per_s(self) -> float:
         """FLOP that the operators of a counted step do in a CPU second, in the median: the first ones are slower."""
-        return statistics.median(step.rate for step in self._counted) if self._counted else 0.0
+        return statistics.median(rate for rate, _ in self._counted) if self._counted else 0.0
 
     def _write_progress(self) -> None:
         run = run_folder()
@@ -2282,11 +2298,108 @@ def _wait_at_gate() -> None:
             os.close(int(gate))
 
 
+class Changed(Refusal):
+    """Something of the ruler was replaced while a run used it."""
+
+
+# Names of other modules that the budget rests on.
+RELIED_ON: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (time, ("monotonic", "process_time", "thread_time_ns", "process_time_ns")),
+    (math, ("isfinite", "prod", "log2", "ceil")),
+    (builtins, ("max", "min", "sum", "float", "int", "len", "getattr", "isinstance", "tuple", "sorted", "str")),
+)
+
+
+def _seal() -> None:
+    """Have a run of the loop end where its canvas changes this module or the budget's account, by whatever name.
+
+    Every name of the module, of its classes, and of a few others must be the object that it was at import, at every
+    remains(), spend(), batch and submit(); the account must be as the last of these left it. Who goes further, into the
+    cells of closures or the interpreter's memory, is left to what the supervisor measures.
+    """
+    module = globals()
+    settings = {name: value for name, value in os.environ.items() if name.startswith("AUTORESEARCH_")}
+    account: tuple[Any, ...] = ()
+    owner: Budget | None = None
+    broken = ""
+
+    def account_of(budget: Budget) -> tuple[Any, ...]:
+        cost = budget._cost
+        return (
+            *vars(budget).items(),
+            ("limit", budget.limit.kind),
+            ("limit", budget.limit.amount),
+            ("_cost", cost and cost.read),
+        )
+
+    def changed() -> str:
+        for place, names, values in known:
+            if not all(map(operator.is_, map(place.get, names), values)):
+                return next(name for name, value in zip(names, values, strict=True) if place.get(name) is not value)
+        if more := (module.keys() - names_of_module) & vars(builtins).keys():  # torch.compile adds names of its own
+            return min(more)
+        for function, code, defaults in functions:
+            if function.__code__ is not code or function.__defaults__ is not defaults:
+                return str(function.__qualname__)
+        if any(os.environ.get(name) != value for name, value in settings.items()):
+            return "the environment"
+        if owner is None:
+            return ""
+        if Budget.latest is not owner:
+            return "Budget.latest"
+        now = account_of(owner)
+        same = len(now) == len(account) and all(
+            a[0] == b[0] and a[1] is b[1] for a, b in zip(now, account, strict=True)
+        )
+        return (
+            "" if same else "budget." + next((a[0] for a, b in zip(now, account, strict=False) if a[1] is not b[1]), "")
+        )
+
+    def checked(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal account, owner, broken
+            broken = broken or changed()
+            if broken:
+                raise Changed(
+                    f"prepare.py was changed while it ran: {broken}; use its Budget, batches() and submit() as they are"
+                )
+            try:
+                return function(*args, **kwargs)
+            finally:
+                owner = owner or Budget.latest
+                account = account_of(owner) if owner else ()
+
+        return call
+
+    for name in ("__init__", "remains", "spend", "check_end"):
+        setattr(Budget, name, checked(getattr(Budget, name)))
+    for name in ("_charge", "submit"):
+        module[name] = checked(module[name])
+    classes = [value for value in module.values() if isinstance(value, type) and value.__module__ == __name__]
+    tables = [value for value in module.values() if isinstance(value, dict) and value is not module["__builtins__"]]
+    places: list[tuple[Any, Iterable[str]]] = [(module, module), *((vars(kind), vars(kind)) for kind in classes)]
+    places += [(table, table) for table in tables] + [(vars(other), names) for other, names in RELIED_ON]
+    known: list[tuple[Any, tuple[str, ...], tuple[Any, ...]]] = []
+    for place, wanted in places:
+        names = tuple(name for name in wanted if name != "latest")
+        known.append((place, names, tuple(place[name] for name in names)))
+    names_of_module = set(module)
+    found = [
+        value for place in (module, vars(Budget), vars(StepCost), vars(Loop), vars(Answer)) for value in place.values()
+    ]
+    found = [value.fget if isinstance(value, property) else value for value in found]
+    own = [value for value in found if isinstance(value, types.FunctionType) and value.__module__ == __name__]
+    functions = [(value, value.__code__, value.__defaults__) for value in own]
+
+
 if __name__ != "__main__":
     import torch
 
     _wait_at_gate()
 _imported_at = time.monotonic()  # total_seconds counts from here
+if _loop.channel is not None:
+    _seal()
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,5 +1,6 @@
 """A run waits at the gate, trains, and ends with a checkpoint, a summary and the lines everybody knows."""
 
+import contextlib
 import json
 import os
 import socket
@@ -161,7 +162,8 @@ def channel(train, tmp_path, ready):
 def serve(ours, rows):
     """Be the loop from the start of the clock to the submission; return how many rows each request was for."""
     counts, lines, data = [], ours.makefile("rb"), rows.read_bytes()
-    assert lines.readline() == b"clock\n"
+    if lines.readline() != b"clock\n":
+        return counts
     ours.sendall(b"go %d %d\n" % (len(data), rows.stat().st_mtime_ns))
     while (line := lines.readline()).startswith(b"rows "):
         counts.append(int(line[5:]))
@@ -225,3 +227,37 @@ def test_a_run_whose_loop_dies_at_its_clock_ends(channel):
     ours.recv(64)
     ours.close()
     assert "the loop is gone" in process.communicate(timeout=60)[1] and process.returncode
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        pytest.param("main()\n", "vars(prepare)['FLOP' + '_PER_BYTE'] = 0; main()\n", "FLOP_PER_BYTE", id="constant"),
+        pytest.param("main()\n", "prepare.price = lambda *a: 0; main()\n", "price", id="function"),
+        pytest.param("main()\n", "prepare.max = lambda *a: 0; main()\n", "max", id="builtin"),
+        pytest.param("main()\n", "prepare._price.__defaults__ = (0,); main()\n", "_price", id="defaults"),
+        pytest.param("main()\n", "prepare.DEAR['cumsum'] = 0; main()\n", "cumsum", id="price list"),
+        pytest.param("main()\n", "prepare.time.monotonic = lambda: 0; main()\n", "monotonic", id="clock"),
+        pytest.param(
+            "main()\n",
+            "prepare.os.environ['AUTORESEARCH_BUDGET'] = '2 tokens'; main()\n",
+            "the environment",
+            id="environment",
+        ),
+        pytest.param("main()\n", "prepare.Budget.share = 0.5; main()\n", "share", id="property"),
+        pytest.param(
+            "budget.spend", "vars(budget).update(handed_out=0); budget.spend", "budget.handed_out", id="account"
+        ),
+        pytest.param("budget.spend", "vars(budget.limit).update(amount=1e9); budget.spend", "budget.limit", id="limit"),
+    ],
+)
+def test_a_ruler_that_its_canvas_changes_ends_the_run(channel, ready, tmp_path, old, new, named):
+    whole = TRAIN.replace('    if __name__ == "__main__":\n        ', '    if __name__ == "__main__":\n        ')
+    head, _, tail = whole.rpartition(old)
+    process, ours = channel(head + new + tail)
+    with contextlib.suppress(OSError):
+        serve(ours, ready.folder / prepare.TRAIN)
+    ours.close()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode and f"prepare.py was changed while it ran: {named}" in err, err
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
