@@ -96,6 +96,7 @@ DEFENCES: dict[str, Defence] = {
             ("        if Budget.latest is not None:\n", "        if False:\n"),
             # The supervisor takes one start of the clock from a run.
             ("            _loop.start_clock()\n", "            if not _loop.mark:\n                _loop.start_clock()\n"),
+            ("if _loop.channel is not None:\n    _seal()\n", ""),
             ("        if self._asked and self.limit.kind == \"flop\" and self.handed_out", "        if False and self.handed_out"),
             ("        self.flop += max(grown, handed * token_flop())\n", "        self.flop += grown\n"),
             ("        if self.share < ENOUGH:\n", "        return\n        if self.share < ENOUGH:\n"),
