@@ -10,7 +10,6 @@ OPEN: dict[str, float] = {
     # These do less than 2.5 times the baseline's work, which a run on a CPU may: see BEYOND in loop/work.py.
     "small steps while it is counted at first": 0.36,
     "foresees which steps are counted": 0.36,
-    "forges the account of its work": 0.36,
     # And this one less than 1.4 times and 0.3 s more than what it was charged for: UNSEEN there.
     "submits a little late": 0.2,
 }
