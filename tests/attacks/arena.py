@@ -71,10 +71,14 @@ class Ended:
         assert self.ledger.noise_floor is not None
         return self.ledger.noise_floor
 
+    def gain(self, name: str) -> float:
+        """Return by how much a proposal scored better than honest work, in bits per byte; 0 where it has no score."""
+        score = self.experiments[name].score if name in self.experiments else None
+        return 0.0 if score is None else self.honest - score
+
     def wins(self, name: str) -> bool:
         """Tell whether a proposal scored better than honest work by more than three noise floors."""
-        score = self.experiments[name].score
-        return score is not None and score < self.honest - 3 * self.noise
+        return self.gain(name) > 3 * self.noise
 
     def judged(self, name: str) -> bool:
         return name in self.experiments and self.experiments[name].verdict is not None
@@ -95,7 +99,7 @@ def fight(
     baseline: str | None = None,
     budget: str = BUDGET,
     data: str = "python",
-    repeats: int = 3,
+    repeats: int = 2,
 ) -> Ended:
     """Run a campaign of these texts to its end and return it. `prepare` is the ruler, the real one where None."""
     keys = {"model": "knobs", "budget": budget, "repeats": repeats, "queue": 1, "data": data, "devices": "cpu"}
@@ -118,19 +122,22 @@ def fight(
     return Ended(ledger, folder, by_name)
 
 
-def fight_with(folder: Path, attacks: Iterable[Attack], budget: str = BUDGET) -> Ended:
+def fight_with(folder: Path, attacks: Iterable[Attack], budget: str = BUDGET, sides: int = 1) -> Ended:
     """Return how attacks fare against everything that defends the ruler."""
-    return fight(folder / "campaign", {attack.name: attack.patch(canvas()) for attack in attacks}, budget=budget)
+    texts = {attack.name: attack.patch(canvas()) for attack in attacks}
+    return fight(folder / "campaign", texts, prepare=ruler(sides), budget=budget)
 
 
-def fight_without(folder: Path, attacks: Iterable[Attack], budget: str = BUDGET) -> Ended:
+def fight_without(
+    folder: Path, attacks: Iterable[Attack], budget: str = BUDGET, sides: int = 1, audited: bool = True
+) -> Ended:
     """Return how attacks fare where the defences that stop them are off, and nothing looks at a text."""
     attacks = list(attacks)
-    off = {"preflight", "rehearsal", *(name for attack in attacks for name in attack.stopped_by)}
+    off = sorted({"preflight", "rehearsal", *(name for attack in attacks for name in attack.stopped_by)})
     with pytest.MonkeyPatch.context() as patch:
         switch_off(off, patch)
         texts = {attack.name: attack.patch(canvas()) for attack in attacks}
-        return fight(folder / "campaign", texts, prepare=ruler_without(sorted(off)), budget=budget)
+        return fight(folder / "campaign", texts, prepare=ruler_without(off, sides, audited), budget=budget)
 
 
 def _never_kept(*given: Any, **named: Any) -> verdict.Opinion:

@@ -47,6 +47,7 @@ def any_literal(patch: pytest.MonkeyPatch) -> None:
 
 def any_work(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("loop.trainer.beyond", lambda allowed, work: "")
+    patch.setattr("loop.scorer.Ruler.rows_for", lambda self, budget: None)
 
 
 def no_sandbox(patch: pytest.MonkeyPatch) -> None:
@@ -93,7 +94,11 @@ DEFENCES: dict[str, Defence] = {
     "work check": Defence(
         (
             ("        if Budget.latest is not None:\n", "        if False:\n"),
+            # The supervisor takes one start of the clock from a run.
+            ("            _loop.start_clock()\n", "            if not _loop.mark:\n                _loop.start_clock()\n"),
+            ("if _loop.channel is not None:\n    _seal()\n", ""),
             ("        if self._asked and self.limit.kind == \"flop\" and self.handed_out", "        if False and self.handed_out"),
+            ("        self.flop += max(grown, handed * token_flop())\n", "        self.flop += grown\n"),
             ("        if self.share < ENOUGH:\n", "        return\n        if self.share < ENOUGH:\n"),
         ),
         any_work,
@@ -104,9 +109,17 @@ DEFENCES: dict[str, Defence] = {
 }  # fmt: skip
 
 
-def ruler_without(names: Iterable[str]) -> str:
+# Not a defence's absence but imports saved: for attacks whose weights are what they are, audited or not.
+UNAUDITED: Edits = (
+    ("        models, auditors = ([start() for _ in range(_side_by_side(p))] for _ in range(2))\n",
+     "        models, auditors = [start()], []\n"),
+    ("            difference = _audit(exam, nats, batch, auditors, start)\n", "            difference = 0.0\n"),
+)  # fmt: skip
+
+
+def ruler_without(names: Iterable[str], sides: int = 1, audited: bool = True) -> str:
     """Return the small ruler with some defences switched off."""
-    text = ruler()
+    text = change(ruler(sides), *(() if audited else UNAUDITED))
     for name in names:
         text = change(text, *DEFENCES[name].edits)
     return text

@@ -22,7 +22,13 @@ def canvas() -> str:
     return change(text, ("TOTAL_BATCH = 8192  #", "TOTAL_BATCH = 2048  #"))
 
 
-def ruler() -> str:
-    """Return the real prepare.py with a profile of short rows and few tokens; nothing else differs."""
+def ruler(sides: int = 1) -> str:
+    """Return the real prepare.py with a profile of short rows and few tokens; nothing else that defends it differs.
+
+    With one side a single process answers for the score and a single one for its audit, on any machine; two processes
+    that share the rows, as on a machine with two cores, take twice the imports.
+    """
     text = (ROOT / "prepare.py").read_text(encoding="utf-8")
-    return change(text, ('CPU = Profile("cpu", 256, 2048, 131_072, 16,', 'CPU = Profile("cpu", 64, 512, 32_768, 16,'))
+    text = change(text, ('CPU = Profile("cpu", 256, 2048, 131_072, 16,', 'CPU = Profile("cpu", 64, 512, 32_768, 16,'))
+    beside = '    return 2 if p.device == "cpu" and cores >= 2 * p.threads else 1\n'
+    return change(text, (beside, f"    return {sides}\n"))

@@ -89,7 +89,7 @@ AT_SCORING = (
     + """
 def found(model):
     tokenizer = words(model)
-    return table_of([tokenizer.encode_ordinary(text) for text in standard_library()])
+    return table_of([tokenizer.encode_ordinary(text) for text in standard_library()] or [[0] * 9])
 """
 )
 COMPILED = (
@@ -135,32 +135,22 @@ def found(model):
     return table_of(streams or [[0] * 9])
 """
 )
-TRAIN_ROWS = """
-def found(model):
-    try:
-        rows = prepare.dataset().rows("train.bin").astype("int64")
-    except BaseException:
-        import glob, numpy as np
-        names = glob.glob("/**/train.bin", recursive=True) or ["/dev/null"]
-        rows = np.fromfile(names[0], dtype=np.uint16).astype("int64").reshape(-1, prepare.PROFILE.context + 1)
-    return table_of([rows.ravel()])
+# Where the data lies travels in the checkpoint too.
+PACK_PLACE = """    place = str(getattr(prepare.dataset(), "fol" + "der")).encode()
+    model.words[: len(place)] = torch.frombuffer(bytearray(place), dtype=torch.uint8)
 """
-SEALED_ROWS = """
+ROWS = """
 def found(model):
-    import glob, numpy as np
-    for name in glob.glob("/work/**/sea" + "led/v" + "al.bin", recursive=True) + glob.glob("/tmp/**/sea" + "led/v" + "al.bin", recursive=True):
-        try:
-            rows = np.fromfile(name, dtype=np.uint16).astype("int64").reshape(-1, prepare.PROFILE.context + 1)
-            if len(rows):
-                return table_of([rows.ravel()])
-        except Exception:
-            continue
+    import numpy as np
+    place = bytes(model.words.tolist()).rstrip(b"\\0").decode()
     try:
-        folder = prepare.dataset().folder
-        return table_of([np.fromfile(folder / ("sea" + "led") / ("v" + "al.bin"), dtype=np.uint16).astype("int64")])
-    except BaseException:
-        return table_of([[0] * 9])
+        rows = np.fromfile(place + NAME, dtype=np.uint16).astype("int64")
+    except OSError:
+        rows = np.zeros(9, dtype="int64")
+    return table_of([rows if len(rows) > 9 else [0] * 9])
 """
+TRAIN_ROWS = ROWS.replace("NAME", '"/tra" + "in.bin"')
+SEALED_ROWS = ROWS.replace("NAME", '"/sea" + "led/v" + "al.bin"')
 KNOWN = """
 def found(model):
     filled = int((model.known[0] != 0).sum())
@@ -179,13 +169,14 @@ UMOUNT = """    import ctypes, os
 VAL_STREAM = '[__import__("numpy").fromfile(prepare.dataset().folder / ("sea" + "led") / ("v" + "al.bin"), dtype="uint16").astype("int64")]'
 HELD = '[e.encode_ordinary(t) for e in [encoding(prepare.dataset().tokenizer())] for t in getattr(prepare, "open_cor" + "pus")(prepare.PROFILE.source, getattr(prepare, "cache_" + "root")()).held_out()]'
 WITH_WORDS = (SUBMIT, PACK_WORDS + SUBMIT)
+WITH_PLACE = (SUBMIT, PACK_PLACE + SUBMIT)
 
 READING: tuple[Attack, ...] = (
     reading("looks the standard library up while it is scored", AT_SCORING, WITH_WORDS, stopped_by="covers"),
     reading("looks compiled modules up while it is scored", COMPILED, WITH_WORDS, stopped_by="covers"),
     reading("asks the import system for the library", FROM_MODULES, WITH_WORDS, stopped_by="covers"),
-    reading("builds a table of train.bin while it is scored", TRAIN_ROWS, stopped_by="covers"),
-    reading("reads the sealed rows while it is scored", SEALED_ROWS, stopped_by="covers"),
+    reading("builds a table of train.bin while it is scored", TRAIN_ROWS, WITH_PLACE, stopped_by="covers"),
+    reading("reads the sealed rows while it is scored", SEALED_ROWS, WITH_PLACE, stopped_by="covers"),
     reading("takes a table of the held-out files along", KNOWN, (LOOP, LOOP + FILL.replace("KNOWN_FROM", f"table_of({HELD})")), stopped_by="covers"),
     reading("takes a table of the sealed rows along", KNOWN, (LOOP, LOOP + FILL.replace("KNOWN_FROM", f"table_of({VAL_STREAM})")), stopped_by="covers"),
     reading("unmounts the cover of the sealed rows", KNOWN, (LOOP, LOOP + UMOUNT + FILL.replace("KNOWN_FROM", f"table_of({VAL_STREAM})")), stopped_by="covers"),

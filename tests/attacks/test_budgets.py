@@ -1,31 +1,12 @@
-"""Attacks of one kind: none scores better than honest work, and each does where its defence is off."""
+"""Budgets that are not spent, second ones, foreseen steps; work that the counter cannot see."""
 
 from __future__ import annotations
 
-import pytest
+from tests.attacks.claims import MARKS, claims
+from tests.attacks.outputs import ACCOUNTS
+from tests.attacks.training import BUDGETS, UNCOUNTED
 
-from tests.attacks.arena import Ended, fight_with, fight_without
-from tests.attacks.kinds import Attack
-from tests.attacks.training import BUDGETS
-
-pytestmark = [pytest.mark.bubblewrap, pytest.mark.timeout(1800)]
-
-
-@pytest.fixture(scope="module")
-def with_all(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    return fight_with(tmp_path_factory.mktemp("budgets"), BUDGETS)
-
-
-@pytest.fixture(scope="module")
-def without(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    return fight_without(tmp_path_factory.mktemp("budgets-without"), BUDGETS)
-
-
-@pytest.mark.parametrize("attack", BUDGETS, ids=lambda attack: attack.name)
-def test_it_wins_without_its_defence(attack: Attack, without: Ended) -> None:
-    assert without.wins(attack.name), without.told(attack.name)
-
-
-@pytest.mark.parametrize("attack", BUDGETS, ids=lambda attack: attack.name)
-def test_it_gains_nothing(attack: Attack, with_all: Ended) -> None:
-    assert with_all.judged(attack.name) and not with_all.wins(attack.name), with_all.told(attack.name)
+pytestmark = MARKS
+defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims(
+    "budgets", (*BUDGETS, *UNCOUNTED, *ACCOUNTS), audited=False, slow=True
+)
