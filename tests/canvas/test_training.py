@@ -19,6 +19,7 @@ def train(canvas, monkeypatch, folder, seed=0):
     monkeypatch.setenv("AUTORESEARCH_RUN", str(folder))
     monkeypatch.setenv("AUTORESEARCH_SEED", str(seed))
     monkeypatch.setenv("AUTORESEARCH_BUDGET", "1500 tokens")
+    monkeypatch.setattr(prepare.Budget, "latest", None)  # each is a run of its own, which has one budget
     canvas.main()
     return torch.load(folder / "checkpoint.pt", weights_only=True)
 

@@ -119,6 +119,6 @@
 (autoresearch-undo)
 (wait "undo brings the text back" (lambda () (equal (buffer-string) pulled)))
 (autoresearch-note "smaller is better")
-(wait "the note is answered" (lambda () (last-message "AutoResearch: .*prompt")))
+(wait "the note is answered" (lambda () (last-message "AutoResearch: recorded")))
 (set-buffer-modified-p nil)
 (said "the journey holds")

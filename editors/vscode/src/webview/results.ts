@@ -45,7 +45,7 @@ function make<K extends keyof HTMLElementTagNameMap>(name: K, className = "", ..
 
 const page = document.getElementById("page") as HTMLElement;
 const headline = make("h1");
-const chosen = make("p", "selected");
+const selected = make("p", "selected");
 const facts = make("p", "dim");
 const buttons = make("div", "buttons");
 const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -60,7 +60,7 @@ const heads = COLUMNS.map(([name, numeric], column) => {
 tip.id = "tip";
 tip.hidden = true;
 tip.setAttribute("role", "status");
-const header = make("header", "", make("div", "", headline, chosen, facts), buttons);
+const header = make("header", "", make("div", "", headline, selected, facts), buttons);
 page.append(header, svg, legend, make("div", "wide", make("table", "", make("thead", "", make("tr", "", ...heads)), body)), tip);
 
 function run(command: string, experiment?: number): void {
@@ -77,7 +77,7 @@ function draw(): void {
   }
   const { status, experiments } = shown;
   headline.textContent = (status.keeps && status.headline) || status.text || "No campaign yet";
-  chosen.textContent = status.keeps ? [status.selected, status.text].filter(Boolean).join(" · ") : "";
+  selected.textContent = status.keeps ? [status.selected, status.text].filter(Boolean).join(" · ") : "";
   facts.textContent = [status.campaign, `${status.experiments ?? 0} experiments, ${status.keeps ?? 0} kept`,
     status.metric && [status.metric, status.source].filter(Boolean).join(", "), status.budget && `${status.budget} each`,
     status.device].filter(Boolean).join(" · ");
