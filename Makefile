@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-editors lint bench vsix clean
+.PHONY: demo test test-attacks test-editors lint bench vsix clean
 
 demo: .venv/train                ## data, a campaign of 8 experiments, the report: about six minutes
 	$(BIN)/autoresearch start --new --foreground --model knobs --experiments 8
@@ -13,6 +13,9 @@ demo: .venv/train                ## data, a campaign of 8 experiments, the repor
 
 test: .venv/test lint            ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-attacks: .venv/test         ## campaigns of attacks on the ruler and of honest canvases; half an hour
+	AUTORESEARCH_ATTACKS=all $(BIN)/python -m pytest -n 2 --dist loadfile tests/attacks
 
 test-editors: .venv/test         ## the clients in real Neovim, Helix, Emacs and VS Code; a missing editor is installed
 	bash tests/editors/run-terminal.sh

@@ -167,10 +167,14 @@ def memory_of_the_logits():
             os.pwrite(int(fd), NAME.encode(), size - 14)
 
 
-def somebody_else():
+def began(pid):
+    return int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[19])
+
+
+def somebody_else():  # who was here before us: a helper that this process has forked has its words too
     for pid in set(filter(str.isdecimal, os.listdir("/proc"))) - {str(os.getpid())}:
         words = open(f"/proc/{pid}/cmdline", "rb").read().split(b"\\0")
-        if b"model" in words and b"bwrap" not in words[0]:
+        if b"model" in words and b"bwrap" not in words[0] and began(pid) < began(os.getpid()):
             return True
 
 

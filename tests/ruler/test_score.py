@@ -22,7 +22,7 @@ import torch.nn.functional as F
 import prepare
 from loop.probe import probe
 from tests.ruler import channels, mixers
-from tests.ruler.leaks import FUTURE, ROWS, leaking
+from tests.ruler.leaks import FUTURE, REMEMBERED, ROWS, leaking
 
 from .conftest import ROOT, prose
 
@@ -207,11 +207,18 @@ def test_what_depends_on_other_rows_is_refused_as_that(run, body):
     assert "scale, route and count per token or row" in answer["detail"]
 
 
+def test_a_memory_of_prefixes_is_refused_whichever_of_the_two_it_looks_like(run):
+    """It grows by the future of a row as by other rows: what the third process says depends on the cuts."""
+    answer = score(run(leaking(REMEMBERED)))
+    assert (answer["ok"], answer.get("kind") in ("depends_on_rows", "non_causal")) == (False, True), answer
+
+
 def test_a_leak_below_the_tolerance_gains_no_more_than_it_may(ruler, run):
-    leak = f"return raised(logits, seen, {0.98 * tolerance(ruler)})"
+    # Raising one token lowers the others a little: where the audit shows another one that is likely, both count.
+    leak = f"return raised(logits, seen, {0.7 * tolerance(ruler)})"
     answer = score(run(leaking(leak)))
     gained = by_hand(ruler, prepare.VAL) - answer["val_bpb"]
-    assert 0.8 * prepare.MOST_GAIN < gained <= prepare.MOST_GAIN
+    assert 0.5 * prepare.MOST_GAIN < gained <= prepare.MOST_GAIN
 
 
 REPORT = """
