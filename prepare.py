@@ -1241,7 +1241,7 @@ def price(
     key = operator, _shapes(args), _shapes(tuple(kwargs.items())), _shapes(result)
     try:
         known = prices.get(key)
-    except TypeError:  # an argument that cannot be hashed
+    except (TypeError, NotImplementedError):  # an argument that cannot be hashed, or not compared
         return _price(operator, args, kwargs, result)
     if known is None:
         known = prices[key] = _price(operator, args, kwargs, result)

@@ -54,7 +54,7 @@ class Ruler:
 
     def rows_for(self, budget: Budget) -> int | None:
         """Return how many rows a budget buys, rounded up; None for any number."""
-        if budget.kind is BudgetKind.WALL:
+        if budget.kind is BudgetKind.WALL or not self.context:
             return None
         tokens = budget.amount / (self.token_flop if budget.kind is BudgetKind.FLOPS else 1)
         return math.ceil(tokens / self.context)
@@ -150,7 +150,7 @@ async def prepare_data(
         mounts=tuple((Path(source), Path(place)) for source, place in said.get("mounts", ())),
         version=int(said.get("ruler", 1)),
         training_file=Path(said["training_file"]) if "training_file" in said else None,
-        context=profile["context"],
+        context=profile.get("context", 0),  # 0 of a ruler that is asked for no rows
         token_flop=float(said.get("token_flop", 0.0)),
     )
 

@@ -35,8 +35,9 @@ BOMBS: dict[str, tuple[str, FailureKind | None, str]] = {
              "time.sleep(6)", MANY, "60 processes"),
     "zombies": ("for _ in range(300):\n try:\n  if not os.fork(): os._exit(0)\n except OSError: pass\ntime.sleep(6)",
                 MANY, "60 processes"),
-    "orphans": ("for _ in range(300):\n try:\n  if not os.fork():\n   os.setsid()\n   if not os.fork(): time.sleep(5)\n"
-                "   os._exit(0)\n except OSError: os._exit(0)\ntime.sleep(6)", MANY, "60 processes"),
+    "orphans": ("me = os.getpid()\nfor _ in range(300):\n try:\n  if not os.fork():\n   os.setsid()\n"
+                "   if not os.fork(): time.sleep(5)\n   os._exit(0)\n except OSError: os.getpid() == me or os._exit(0)\n"
+                "time.sleep(6)", MANY, "60 processes"),
     "threads": ("import threading\nfor _ in range(300): threading.Thread(target=time.sleep, args=(5,), daemon=True).start()",
                 MANY, ""),
     "a full /tmp": ("with open('/tmp/full', 'wb') as file:\n for _ in range(64): file.write(b'x' * (1 << 20))", FULL, "8 MiB"),

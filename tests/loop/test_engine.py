@@ -350,6 +350,7 @@ def test_a_branch_that_the_user_stands_on_is_never_moved(campaign: Path) -> None
     head = git(campaign, "rev-parse", "HEAD")
     with pytest.raises(Refused, match="switch to a branch of your own"):
         control.start(campaign, {"experiments": "9"}, ledger.campaign)
+    until(campaign, lambda later: not control.is_running(campaign, later))
     assert git(campaign, "rev-parse", "HEAD") == head
     git(campaign, "checkout", "-q", "main")
     control.start(campaign, {"experiments": "60"}, ledger.campaign)

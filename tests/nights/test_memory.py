@@ -94,7 +94,8 @@ def test_the_night_ends_at_its_limit_and_the_model_showed_every_habit(night: Mad
     folder, ledger, _, model = night
     assert ledger.state is State.FINISHED and ledger.judged == EXPERIMENTS, ledger.message
     assert set(model.habits) == {"right", "repeat", "misfit", "crash", "cheat", "prose", "repair", "stubborn"}
-    assert model.habits["stubborn"] == 4, "asked once and three times more, then given up"
+    asked = model.habits["stubborn"]  # where nothing was judged meanwhile, the next dialogue begins with the same words
+    assert asked and asked % 4 == 0, "asked once and three times more, then given up"
     assert bodies(folder, Repaired) and bodies(folder, Merged) and bodies(folder, Spent)
     assert not bodies(folder, Doomed), "what the text shows goes back before it has a number"
     assert ledger.keeps > 10
