@@ -407,7 +407,9 @@ class Ledger:
         if math.isfinite(scored.score):
             self._places = max(self._places, decimals(scored.score))
         runs = self.experiments[scored.experiment].runs
-        new = next(r for r in runs if r.attempt == scored.attempt)
+        new = next((r for r in runs if r.attempt == scored.attempt), None)
+        if new is None:  # a restored journal may lack the start of a run
+            return
         same = (
             r for r in runs if r.commit == new.commit and (r.purpose in CHOSE_NOTHING) == (new.purpose in CHOSE_NOTHING)
         )
@@ -416,7 +418,7 @@ class Ledger:
     def _compare(self, judged: Judged, against: int | None) -> None:
         """Take in the pairs of a verdict; older journals have them among the runs."""
         pairs = [ours - theirs for ours, theirs in judged.pairs]
-        if not judged.pairs and judged.score is not None and against is not None and against != judged.experiment:
+        if not judged.pairs and judged.score is not None and against in self.experiments.keys() - {judged.experiment}:
             ours, theirs = self.experiments[judged.experiment], self.experiments[against]
             pairs = list(differences(ours.scores, theirs.scores).values())
         self._pool.add(pairs)

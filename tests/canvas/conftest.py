@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from torch.utils import _python_dispatch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -19,6 +20,14 @@ KNOBS = {
     "DEPTH": 3, "HEADS": 2, "HEAD_DIM": 16, "WINDOW_PATTERN": "S", "SHORT_WINDOW": 8, "TOTAL_BATCH": 256,
     "DEVICE_BATCH": 4,
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_counter_left() -> Iterator[None]:
+    """End the count of a step that a test broke off: a run would have ended there."""
+    yield
+    while _python_dispatch._len_torch_dispatch_stack():
+        _python_dispatch._pop_mode()
 
 
 @pytest.fixture
