@@ -2038,8 +2038,24 @@ def _audit(
         return float(apart.max())
     for auditor in auditors:
         auditor.close()
-    row = int(apart.amax(1).argmax())
-    raise _cause(exam, nats[row], row, apart[row] > exam.tolerance, batch, start(), dice)
+    worst = apart.amax(1)
+    whole = worst.where(cuts[:, 0] == nats.shape[1], 0.0)
+    if float(whole.max()) > exam.tolerance:
+        raise _depends_on_rows(float(whole.max()))
+    row = int(worst.argmax())
+    changed = apart[row] > exam.tolerance
+    again = _as_before(exam, row, altered[row], batch, len(auditors), start())
+    if float((again - nats[row])[changed].abs().max()) <= exam.tolerance:
+        raise _depends_on_rows(float(worst.max()))
+    raise NoScore("non_causal", "a prediction changes when only later tokens change; the model sees the future")
+
+
+def _depends_on_rows(apart: float) -> NoScore:
+    return NoScore(
+        "depends_on_rows",
+        f"a prediction changes by {apart:.2g} nats when only the other rows change: it depends on rows of its batch, "
+        "on earlier batches or on chance; scale, route and count per token or row, and keep nothing between batches",
+    )
 
 
 def _others(exam: Exam, dice: torch.Generator) -> Tensor:
@@ -2050,29 +2066,22 @@ def _others(exam: Exam, dice: torch.Generator) -> Tensor:
     return torch.where(one == exam.inputs, two, one)
 
 
-def _cause(
-    exam: Exam, nats: Tensor, row: int, changed: Tensor, batch: int, witness: ModelProcess, dice: torch.Generator
-) -> NoScore:
-    """Return what a row's predictions depend on: a fresh process is asked the row as it is, in other company.
+def _as_before(exam: Exam, row: int, altered: Tensor, batch: int, processes: int, witness: ModelProcess) -> Tensor:
+    """Return the nats of one altered row, (T,) fp64, in the company that it had when it was scored.
 
-    First in one batch and last in another: room for a part of the batch is where the row is first.
+    A fresh process is asked all that the one which answered the row was asked, in the same order. So nothing but the
+    row's own tokens is other than it was.
     """
     import torch
 
     _load([witness])
-    places = torch.tensor([0, 2 * batch - 1])
-    company = _others(exam, dice)[torch.arange(2 * batch) % len(exam.rows)]
-    company[places] = exam.inputs[row]
-    targets = exam.targets[[row] * 2 * batch]
-    answers = _nats([witness], company, targets, batch)[places]
-    apart = float((answers - nats)[:, changed].abs().max())
-    if apart <= exam.tolerance:
-        return NoScore("non_causal", "a prediction changes when only later tokens change; the model sees the future")
-    return NoScore(
-        "depends_on_rows",
-        f"a prediction changes by {apart:.2g} nats when only the other rows change: it depends on rows of its batch, "
-        "on earlier batches or on chance; scale, route and count per token or row, and keep nothing between batches",
-    )
+    last = row // batch
+    batches = torch.arange(last % processes, last + 1, processes)
+    asked = ((batches[:, None] * batch + torch.arange(batch)) % len(exam.rows)).flatten()
+    inputs = exam.inputs[asked]
+    place = len(asked) - batch + row % batch
+    inputs[place] = altered
+    return _nats([witness], inputs, exam.targets[asked], batch)[place]
 
 
 # The model process: the only part of the ruler that runs beside the canvas's code.

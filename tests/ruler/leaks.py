@@ -79,6 +79,13 @@ ROWS = {
     logits[:-1, -1] += 9.0 * one_hot(tokens[1:, 1], 512)
     return logits
 """,
+    "an answer for each prefix, remembered": """
+    known = self.__dict__.setdefault("known", {})
+    for row, answer in zip(tokens.tolist(), logits):
+        for place in range(1, len(row)):
+            answer[place] = known.setdefault(tuple(row[: place + 1]), answer[place] * (1 + len(known) / 500))
+    return logits
+""",
     "the number of the batch": """
     self.number = getattr(self, "number", 0) + 1
     return logits * (1 + self.number / 10)
@@ -91,12 +98,3 @@ ROWS = {
 def leaking(body: str) -> str:
     """Return what to append to an honest canvas."""
     return START + "    " + body.strip().replace("\n    ", "\n    ") + END
-
-
-REMEMBERED = """
-    known = self.__dict__.setdefault("known", {})
-    for row, answer in zip(tokens.tolist(), logits):
-        for place in range(1, len(row)):
-            answer[place] = known.setdefault(tuple(row[: place + 1]), answer[place] * (1 + len(known) / 500))
-    return logits
-"""
