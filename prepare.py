@@ -39,7 +39,6 @@ import shutil
 import signal
 import socket
 import stat
-import statistics
 import subprocess
 import sys
 import sysconfig
@@ -1119,6 +1118,7 @@ PROGRESS_S = 0.25
 # From the end of the budget to submit(); a canvas that submits at once needs .1 s, its last step may have begun before
 # the end. On a CPU, where a budget is not wall time, these are CPU seconds: what neighbours take is not the run's.
 GRACE_S, GRACE_SHARE = {"cpu": 3.0, "mps": 10.0, "cuda": 10.0}, 0.02
+LATE, LATE_FLOP = 0.01, 1e8  # of a run's FLOP, or so many, may be computed after its last spend()
 ENOUGH = 0.8  # of the budget; a run that submits earlier has most likely not called spend()
 PYTHON = 1.5  # what Python and autograd cost an operator, in what counting it costs
 FAR_BEYOND, UNSEEN_S = 2.0, 1.0  # times the CPU seconds that counted operators explain, and some to spare
@@ -1222,9 +1222,9 @@ class StepCost:
         return OPERATOR_FLOP * max(0.0, self.operators - self.flop / FLOP_PER_OPERATOR)
 
     @property
-    def rate(self) -> float:
-        """FLOP for each CPU second of the operators and of what Python does for them."""
-        return (self.flop + self.many_flop) * 1e9 / (self.read()[2] + PYTHON * self.beside_ns or 1)
+    def cpu_s(self) -> float:
+        """CPU seconds of the operators, and of what Python does for them where nobody counts."""
+        return (self.read()[2] + PYTHON * self.beside_ns) / 1e9
 
 
 _thread_ns, _process_ns = time.thread_time_ns, time.process_time_ns
@@ -1412,12 +1412,13 @@ class Budget:
         self._started: float | None = None
         self._ended: float | None = None
         self._cost: StepCost | None = None  # while a step is being counted
-        self._step_flop = 0.0  # of the step counted last
+        self._step_flop = self._step_s = 0.0  # of the step counted last; seconds are CPU seconds
         self._step_tokens = 0, 0  # said and handed out in the step counted last
+        self._explained_flop = self._explained_s = 0.0  # of all that was counted, or is like what was
+        self._outside: StepCost | None = None  # counts from spend() to remains(), or to submit()
         self._handed_before = 0  # before the present step
         self._asked = False  # remains() was called and spend() not yet
         self._recount = False  # the last step was unlike the one counted last
-        self._counted: tuple[tuple[float, int], ...] = ()  # of each step counted: FLOP a CPU second, and ns beside
         self._cpu_started = self._cpu_ended = 0.0  # of this process
         self._counting = random.Random(seed())
         self._progress_due = 0.0
@@ -1457,9 +1458,12 @@ class Budget:
         if self._started is None:
             self._started, self._cpu_started = time.monotonic(), time.process_time()
             _loop.start_clock()
-        if self.share >= 1:
+        if self.share < 1:
+            self._charge_outside()
+        if self.share >= 1:  # what comes from the last spend() on is counted until submit()
             if self._ended is None:
                 self._ended, self._cpu_ended = time.monotonic(), time.process_time()
+            self._count_outside()
             self._write_progress()
             return False
         if self._asked and self.limit.kind == "flop" and self.handed_out > self._handed_before:
@@ -1482,7 +1486,10 @@ class Budget:
     def spend(self, *, tokens: int, loss: float) -> None:
         """Charge one optimizer step; raise NonFiniteLoss if its loss is."""
         self._said += tokens
+        if not self._asked:  # a second spend() after one remains(): what came between was a step
+            self._cost, self._outside = self._cost or self._outside, None
         self._charge_step(tokens, self.handed_out - self._handed_before)
+        self._count_outside()
         self.steps += 1
         self.loss = loss
         if not math.isfinite(loss):
@@ -1497,12 +1504,27 @@ class Budget:
         self._recount = self._cost is None and (said, handed) != self._step_tokens
         if self._cost:
             cost, self._cost = self._cost, None
-            self._step_flop, self._step_tokens = cost.stop() + cost.many_flop, (said, handed)
+            self._step_flop, self._step_s, self._step_tokens = cost.stop() + cost.many_flop, cost.cpu_s, (said, handed)
             if not self._step_flop and self.limit.kind == "flop":
                 raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
-            self._counted += ((cost.rate, cost.beside_ns),)
-        grown = self._step_flop * max(1.0, max(said, handed) / (max(self._step_tokens) or 1))
-        self.flop += max(grown, handed * token_flop())
+            self._explained_s += cost.beside_ns / 1e9
+        grown = max(1.0, max(said, handed) / (max(self._step_tokens) or 1))
+        self._explained_flop += self._step_flop * grown
+        self._explained_s += self._step_s * grown
+        self.flop += max(self._step_flop * grown, handed * token_flop())
+
+    def _count_outside(self) -> None:
+        if self.limit.kind != "wall" and not self._outside:
+            self._outside = StepCost()
+            self._outside.start()
+
+    def _charge_outside(self) -> None:
+        """Charge what was computed since spend(), which is no part of a step: all of it is counted."""
+        if self._outside:
+            outside, self._outside = self._outside, None
+            self.flop += outside.stop()
+            self._explained_flop += outside.flop
+            self._explained_s += outside.cpu_s + outside.beside_ns / 1e9
 
     def check_end(self) -> None:
         """Raise where the budget is not spent, or was over long ago, or bought far more than it was charged for."""
@@ -1526,6 +1548,16 @@ class Budget:
                 f"submit() came {over:.0f} s after the end of the budget, {grace:.0f} s are allowed; "
                 "train only while budget.remains(), and submit at once"
             )
+        if self._outside:
+            outside, self._outside = self._outside, None
+            left = self.limit.amount - self.flop if self.limit.kind == "flop" else 0.0
+            late = outside.stop() - max(0.0, left)
+            if late > max(LATE * self.flop, LATE_FLOP):
+                raise Overrun(
+                    f"submit(): {late / 1e9:.2g} GFLOP were computed after the last spend(), {LATE:.0%} of the run's "
+                    f"{self.flop / 1e9:.2g} are allowed, for averages of weights and the like; train only while "
+                    "budget.remains()"
+                )
         if on_cpu and self.limit.kind == "flop" and run_folder():
             self._check_work(time.process_time() - self._cpu_started)
 
@@ -1540,14 +1572,16 @@ class Budget:
 
     @property
     def explained_s(self) -> float:
-        """Return the CPU seconds that the charged FLOP stand for, at the rate of the operators in counted steps."""
-        rate = self.flop_per_s
-        return (self.flop / rate if rate else 0.0) + sum(beside for _, beside in self._counted) / 1e9
+        """Return the CPU seconds of what was counted, and of as many steps like each as were charged by it.
+
+        A step that is cheap while it is counted explains cheap steps, whatever the tokens cost that it was handed.
+        """
+        return self._explained_s
 
     @property
     def flop_per_s(self) -> float:
-        """FLOP that the operators of a counted step do in a CPU second, in the median: the first ones are slower."""
-        return statistics.median(rate for rate, _ in self._counted) if self._counted else 0.0
+        """FLOP that counted operators do in a CPU second."""
+        return self._explained_flop / self._explained_s if self._explained_s else 0.0
 
     def _write_progress(self) -> None:
         run = run_folder()
@@ -1589,8 +1623,8 @@ def submit(
 
     _refuse_in_scorer("submit()")
     budget = Budget.latest or Budget()
-    budget.check_end()
     weights = {name.replace("_orig_mod.", ""): value.detach().cpu() for name, value in model.state_dict().items()}
+    budget.check_end()  # after state_dict(), which a canvas may have written
     summary = {
         "training_seconds": budget.seconds,
         "total_seconds": time.monotonic() - _imported_at,
@@ -2326,6 +2360,8 @@ def _seal() -> None:
     remains(), spend(), batch and submit(); the account must be as the last of these left it. Who goes further, into the
     cells of closures or the interpreter's memory, is left to what the supervisor measures.
     """
+    from torch.utils import flop_counter
+
     module = globals()
     settings = {name: value for name, value in os.environ.items() if name.startswith("AUTORESEARCH_")}
     account: tuple[Any, ...] = ()
@@ -2333,12 +2369,11 @@ def _seal() -> None:
     broken = ""
 
     def account_of(budget: Budget) -> tuple[Any, ...]:
-        cost = budget._cost
         return (
             *vars(budget).items(),
             ("limit", budget.limit.kind),
             ("limit", budget.limit.amount),
-            ("_cost", cost and cost.read),
+            *((name, cost and cost.read) for name, cost in (("_cost", budget._cost), ("_outside", budget._outside))),
         )
 
     def changed() -> str:
@@ -2388,7 +2423,16 @@ def _seal() -> None:
     classes = [value for value in module.values() if isinstance(value, type) and value.__module__ == __name__]
     tables = [value for value in module.values() if isinstance(value, dict) and value is not module["__builtins__"]]
     places: list[tuple[Any, Iterable[str]]] = [(module, module), *((vars(kind), vars(kind)) for kind in classes)]
-    places += [(table, table) for table in tables] + [(vars(other), names) for other, names in RELIED_ON]
+    places += [(table, table) for table in (*tables, flop_counter.flop_registry)]
+    places += [(vars(other), names) for other, names in RELIED_ON]
+    # What a canvas may have replaced before it imported this module.
+    own_to_python = types.BuiltinFunctionType, type
+    formulas = flop_counter.flop_registry.items()
+    replaced = [
+        *(name for other, names in RELIED_ON for name in names if not isinstance(vars(other)[name], own_to_python)),
+        *(str(kind) for kind, formula in formulas if formula.__code__.co_filename != flop_counter.__file__),
+    ]
+    broken = min(replaced, default="")
     known: list[tuple[Any, tuple[str, ...], tuple[Any, ...]]] = []
     for place, wanted in places:
         names = tuple(name for name in wanted if name != "latest")

@@ -36,7 +36,7 @@ def test_another_form_is_refused_with_the_forms_there_are(text):
 @pytest.fixture
 def begin(tiny, monkeypatch):
     """A budget of a given size whose clock stands still unless told."""
-    clock = [1000.0]
+    clock, budgets = [1000.0], []
     monkeypatch.setattr(prepare.time, "monotonic", lambda: clock[0])
 
     def start(text):
@@ -44,9 +44,13 @@ def begin(tiny, monkeypatch):
         monkeypatch.setattr(prepare.Budget, "latest", None)
         budget = prepare.Budget()
         budget.pass_s = lambda seconds: clock.__setitem__(0, clock[0] + seconds)
+        budgets.append(budget)
         return budget
 
-    return start
+    yield start
+    for budget in budgets:
+        for counter in filter(None, (budget._cost, budget._outside)):
+            counter.stop()
 
 
 def steps(budget, work, tokens=64):
@@ -175,6 +179,75 @@ def test_a_run_that_computes_what_the_counter_cannot_see_is_not_submitted(begin,
     budget._cpu_ended = used
     with pytest.raises(prepare.Uncharged, match=r"took \d\.\d CPU seconds, and the operators it was charged for 0\.\d"):
         budget.check_end()
+
+
+def test_work_between_steps_is_charged_to_the_last_operator(begin):
+    budget = begin("100 MFLOP")
+    for _ in range(4):
+        assert budget.remains()
+        matmul(50)
+        budget.spend(tokens=1, loss=1.0)
+    charged, step = budget.flop, budget._step_flop
+    matmul(100)
+    assert budget.flop == charged
+    assert budget.remains()
+    assert budget.flop - charged == pytest.approx(cost_of(lambda: matmul(100)))
+    assert budget._step_flop == step, "it is no step, and no later one is like it"
+    matmul(50)
+    budget.spend(tokens=1, loss=1.0)
+    before = budget.flop
+    matmul(100)
+    budget.spend(tokens=1, loss=1.0)
+    assert budget.flop - before == pytest.approx(cost_of(lambda: matmul(100)), rel=0.5), "a step nobody asked for"
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["asks once more", "breaks off"])
+@pytest.mark.parametrize(("size", "allowed"), [(20, True), (600, False)])
+def test_what_is_computed_after_the_last_step_is_counted(begin, tmp_path, monkeypatch, asks, size, allowed):
+    monkeypatch.setenv("AUTORESEARCH_RUN", str(tmp_path))
+    budget = begin("3 GFLOP")
+    while asks or budget.share < 1:
+        if not budget.remains():
+            break
+        matmul(300)
+        budget.spend(tokens=1, loss=1.0)
+    matmul(size)
+    if allowed:
+        budget.check_end()
+    else:
+        with pytest.raises(prepare.Overrun, match=r"GFLOP were computed after the last spend\(\), 1% of the run's 3"):
+            budget.check_end()
+
+
+def test_weights_are_asked_for_before_the_end_is_checked(begin, tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTORESEARCH_RUN", str(tmp_path))
+
+    class Late(torch.nn.Linear):
+        def state_dict(self, *given, **named):
+            matmul(600)
+            return super().state_dict(*given, **named)
+
+    model = Late(2, 2)
+    steps(begin("3 GFLOP"), lambda: matmul(300))
+    with pytest.raises(prepare.Overrun, match="after the last spend"):
+        prepare.submit(model)
+
+
+def test_a_step_that_is_cheap_while_it_is_counted_explains_cheap_steps(begin, monkeypatch):
+    """Whatever it pays for the tokens that it was handed."""
+    budget, rows = begin("4 GFLOP"), prepare.batches(32)
+    monkeypatch.setattr(budget._counting, "randrange", lambda n: 1)
+    while budget.remains():
+        next(rows)
+        matmul(10 if budget._cost else 400)
+        budget.spend(tokens=1024, loss=1.0)
+    cheap = prepare.StepCost()
+    cheap.start()
+    matmul(10)
+    cheap.stop()
+    assert budget.steps > 5
+    assert budget.flop > 10 * budget._explained_flop
+    assert budget.explained_s < 3 * budget.steps * cheap.cpu_s
 
 
 @pytest.fixture

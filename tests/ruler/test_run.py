@@ -229,6 +229,9 @@ def test_a_run_whose_loop_dies_at_its_clock_ends(channel):
     assert "the loop is gone" in process.communicate(timeout=60)[1] and process.returncode
 
 
+REGISTRY = "from torch.utils.flop_counter import flop_registry as registry"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
@@ -237,6 +240,24 @@ def test_a_run_whose_loop_dies_at_its_clock_ends(channel):
         pytest.param("main()\n", "prepare.max = lambda *a: 0; main()\n", "max", id="builtin"),
         pytest.param("main()\n", "prepare._price.__defaults__ = (0,); main()\n", "_price", id="defaults"),
         pytest.param("main()\n", "prepare.DEAR['cumsum'] = 0; main()\n", "cumsum", id="price list"),
+        pytest.param(
+            "    import torch, prepare",
+            "    import time; time.process_time = lambda: 0.0; import prepare, torch",
+            "process_time",
+            id="clock before",
+        ),
+        pytest.param(
+            "main()\n",
+            f"{REGISTRY}; registry.update(dict.fromkeys(registry, lambda *a, **k: 0)); main()\n",
+            "aten.",
+            id="formulas",
+        ),
+        pytest.param(
+            "    import torch, prepare",
+            f"    {REGISTRY}; registry.update(dict.fromkeys(registry, lambda *a, **k: 0)); import prepare, torch",
+            "aten.",
+            id="formulas before",
+        ),
         pytest.param("main()\n", "prepare.time.monotonic = lambda: 0; main()\n", "monotonic", id="clock"),
         pytest.param(
             "main()\n",
@@ -252,8 +273,7 @@ def test_a_run_whose_loop_dies_at_its_clock_ends(channel):
     ],
 )
 def test_a_ruler_that_its_canvas_changes_ends_the_run(channel, ready, tmp_path, old, new, named):
-    whole = TRAIN.replace('    if __name__ == "__main__":\n        ', '    if __name__ == "__main__":\n        ')
-    head, _, tail = whole.rpartition(old)
+    head, _, tail = TRAIN.rpartition(old)
     process, ours = channel(head + new + tail)
     with contextlib.suppress(OSError):
         serve(ours, ready.folder / prepare.TRAIN)
