@@ -2349,6 +2349,7 @@ class Changed(Refusal):
 RELIED_ON: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (time, ("monotonic", "process_time", "thread_time_ns", "process_time_ns")),
     (math, ("isfinite", "prod", "log2", "ceil")),
+    (json, ("dumps",)),
     (builtins, ("max", "min", "sum", "float", "int", "len", "getattr", "isinstance", "tuple", "sorted", "str")),
 )
 
@@ -2375,6 +2376,11 @@ def _seal() -> None:
             ("limit", budget.limit.amount),
             *((name, cost and cost.read) for name, cost in (("_cost", budget._cost), ("_outside", budget._outside))),
         )
+
+    def own_to(other: Any, value: Any) -> bool:
+        if isinstance(value, types.FunctionType):
+            return bool(value.__code__.co_filename == getattr(other, "__file__", ""))
+        return isinstance(value, types.BuiltinFunctionType | type)
 
     def changed() -> str:
         for place, names, values in known:
@@ -2426,13 +2432,9 @@ def _seal() -> None:
     places += [(table, table) for table in (*tables, flop_counter.flop_registry)]
     places += [(vars(other), names) for other, names in RELIED_ON]
     # What a canvas may have replaced before it imported this module.
-    own_to_python = types.BuiltinFunctionType, type
-    formulas = flop_counter.flop_registry.items()
-    replaced = [
-        *(name for other, names in RELIED_ON for name in names if not isinstance(vars(other)[name], own_to_python)),
-        *(str(kind) for kind, formula in formulas if formula.__code__.co_filename != flop_counter.__file__),
-    ]
-    broken = min(replaced, default="")
+    relied_on = [(other, name, vars(other)[name]) for other, names in RELIED_ON for name in names]
+    relied_on += [(flop_counter, str(kind), formula) for kind, formula in flop_counter.flop_registry.items()]
+    broken = next((name for other, name, value in relied_on if not own_to(other, value)), "")
     known: list[tuple[Any, tuple[str, ...], tuple[Any, ...]]] = []
     for place, wanted in places:
         names = tuple(name for name in wanted if name != "latest")

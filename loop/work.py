@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from loop.values import BudgetKind
 
-UNSEEN, UNSEEN_S = 1.4, 0.3  # CPU seconds against those that counted operators explain
+UNSEEN, UNSEEN_S = 1.2, 0.15  # CPU seconds against those that counted operators explain
 BEYOND = 2.5  # CPU seconds against a baseline's: operator families (2) and neighbours (2), which seldom meet
 RATE = 2.5  # FLOP in a CPU second against a baseline's
 SETUP, SETUP_S = (

@@ -103,7 +103,8 @@ def fight(
 ) -> Ended:
     """Run a campaign of these texts to its end and return it. `prepare` is the ruler, the real one where None."""
     keys = {"model": "knobs", "budget": budget, "repeats": repeats, "queue": 1, "data": data, "devices": "cpu"}
-    program = "---\n" + "".join(f"{name}: {value}\n" for name, value in keys.items()) + "---\nLower val_bpb.\n"
+    settings = "".join(f"{name}: {value}\n" for name, value in keys.items())
+    program = f"---\n{settings}stop: {{plateau: 1000}}\n---\nLower val_bpb.\n"
     folder.mkdir(parents=True)
     (folder / "prepare.py").write_text(prepare or ruler(), encoding="utf-8")
     make_campaign(folder, program, baseline or canvas())

@@ -140,7 +140,7 @@ SCHEDULES: dict[str, Pairs] = {
     "grows while it trains": GROWING,
     "draws batches ahead": (PREFETCH,),
     "warms up on made-up tokens": (WARM,),
-    "compiled": (("    loss_sum: LossSum = cross_entropy_sum\n", '    loss_sum: LossSum = torch.compile(cross_entropy_sum, backend="aot_eager", dynamic=False)\n'),),
+    "compiled": (("    loss_sum: LossSum = cross_entropy_sum\n", '    loss_sum: LossSum = torch.compile(cross_entropy_sum, backend="aot_eager", dynamic=False)\n    rows = warm_up(model, loss_sum, optimizers, step_rows, rows)\n'),),
     "prints": (loop((ZERO, ZERO + '        print(f"step {budget.steps} loss {loss.item():.4f} share {budget.share:.3f}", flush=True)\n')),),
     "trains each batch twice": (loop((ZERO, ZERO + "        loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)\n" + STEP + ZERO)),),
     "stops some layers early": (loop((RATE, RATE + "        if budget.share > 0.6:\n            for p in model.blocks[0].parameters():\n                p.grad.zero_()\n")),),
