@@ -35,8 +35,8 @@ KINDS = (
     (FailureKind.TIMED_OUT, re.compile(r"^OutOfTime")),  # prepare.py's cap on a budget of compute
     (
         FailureKind.TAMPERED,
-        re.compile(r"^(Overrun: submit\(\) came|Uncharged: the run took)"),
-    ),  # prepare.py's end of the budget
+        re.compile(r"^(Overrun: submit\(\)|Uncharged: the run took|Changed: prepare\.py was changed)"),
+    ),  # prepare.py's end of the budget, and its seal
 )
 
 

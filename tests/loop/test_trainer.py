@@ -145,9 +145,19 @@ async def test_a_budget_of_compute_that_takes_too_long_times_out(start: Start) -
     assert result.failure.message == "OutOfTime at train.py:5: cap of 60 s"
 
 
-async def test_a_run_that_trained_on_after_its_budget_is_no_crash_but_tampered_with(start: Start) -> None:
-    body = "class Overrun(Exception): pass\nraise Overrun('submit() came 90 s after the end of the budget')"
-    result = await train(start, GATE + body, gated=True)
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Overrun", "submit() came 90 s after the end of the budget"),
+        ("Overrun", "submit(): 12 GFLOP were computed after the last spend()"),
+        ("Uncharged", "the run took 9.0 CPU seconds"),
+        ("Changed", "prepare.py was changed while it ran: price"),
+    ],
+)
+async def test_a_run_that_took_more_than_its_budget_is_no_crash_but_tampered_with(
+    start: Start, name: str, sentence: str
+) -> None:
+    result = await train(start, f"{GATE}class {name}(Exception): pass\nraise {name}({sentence!r})", gated=True)
     assert result.failure is not None and result.failure.kind is FailureKind.TAMPERED
 
 
