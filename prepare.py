@@ -2379,7 +2379,7 @@ def _seal() -> None:
 
     def own_to(other: Any, value: Any) -> bool:
         if isinstance(value, types.FunctionType):  # a compiled library lies elsewhere than what it was compiled from
-            end = Path(getattr(other, "__file__", "")).with_suffix("").parts[-2:]
+            end = Path(getattr(other, "__file__", "built in")).with_suffix("").parts[-2:]
             return Path(value.__code__.co_filename).with_suffix("").parts[-2:] == end
         return isinstance(value, types.BuiltinFunctionType | type)
 
