@@ -2378,9 +2378,8 @@ def _seal() -> None:
         )
 
     def own_to(other: Any, value: Any) -> bool:
-        if isinstance(value, types.FunctionType):  # a compiled library lies elsewhere than what it was compiled from
-            end = Path(getattr(other, "__file__", "built in")).with_suffix("").parts[-2:]
-            return Path(value.__code__.co_filename).with_suffix("").parts[-2:] == end
+        if isinstance(value, types.FunctionType):
+            return value.__globals__ is vars(other)
         return isinstance(value, types.BuiltinFunctionType | type)
 
     def changed() -> str:
