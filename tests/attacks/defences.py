@@ -48,6 +48,7 @@ def any_literal(patch: pytest.MonkeyPatch) -> None:
 def any_work(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("loop.trainer.beyond", lambda allowed, work: "")
     patch.setattr("loop.scorer.Ruler.rows_for", lambda self, budget: None)
+    patch.setattr("loop.work.Allowance.clock_s", None)
 
 
 def no_sandbox(patch: pytest.MonkeyPatch) -> None:
