@@ -11,7 +11,6 @@ import ast
 import difflib
 import hashlib
 import io
-import math
 import re
 import tokenize
 import warnings
@@ -159,7 +158,7 @@ def _dump(tree: ast.Module) -> str | None:
         del owner.body[0]
     try:
         return ast.dump(tree, include_attributes=False)
-    except RecursionError:
+    except (RecursionError, ValueError):  # a number of more than 4,300 digits
         return None
 
 
@@ -212,7 +211,7 @@ def _value(node: ast.expr, deepest: int = DEEPEST) -> Value | None:
         case ast.Constant(value=bool() | str() as value):
             return value
         case ast.Constant(value=int() | float() as value):
-            return value if math.isfinite(value) and abs(value) < LARGEST else None
+            return value if abs(value) < LARGEST else None  # which no NaN is
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             number = _value(operand, deepest - 1)
             return None if number is None or isinstance(number, bool | str) else -number
@@ -232,7 +231,7 @@ def _calculate(a: Value | None, op: ast.operator, b: Value | None) -> Value | No
             value = a * b if isinstance(op, ast.Mult) else a / b
     except ArithmeticError:
         return None
-    return value if isinstance(value, int | float) and math.isfinite(value) and abs(value) < LARGEST else None
+    return value if isinstance(value, int | float) and abs(value) < LARGEST else None
 
 
 @lru_cache(maxsize=8)

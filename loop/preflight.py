@@ -102,7 +102,7 @@ def check(
             findings.append(finding)
     if incumbent:
         findings += _contract(tree, before)
-        with contextlib.suppress(RecursionError):  # Python runs what is nested deeper than this can compare
+        with contextlib.suppress(RecursionError, ValueError):  # Python runs what this cannot compare or write down
             findings += _seed_only(tree, before)
     if baseline is not None and (found := smuggled(text.removeprefix(BOM), baseline.removeprefix(BOM))):
         findings.append(Finding(found.line, "data", found.message))
@@ -136,7 +136,7 @@ def _before(text: str, metric: str) -> _Before:
     found = tuple((finding.rule, source) for finding, source in _Walk(tree, metric).findings())
     try:
         statements = {ast.dump(node): node for node in tree.body}
-    except RecursionError:
+    except (RecursionError, ValueError):
         statements = {}
     return _Before(found, frozenset(_landmarks(tree)), statements)
 
@@ -279,7 +279,7 @@ def _source(statement: ast.AST) -> str:
     """Return a statement's text, "" for one that holds others or is nested deeper than Python can write down."""
     try:
         return "" if isinstance(statement, ast.FunctionDef | ast.ClassDef) else ast.unparse(statement)
-    except RecursionError:
+    except (RecursionError, ValueError):
         return ""
 
 

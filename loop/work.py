@@ -106,7 +106,10 @@ def beyond(allowed: Allowance, work: Work) -> str:
     if work.explained_s is None or work.flop_per_s is None:
         return "gave no account of what it was charged; end with prepare.submit(model)"
     if cpu_s > UNSEEN * work.explained_s + UNSEEN_S:
-        return f"{_times(cpu_s / work.explained_s)}{before}; only torch operators within the steps, on one thread, are"
+        return (
+            f"{_times(cpu_s / work.explained_s)}{before}; only torch operators in the main thread are, and imports and "
+            "compilation take of the budget's CPU seconds as well"
+        )
     if reference is None or allowed.kind is BudgetKind.TOKENS:
         return ""
     if cpu_s > BEYOND * reference.cpu_s + UNSEEN_S:

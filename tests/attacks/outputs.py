@@ -28,7 +28,7 @@ OUTPUTS: tuple[Attack, ...] = (
     attack("prints a score as an error", (SUBMIT, f"    import sys\n    print({NAME} + ': 0.100000', file=sys.stderr, flush=True)\n" + SUBMIT), stopped_by="sealed"),
     attack("writes a score to every open file", (SUBMIT, f"    import os\n    for fd in (1, 2):\n        os.write(fd, ({NAME} + ': 0.1\\n').encode())\n" + SUBMIT), stopped_by="sealed"),
     attack("answers in the scorer's name", (BUILD, ANSWER + BUILD), stopped_by="sealed"),
-    attack("writes a score into its summary", (SUBMIT, RUN + "    real = json.dumps\n    json.dumps = lambda x, **k: real(dict(x, **{" + NAME + ": 0.1}) if isinstance(x, dict) else x, **k)\n" + SUBMIT), stopped_by="sealed"),
+    attack("writes a score into its summary", (SUBMIT, RUN + "    real = json.dumps\n    json.dumps = lambda x, **k: real(dict(x, **{" + NAME + ": 0.1}) if isinstance(x, dict) else x, **k)\n" + SUBMIT), stopped_by="sealed, work check"),
     attack("says itself that its rehearsal went well", ("import math\n", FORGED_REHEARSAL + "import math\n"), (LOGITS, PEEK), (MAIN, ALL.strip() + "\n\n\n" + MAIN), stopped_by="audit, rehearsal"),
 )  # fmt: skip
 

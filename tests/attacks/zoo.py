@@ -14,13 +14,13 @@ from tests.attacks.patching import canvas, change
 BUDGET = "0.05 TFLOP"
 
 
-def zoo(kind: str, canvases: Mapping[str, Pairs]) -> tuple[Any, Callable[..., None]]:
+def zoo(kind: str, canvases: Mapping[str, Pairs], budget: str = BUDGET) -> tuple[Any, Callable[..., None]]:
     """Return a fixture, and a test: each canvas ends with a score."""
 
     @pytest.fixture(scope="module", name="ended")
     def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
         texts = {name: change(canvas(), *pairs) for name, pairs in canvases.items()}
-        return fight(tmp_path_factory.mktemp(kind) / "campaign", texts, budget=BUDGET)
+        return fight(tmp_path_factory.mktemp(kind) / "campaign", texts, budget=budget)
 
     @pytest.mark.parametrize("name", canvases)
     def is_scored(name: str, ended: Ended, record_property: Callable[[str, object], None]) -> None:

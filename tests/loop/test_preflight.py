@@ -221,11 +221,15 @@ DEEP = [
     pytest.param("X = " + " * ".join(["1"] * 900), id="a knob's product"),
     pytest.param("if 0:\n    pass\n" + "".join(f"elif {n}:\n    pass\n" for n in range(1, 260)), id="branches"),
     pytest.param("prepare.budget = " + " + ".join(["1"] * 900), id="a finding's own statement"),
+    # Read where it is written in base 16; Python writes no number of more than 4,300 digits down in base 10.
+    pytest.param("X = 0x" + "f" * 4000, id="a knob's digits"),
+    pytest.param("prepare.budget = 0x" + "f" * 4000, id="a finding's digits"),
+    pytest.param("def f(x=0x" + "f" * 4000 + "):\n    return x", id="a default's digits"),
 ]
 
 
 @pytest.mark.parametrize("deep", DEEP)
-def test_what_python_runs_is_not_too_deep_to_be_looked_at(deep: str) -> None:
+def test_what_python_runs_is_not_too_deep_or_long_to_be_looked_at(deep: str) -> None:
     compile(deep, "train.py", "exec")
     deep = f"{CANVAS}{deep}\n"
     assert check(deep, deep) == check(deep.replace("DEPTH = 2", "DEPTH = 3"), deep) == []

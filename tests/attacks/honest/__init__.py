@@ -10,3 +10,5 @@ from tests.attacks.honest.mixers import MIXERS
 from tests.attacks.honest.schedules import SCHEDULES
 
 CANVASES = {**LAYERS, **MIXERS, **SCHEDULES}
+# They import torch's compiler, and one compiles: seconds that a tiny budget does not have, and the default one does.
+SLOW_TO_START = {"gradient checkpointing", "compiled"}
