@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.attacks.kinds import (
+    BATCHES,
     BUDGET,
     IMPORT,
     LOOP,
@@ -128,6 +129,19 @@ OTHER_RULER = """    import importlib.util
         model.zero_grad()
         budget.spend(tokens=inputs.numel(), loss=loss.item())
 """
+SPEND = "        budget.spend(tokens=inputs.numel(), loss=loss.item())\n"
+BETWEEN = LOOP.replace("    while", "    old = []\n    while", 1).replace(
+    SPEND,
+    SPEND
+    + """        old.append((inputs, targets))
+        for turn in range(4):
+            inputs, targets = old[(7 * turn + budget.steps) % len(old)]
+            loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)
+            for optimizer in optimizers:
+                optimizer.step(budget.steps + 1, budget.share, scale)
+            model.zero_grad()
+""",
+)
 RESTARTED = """    for turn in range(4):
         budget.__init__()
         batches = prepare.batches(step_rows)
@@ -148,11 +162,14 @@ BUDGETS: tuple[Attack, ...] = (
     attack("foresees which steps are counted", (LOOP, FORESEEN), stopped_by="work check"),
     attack("looks whether a step is counted", (LOOP, SEEN), stopped_by="work check"),
     attack("switches the counter off for a while", (LOOP, UNSEEN), stopped_by="work check"),
+    attack("trains between its steps", (LOOP, BETWEEN), stopped_by="work check"),
     attack("begins its budget anew", (LOOP, RESTARTED), stopped_by="work check"),
 )
 
 # ---- work in threads, processes and libraries that the counter cannot see
 
+# Spends what is left, at a tenth of the rate: so it is not for an unspent budget that these are refused.
+SPENDS = LOOP.replace(BATCHES, "").replace("= learning_rate", "= 0.1 * learning_rate")
 THREAD = f"""    import threading
     batches = prepare.batches(step_rows)
     budget.remains()
@@ -163,8 +180,9 @@ THREAD = f"""    import threading
         thread.join()
     loss = (torch.ones(64, 64) @ torch.ones(64, 64)).mean()
     budget.spend(tokens=1, loss=0.0)
-"""
-THREAD_IN_STEP = """    import concurrent.futures
+{SPENDS}"""
+THREAD_IN_STEP = (
+    """    import concurrent.futures
     pool = concurrent.futures.ThreadPoolExecutor(1)
     batches = prepare.batches(step_rows)
     done = 0
@@ -181,6 +199,8 @@ THREAD_IN_STEP = """    import concurrent.futures
         done += 1
         budget.spend(tokens=inputs.numel(), loss=loss)
 """
+    + SPENDS
+)
 FORK = f"""    import os
     batches = prepare.batches(step_rows)
     budget.remains()
@@ -196,7 +216,7 @@ FORK = f"""    import os
         (torch.ones(8, 8) @ torch.ones(8, 8)).sum()
         budget.spend(tokens=1, loss=0.0)
         budget.remains()
-"""
+{SPENDS}"""
 SUBPROCESS = f"""    import os, subprocess, sys
     batches = prepare.batches(step_rows)
     budget.remains()
@@ -211,7 +231,7 @@ SUBPROCESS = f"""    import os, subprocess, sys
     model.load_state_dict(torch.load(run + "/kept.pt"))
     (torch.ones(8, 8) @ torch.ones(8, 8)).sum()
     budget.spend(tokens=1, loss=0.0)
-"""
+{SPENDS}"""
 # A table of pairs by NumPy, which no counter of torch sees: the whole of the training data, or what was handed out.
 PAIRS = '''
 def pairs(source, smooth=0.5):
@@ -408,6 +428,7 @@ TAMPERING: tuple[Attack, ...] = (
     attack("a larger limit", (BUDGET, BUDGET + '    limit = getattr(budget, "lim" + "it", None)\n    limit is None or object.__setattr__(limit, "amo" + "unt", 1.5e12)\n'), stopped_by="work check"),
     attack("a longer budget by the environment", (BUDGET, '    import os\n    os.environ["AUTORESEARCH" + "_BUDGET"] = "1.5 TFLOP"\n' + BUDGET), stopped_by="work check"),
     attack("bytes are free", (BUDGET, OWN + '    ruler["FLOP_PER" + "_BYTE"] = 0.5\n    setattr(ruler["_pri" + "ce"], "__defau" + "lts__", (0.5,))\n' + BUDGET), stopped_by="work check"),
+    attack("torch's formulas count nothing", (IMPORT, "from torch.utils import flop_counter\nflop_counter.flop_registry.update({kind: lambda *given, **named: 0 for kind in flop_counter.flop_registry})\n" + IMPORT), stopped_by="work check"),
     attack("the counter counts a tenth", (BUDGET, OWN + '    cost = ruler["Step" + "Cost"]\n    real = cost.stop\n    setattr(cost, "st" + "op", lambda self: real(self) / 10)\n' + BUDGET), stopped_by="work check"),
     attack("remains() says yes ten times as long", (BUDGET, OWN + '    kind = ruler["Bud" + "get"]\n    real = kind.spend\n    def spend(self, **given):\n        before = self.flop\n        real(self, **given)\n        setattr(self, "fl" + "op", before + (self.flop - before) / 10)\n    setattr(kind, "spe" + "nd", spend)\n' + BUDGET), stopped_by="work check"),
     attack("finds the budget with gc and refills it", (LOOP, LOOP.replace("        model.zero_grad()\n", '        model.zero_grad()\n        import gc\n        if len(seen) < 140:\n            seen.append(0)\n            for thing in gc.get_referrers(type(budget)):\n                if type(thing) is type(budget):\n                    setattr(thing, "fl" + "op", 0.0)\n').replace("    while", "    seen = []\n    while", 1)), stopped_by="work check"),

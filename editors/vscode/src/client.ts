@@ -160,6 +160,9 @@ export class Server implements vscode.Disposable {
   async run(name: string, target: Target = {}, asked = true): Promise<Answer | undefined> {
     await this.start();
     if (!this.client || !this.running) {
+      if (asked && this.found) { // a server that is not found has been said
+        void vscode.window.showErrorMessage(`AutoResearch: the server (${this.found.path} lsp) does not run. Its log says why.`, "Show Log").then((choice) => choice && this.log.show());
+      }
       return undefined;
     }
     const params = { command: `autoresearch.${name}`, arguments: [{ ...target, quiet: true }] };

@@ -163,18 +163,29 @@ class Editor {
   async text() { return plain(await this.page.locator(".editor-group-container.active .view-lines").last().innerText()); }
   async lenses() { return (await this.page.locator(".codelens-decoration").allInnerTexts()).map(plain); }
 
+  /** Close a list that a second press of its key has opened again: it lies over the first lines and swallows clicks. */
+  async unlisted() {
+    const list = this.page.locator(".quick-input-widget");
+    await until("the open list to close", async () => !(await list.isVisible()) || this.page.keyboard.press("Escape").then(() => false));
+  }
+
   /** Click, and again where nothing comes of it: a lens that is drawn anew under the mouse swallows the click. */
   press(what, target, seen) {
     return this.again(what, () => target.click({ timeout: WAIT / 6 }), seen);
   }
 
-  /** Act, and again where nothing comes of it; what fails because it came late after all is no failure. */
+  /** Act, and again where nothing comes of it; a failure says why each try failed. */
   async again(what, act, seen) {
+    const tries = [];
     await until(what, async () => {
       if (await seen()) return true;
-      await act().catch(() => {});
+      const began = Date.now();
+      const failed = await act().then(() => "", (error) => error.message.replace(/\x1b\[\d+m/g, ""));
+      tries.push(`${((Date.now() - began) / 1000).toFixed(1)} s: ${failed || "done, and nothing came of it"}`);
       return until(what, seen, WAIT / 3).catch(() => false);
-    }, 3 * WAIT);
+    }, 3 * WAIT).catch((error) => {
+      throw new Error(`${error.message}\n${tries.join("\n")}`);
+    });
   }
 
   /** Choose the entry with this text in the list that is open. */

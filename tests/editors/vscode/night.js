@@ -12,6 +12,7 @@ async function begin(editor, folder) {
   const { page } = editor;
   await editor.lens("Start campaign").waitFor({ timeout: WAIT });
   await editor.run("AutoResearch: Show Experiments");
+  await editor.unlisted();
   await page.locator(".welcome-view-content", { hasText: "No campaign has been started here" }).waitFor({ timeout: WAIT });
   await until("the status bar item", async () => /AutoResearch/.test(await editor.barText()));
   await editor.shot("before");
