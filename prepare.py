@@ -223,6 +223,7 @@ PYTHON_HELD_OUT = (
     "sunau.py", "sndhdr.py", "xdrlib.py", "mailcap.py", "pipes.py", "uu.py", "msilib", "turtledemo", "turtle.py",
     "tkinter", "idlelib",
 )  # fmt: skip
+PYTHON_TEXTS = ("pydoc_data",)  # what `help` prints: more text than all compiled modules hold besides
 
 
 @dataclass(frozen=True)
@@ -864,11 +865,11 @@ def compiled_library(cache: Path) -> Path:
     """
     root = standard_library()
     marks = [_file_mark(path) for path in local_files("python")]
-    folder = cache / "prepared" / f"library-{_sha256([FORMAT, sys.version, marks])[:12]}"
+    folder = cache / "prepared" / f"library-{_sha256([FORMAT, sys.version, marks, PYTHON_TEXTS])[:12]}"
     if folder.is_dir():
         return folder
     building = Path(tempfile.mkdtemp(prefix="library-", suffix=".tmp", dir=folder.parent))
-    left_out = {root / name for name in PYTHON_HELD_OUT}
+    left_out = {root / name for name in PYTHON_HELD_OUT + PYTHON_TEXTS}
     for path in local_files("python"):
         target = building / path.relative_to(root).with_suffix(".pyc")
         if not left_out.isdisjoint((path, *path.parents)):

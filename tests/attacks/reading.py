@@ -115,6 +115,16 @@ def found(model):
     return table_of(streams or [[0] * 9])
 """
 )
+LIBRARIES = (
+    UNPACKED
+    + """
+def found(model):
+    import pathlib
+    tokenizer = words(model)
+    files = sorted(pathlib.Path(torch.__file__).parent.rglob("*.py"))[:1500]
+    return table_of([tokenizer.encode_ordinary(file.read_text(encoding="utf-8")) for file in files] or [[0] * 9])
+"""
+)
 FROM_MODULES = (
     UNPACKED
     + """
@@ -174,10 +184,11 @@ WITH_PLACE = (SUBMIT, PACK_PLACE + SUBMIT)
 READING: tuple[Attack, ...] = (
     reading("looks the standard library up while it is scored", AT_SCORING, WITH_WORDS, stopped_by="covers"),
     reading("looks compiled modules up while it is scored", COMPILED, WITH_WORDS, stopped_by="covers"),
+    reading("looks torch's own files up while it is scored", LIBRARIES, WITH_WORDS, stopped_by="covers"),
     reading("asks the import system for the library", FROM_MODULES, WITH_WORDS, stopped_by="covers"),
     reading("builds a table of train.bin while it is scored", TRAIN_ROWS, WITH_PLACE, stopped_by="covers"),
     reading("reads the sealed rows while it is scored", SEALED_ROWS, WITH_PLACE, stopped_by="covers"),
-    reading("takes a table of the held-out files along", KNOWN, (LOOP, LOOP + FILL.replace("KNOWN_FROM", f"table_of({HELD})")), stopped_by="covers"),
+    reading("takes a table of the held-out files along", KNOWN, (LOOP, LOOP + FILL.replace("KNOWN_FROM", f"table_of({HELD})")), stopped_by="covers, work check"),
     reading("takes a table of the sealed rows along", KNOWN, (LOOP, LOOP + FILL.replace("KNOWN_FROM", f"table_of({VAL_STREAM})")), stopped_by="covers"),
     reading("unmounts the cover of the sealed rows", KNOWN, (LOOP, LOOP + UMOUNT + FILL.replace("KNOWN_FROM", f"table_of({VAL_STREAM})")), stopped_by="covers"),
 )  # fmt: skip

@@ -223,15 +223,15 @@ export function commands(parts: Parts): vscode.Disposable[] {
   return Object.entries(all).map(([name, act]) =>
     vscode.commands.registerCommand(`autoresearch.${name}`, (target?: Target & { status?: Status }, ...rest: unknown[]) => {
       const about = target instanceof vscode.Uri ? target : (target?.status ? { folder: target.status.folder } : (target ?? {}));
-      return visibly(titles.get(`autoresearch.${name}`) ?? name, async () => act(about, ...rest));
+      return visibly(titles.get(`autoresearch.${name}`) ?? name, () => act(about, ...rest));
     }),
   );
 }
 
 /** Run a command so that its click is answered: while it works the status bar says so, and a failure is a message. */
-async function visibly(title: string, act: () => Promise<unknown>): Promise<unknown> {
+async function visibly(title: string, act: () => unknown): Promise<unknown> {
   try {
-    return await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: `AutoResearch: ${title}` }, act);
+    return await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: `AutoResearch: ${title}` }, async () => await act());
   } catch (error) {
     void vscode.window.showErrorMessage(`AutoResearch: ${title} failed: ${error instanceof Error ? error.message : String(error)}. The log says more ('AutoResearch: Show Log').`);
     return undefined;
