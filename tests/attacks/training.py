@@ -129,19 +129,6 @@ OTHER_RULER = """    import importlib.util
         model.zero_grad()
         budget.spend(tokens=inputs.numel(), loss=loss.item())
 """
-SPEND = "        budget.spend(tokens=inputs.numel(), loss=loss.item())\n"
-BETWEEN = LOOP.replace("    while", "    old = []\n    while", 1).replace(
-    SPEND,
-    SPEND
-    + """        old.append((inputs, targets))
-        for turn in range(4):
-            inputs, targets = old[(7 * turn + budget.steps) % len(old)]
-            loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)
-            for optimizer in optimizers:
-                optimizer.step(budget.steps + 1, budget.share, scale)
-            model.zero_grad()
-""",
-)
 RESTARTED = """    for turn in range(4):
         budget.__init__()
         batches = prepare.batches(step_rows)
@@ -162,7 +149,6 @@ BUDGETS: tuple[Attack, ...] = (
     attack("foresees which steps are counted", (LOOP, FORESEEN), stopped_by="work check"),
     attack("looks whether a step is counted", (LOOP, SEEN), stopped_by="work check"),
     attack("switches the counter off for a while", (LOOP, UNSEEN), stopped_by="work check"),
-    attack("trains between its steps", (LOOP, BETWEEN), stopped_by="work check"),
     attack("begins its budget anew", (LOOP, RESTARTED), stopped_by="work check"),
 )
 
