@@ -1415,7 +1415,7 @@ class Budget:
         self._cost: StepCost | None = None  # while a step is being counted
         self._step_flop = self._step_s = 0.0  # of the step counted last; seconds are CPU seconds
         self._step_tokens = 0, 0  # said and handed out in the step counted last
-        self._explained_flop = self._explained_s = 0.0  # of all that was counted, or is like what was
+        self.explained_s = 0.0  # CPU seconds of all that was counted, and of as many steps like each as it stands for
         self._outside: StepCost | None = None  # counts from spend() to remains(), or to submit()
         self._handed_before = 0  # before the present step
         self._asked = False  # remains() was called and spend() not yet
@@ -1508,10 +1508,9 @@ class Budget:
             self._step_flop, self._step_s, self._step_tokens = cost.stop() + cost.many_flop, cost.cpu_s, (said, handed)
             if not self._step_flop and self.limit.kind == "flop":
                 raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
-            self._explained_s += cost.beside_ns / 1e9
+            self.explained_s += cost.beside_ns / 1e9
         grown = max(1.0, max(said, handed) / (max(self._step_tokens) or 1))
-        self._explained_flop += self._step_flop * grown
-        self._explained_s += self._step_s * grown
+        self.explained_s += self._step_s * grown  # not what is paid for the tokens: cheap steps explain cheap steps
         self.flop += max(self._step_flop * grown, handed * token_flop())
 
     def _count_outside(self) -> None:
@@ -1524,8 +1523,7 @@ class Budget:
         if self._outside:
             outside, self._outside = self._outside, None
             self.flop += outside.stop()
-            self._explained_flop += outside.flop
-            self._explained_s += outside.cpu_s + outside.beside_ns / 1e9
+            self.explained_s += outside.cpu_s + outside.beside_ns / 1e9
 
     def check_end(self) -> None:
         """Raise where the budget is not spent, or was over long ago, or bought far more than it was charged for."""
@@ -1563,26 +1561,12 @@ class Budget:
             self._check_work(time.process_time() - self._cpu_started)
 
     def _check_work(self, cpu_s: float) -> None:
-        explained = self.explained_s
-        if cpu_s > FAR_BEYOND * explained + UNSEEN_S:
+        if cpu_s > FAR_BEYOND * self.explained_s + UNSEEN_S:
             raise Uncharged(
-                f"the run took {cpu_s:.1f} CPU seconds, and the operators it was charged for {explained:.1f}: work "
-                "outside of torch's operators, in other threads or between spend() and remains() counts as well; do "
-                "less of it, or do it in torch operators within the steps"
+                f"the run took {cpu_s:.1f} CPU seconds, and the operators it was charged for {self.explained_s:.1f}: "
+                "work outside of torch's operators or in other threads counts as well, and imports do; do less of it, or do "
+                "it in torch operators within the steps"
             )
-
-    @property
-    def explained_s(self) -> float:
-        """Return the CPU seconds of what was counted, and of as many steps like each as were charged by it.
-
-        A step that is cheap while it is counted explains cheap steps, whatever the tokens cost that it was handed.
-        """
-        return self._explained_s
-
-    @property
-    def flop_per_s(self) -> float:
-        """FLOP that counted operators do in a CPU second."""
-        return self._explained_flop / self._explained_s if self._explained_s else 0.0
 
     def _write_progress(self) -> None:
         run = run_folder()
@@ -1636,7 +1620,6 @@ def submit(
         "params": sum(p.numel() for p in model.parameters()) if params is None else params,
         "flops": budget.flop or None,
         "explained_cpu_s": budget.explained_s,
-        "flop_per_cpu_s": budget.flop_per_s,
         "threads": torch.get_num_threads(),
         "seed": seed(),
     }

@@ -234,7 +234,6 @@ class RunEnded:
     setup_cpu_s: float | None = None  # of the whole tree, until the clock of a sealed run started
     cpu_s: float | None = None  # from there to its submission
     clock_s: float | None = None  # wall seconds of that
-    flop_per_s: float | None = None  # what the operators it was charged for did in a CPU second, as it says itself
 
 
 @dataclass(frozen=True)

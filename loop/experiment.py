@@ -29,7 +29,6 @@ class Run:
     setup_cpu_s: float | None = None
     cpu_s: float | None = None
     clock_s: float | None = None
-    flop_per_s: float | None = None
 
     @property
     def broken(self) -> bool:

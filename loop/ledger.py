@@ -195,7 +195,7 @@ class Ledger:
     def reference(self) -> Reference | None:
         """What honest runs took: the baseline's, which are the user's own text; None before the first has a score."""
         runs = self.experiments[0].runs if 0 in self.experiments else ()
-        return reference_of([(r.setup_cpu_s, r.cpu_s, r.clock_s, r.flop_per_s) for r in runs if r.score is not None])
+        return reference_of([(r.setup_cpu_s, r.cpu_s, r.clock_s) for r in runs if r.score is not None])
 
     @property
     def waiting(self) -> list[Experiment]:
@@ -346,7 +346,6 @@ class Ledger:
                     setup_cpu_s=body.setup_cpu_s,
                     cpu_s=body.cpu_s,
                     clock_s=body.clock_s,
-                    flop_per_s=body.flop_per_s,
                 )
                 if self._current == (body.experiment, body.attempt):
                     self._current = None

@@ -14,7 +14,6 @@ from loop.values import BudgetKind
 
 UNSEEN, UNSEEN_S = 1.2, 0.15  # CPU seconds against those that counted operators explain
 BEYOND = 2.5  # CPU seconds against a baseline's: operator families (2) and neighbours (2), which seldom meet
-RATE = 2.5  # FLOP in a CPU second against a baseline's
 SETUP, SETUP_S = (
     1.2,
     1.2,
@@ -31,7 +30,6 @@ class Reference:
     setup_cpu_s: float
     cpu_s: float
     clock_s: float
-    flop_per_s: float | None
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,6 @@ class Work:
     cpu_s: float  # and from there to the submission
     clock_s: float  # wall seconds of that
     explained_s: float | None = None  # CPU seconds that the operators it was charged for take
-    flop_per_s: float | None = None  # what they do in one
 
     def facts(self) -> dict[str, float | None]:
         """Return the fields of RunEnded."""
@@ -71,19 +68,15 @@ def work_of(setup_cpu_s: float, cpu_s: float, clock_s: float | None, said: Mappi
     """Return a run's work from its supervisor's report, in CPU seconds until the clock and in all, and its summary."""
     if clock_s is None:
         return Work(cpu_s, 0.0, 0.0)
-    explained, rate = said.get("explained_cpu_s", 0.0), said.get("flop_per_cpu_s", 0.0)
-    measured = setup_cpu_s, cpu_s - setup_cpu_s, clock_s
-    return Work(*measured, explained, rate) if explained > 0 and rate > 0 else Work(*measured)
+    explained = said.get("explained_cpu_s", 0.0)
+    return Work(setup_cpu_s, cpu_s - setup_cpu_s, clock_s, explained if explained > 0 else None)
 
 
-def reference_of(runs: Iterable[tuple[float | None, float | None, float | None, float | None]]) -> Reference | None:
-    """Return the medians of (setup CPU seconds, CPU seconds, wall seconds, FLOP a second) of runs that have them."""
-    known = [run for run in runs if run[0] is not None and run[1] is not None and run[2] is not None]
-    if not known:
-        return None
-    setup, cpu, clock = (statistics.median(float(run[n] or 0.0) for run in known) for n in range(3))
-    rates = [run[3] for run in known if run[3]]
-    return Reference(setup, cpu, clock, statistics.median(rates) if rates else None)
+def reference_of(runs: Iterable[tuple[float | None, float | None, float | None]]) -> Reference | None:
+    """Return the medians of (setup CPU seconds, CPU seconds, wall seconds) of runs that have them."""
+    known = [[x for x in run if x is not None] for run in runs]
+    columns = list(zip(*(run for run in known if len(run) == 3), strict=True))
+    return Reference(*map(statistics.median, columns)) if columns else None
 
 
 def beyond(allowed: Allowance, work: Work) -> str:
@@ -103,7 +96,7 @@ def beyond(allowed: Allowance, work: Work) -> str:
                 f"used {cpu_s / gives:.1f} times the CPU that its budget gives{before}; train on the profile's threads"
             )
         return ""
-    if work.explained_s is None or work.flop_per_s is None:
+    if work.explained_s is None:
         return "gave no account of what it was charged; end with prepare.submit(model)"
     if cpu_s > UNSEEN * work.explained_s + UNSEEN_S:
         return (
@@ -114,10 +107,6 @@ def beyond(allowed: Allowance, work: Work) -> str:
         return ""
     if cpu_s > BEYOND * reference.cpu_s + UNSEEN_S:
         return f"{_times(cpu_s / reference.cpu_s)}, in CPU seconds of the baseline{before}"
-    if reference.flop_per_s and not 1 / RATE < work.flop_per_s / reference.flop_per_s < RATE:
-        return (
-            f"says that it does {work.flop_per_s / reference.flop_per_s:.2g} times the baseline's FLOP in a CPU second"
-        )
     return ""
 
 

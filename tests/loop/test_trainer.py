@@ -478,7 +478,7 @@ s = socket.socket(fileno=int(os.environ['AUTORESEARCH_GATE_FD']))
 s.recv(9); s.sendall(b'clock\\n'); s.recv(9)
 """
 END = "s.sendall(b'submit\\n'); s.recv(9)\n"
-ACCOUNT = "json.dump({'explained_cpu_s': 0.3, 'flop_per_cpu_s': 1e9}, open(RUN + '/summary.json', 'w'))\n"
+ACCOUNT = "json.dump({'explained_cpu_s': 0.3}, open(RUN + '/summary.json', 'w'))\n"
 BURN = "end = time.process_time() + 3\nwhile time.process_time() < end: pass\n"
 ALLOWANCE = Allowance(BudgetKind.FLOPS, 1e9, "cpu", 1)
 
