@@ -1564,8 +1564,8 @@ class Budget:
         if cpu_s > FAR_BEYOND * self.explained_s + UNSEEN_S:
             raise Uncharged(
                 f"the run took {cpu_s:.1f} CPU seconds, and the operators it was charged for {self.explained_s:.1f}: "
-                "work outside of torch's operators, in other threads and in imports counts as well; do less of it, or do it "
-                "in torch operators within the steps"
+                "work outside of torch's operators, in threads and in imports counts as well; do less of it or do "
+                "it in torch operators within the steps"
             )
 
     def _write_progress(self) -> None:
