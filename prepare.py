@@ -861,7 +861,8 @@ def compiled_library(cache: Path) -> Path:
     """Return a folder with this interpreter's modules without their text, building it now if there is none.
 
     The scorer's sandbox mounts it over the standard library where that is what is trained on. Compiled without
-    docstrings (-OO); a Python reads a module.pyc that lies where its source should. Held-out modules are left out.
+    docstrings (-OO); a Python reads a module.pyc that lies where its source should. Held-out modules are left out,
+    and what `help` prints.
     """
     root = standard_library()
     marks = [_file_mark(path) for path in local_files("python")]
