@@ -744,7 +744,12 @@ class Dataset:
         return mapped.reshape(-1, self.manifest["context"] + 1)
 
     def tokenizer(self, thorough: bool = False) -> dict[str, Any]:
-        """Return the stored tokenizer."""
+        """Return the stored tokenizer. A confined run is not told what its tokens stand for."""
+        if (self.folder / TOKENIZER).is_char_device():  # what a sandbox puts in the place of a file that it hides
+            raise Refusal(
+                "the tokenizer is not shown to a run of a campaign: it is served token numbers, and text that it finds "
+                "elsewhere is no training data; work on the numbers, or run the canvas by hand"
+            )
         stored: dict[str, Any] = json.loads(self.verified(TOKENIZER, thorough).read_bytes())
         return stored
 
@@ -2232,7 +2237,10 @@ def describe() -> dict[str, Any]:
         "comparison_key": _sha256([sizes, data.data_hash, file_sha256(Path(__file__)), asdict(limit)]),
         "profile": asdict(p), "default_budget": p.budget, "wall_cap_s": limit.cap_s, "data_dir": str(data.folder),
         "training_file": str(data.folder / TRAIN), "token_flop": token_flop(),
-        "sealed_paths": [str(data.folder / "sealed"), *manifest["sealed_sources"], *map(str, others)],
+        # What a run must not see: held-out rows and text, and the tokenizer, without which found text is of no use.
+        "sealed_paths": [
+            str(data.folder / "sealed"), str(data.folder / TOKENIZER), *manifest["sealed_sources"], *map(str, others),
+        ],
         "read_paths": [str(data.folder), str(_pointer(p, cache_root()))],
         # What the scorer's sandbox hides, and what it mounts over the text: [source, place], in this order.
         "text_paths": text_paths(p, data),

@@ -189,7 +189,7 @@ def tidy(run_dir: Path) -> None:
 def untold(ruler: Ruler) -> list[Path]:
     """Return what training must not see: held-out rows, and text that its ruler has not handed out.
 
-    The rows it trains on come through the channel. What it needs of the data, tokenizer and manifest, stays.
+    The rows it trains on come through the channel. What it needs of the data, the manifest, stays.
     """
     text = [place for place in ruler.text_paths if not any(need.is_relative_to(place) for need in ruler.read_paths)]
     return [*ruler.sealed_paths, *text, *filter(None, [ruler.training_file])]

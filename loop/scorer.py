@@ -38,7 +38,7 @@ class Ruler:
     device: str
     device_name: str
     threads: int
-    sealed_paths: tuple[Path, ...]  # rows that training must not see
+    sealed_paths: tuple[Path, ...]  # what training must not see: held-out rows and text, the tokenizer
     read_paths: tuple[Path, ...]  # what training reads
     uniform: float  # the score of a model that has learnt nothing
     text_paths: tuple[Path, ...] = ()  # what else scoring must not see: the text that was trained on

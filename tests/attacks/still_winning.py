@@ -7,6 +7,7 @@ from __future__ import annotations
 
 OPEN: dict[str, float] = {
     # A process cannot be kept from the text of the programs that it runs: strings in compiled modules, torch's files.
-    "looks compiled modules up while it is scored": 0.1,
-    "looks torch's own files up while it is scored": 0.1,
+    # Runs are not shown the tokenizer, but the 255 words of this profile's fit into the 1 kB that literals may have.
+    "brings the words along to look compiled modules up": 0.1,
+    "brings the words along to look torch's own files up": 0.1,
 }

@@ -29,7 +29,7 @@ def test_the_line_tells_a_campaign_what_it_needs(ask, corpus):
     assert facts["uniform_bpb"] == pytest.approx(math.log2(2048) / facts["bytes_per_token"])
     assert all(Path(path).exists() for path in facts["sealed_paths"] + facts["read_paths"])
     assert str(corpus) in facts["sealed_paths"]
-    assert not {"train.bin", "tokenizer.json"} & {Path(path).name for path in facts["sealed_paths"]}
+    assert {"train.bin", "tokenizer.json"} & {Path(path).name for path in facts["sealed_paths"]} == {"tokenizer.json"}
 
 
 def test_a_second_time_it_neither_prepares_nor_imports_torch(ask):

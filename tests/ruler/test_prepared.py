@@ -137,3 +137,11 @@ def test_a_full_disk_while_packing_is_one_sentence(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(prepare, "replace_text", full)
     with pytest.raises(prepare.Refusal, match=r"train.bin: .*: the disk is full; free some space or set AUTO"):
         prepare.prepare_dataset(tiny, tmp_path / "cache")
+
+
+def test_a_run_that_is_not_shown_the_tokenizer_is_told_why(ready):
+    place = ready.folder / prepare.TOKENIZER
+    place.unlink()
+    place.symlink_to("/dev/null")  # a sandbox binds it there
+    with pytest.raises(prepare.Refusal, match="the tokenizer is not shown to a run of a campaign"):
+        ready.tokenizer()
