@@ -50,6 +50,7 @@ import traceback
 import types
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -1752,38 +1753,64 @@ def _anonymous_file() -> int:
         return os.dup(file.fileno())
 
 
-class ModelProcess:
-    """The canvas's model behind two pipes and shared memory; its imports are under way, load() does the rest.
+class Confined:
+    """A started process, in a sandbox where `wrap` is one, whose imports are under way. It inherits what is named.
 
-    It inherits these three and a pipe for what it prints, all of them its own, and no variable that leads to data.
-    Requests are numbered and answered in order. Every method that waits raises NoScore with what went wrong there.
+    Besides that it has a pipe for what it prints and no variable that leads to data.
     """
 
-    def __init__(self, run: Path, canvas: Path, wrap: list[str], timeout_s: float) -> None:
-        p, memory = profile(), _anonymous_file()
-        self._memory: SharedMemory | None = SharedMemory(memory, p)
-        self._timeout_s = timeout_s
-        self._asked = self._answered = 0  # the numbers of the next request and of the next answer
-        self._received = b""
+    def __init__(self, arguments: list[str], wrap: list[str], inherited: list[int]) -> None:
         self._private = tempfile.mkdtemp(prefix="autoresearch-model-")  # under a sandbox the same path in its own /tmp
-        requests, self._requests = os.pipe()
-        self._replies, replies = os.pipe()
         printed, output = os.pipe()
-        inherited = (requests, replies, memory)
-        command = [
-            *wrap, sys.executable, "-P", __file__, "model", *map(str, (run, canvas, *inherited)), json.dumps(asdict(p)),
-        ]  # fmt: skip
         try:
-            self._process = subprocess.Popen(
-                command, env=_model_environment(self._private), pass_fds=inherited, start_new_session=True, cwd="/",
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            self.process = subprocess.Popen(
+                [*wrap, sys.executable, "-P", __file__, *arguments], env=_model_environment(self._private),
+                pass_fds=inherited, start_new_session=True, cwd="/", stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output,
             )  # fmt: skip
         except OSError as error:
             raise Refusal(f"the model process cannot be started ({error}); look at --wrap") from error
-        for fd in (*inherited, output):
-            os.close(fd)
+        os.close(output)
         self._printing = threading.Thread(target=_copy_output, args=(printed,), daemon=True)
         self._printing.start()
+        self._closed = False
+
+    def close(self) -> None:
+        """Kill it and whatever it started; return when all of it is gone. Harmless when repeated."""
+        if not self._closed:
+            self._closed = True
+            _kill(self.process)
+            self._printing.join(timeout=5)  # until nobody is left who could print
+            shutil.rmtree(self._private, ignore_errors=True)
+
+
+def start_models(run: Path, canvas: Path, wrap: list[str], timeout_s: float, count: int = 1) -> list[Model]:
+    """Start the canvas's model in `count` processes of one sandbox, which pay the imports once. They end together."""
+    ends = [(os.pipe(), os.pipe(), _anonymous_file()) for _ in range(count)]
+    inherited = [fd for (requests, _), (_, replies), memory in ends for fd in (requests, replies, memory)]
+    started = Confined(
+        ["model", str(run), str(canvas), json.dumps(asdict(profile())), *map(str, inherited)], wrap, inherited
+    )
+    models = [
+        Model(started, SharedMemory(memory, profile()), requests, replies, timeout_s)
+        for (_, requests), (replies, _), memory in ends
+    ]
+    for fd in inherited:
+        os.close(fd)
+    return models
+
+
+class Model:
+    """The canvas's model in a process behind two pipes and shared memory, all of them its own; load() comes first.
+
+    Requests are numbered and answered in order. Every method that waits raises NoScore with what went wrong there.
+    """
+
+    def __init__(self, confined: Confined, memory: SharedMemory, requests: int, replies: int, timeout_s: float) -> None:
+        self._confined, self._requests, self._replies, self._timeout_s = confined, requests, replies, timeout_s
+        self._memory: SharedMemory | None = memory
+        self._asked = self._answered = 0  # the numbers of the next request and of the next answer
+        self._received = b""
 
     def load(self) -> None:
         """Ask for the canvas to be imported, the model built and the checkpoint loaded."""
@@ -1819,16 +1846,14 @@ class ModelProcess:
                 self.answer()
 
     def close(self) -> None:
-        """Kill the process and whatever it started; return when all of it is gone. Harmless when repeated."""
+        """Kill all that was started with it; return when it is gone. Harmless when repeated."""
         if self._memory is None:
             return
         self._shared.unlock_pages()
         self._memory = None
-        _kill(self._process)
-        self._printing.join(timeout=5)  # until nobody is left who could print
+        self._confined.close()
         os.close(self._requests)
         os.close(self._replies)
-        shutil.rmtree(self._private, ignore_errors=True)
 
     @property
     def _shared(self) -> SharedMemory:
@@ -1849,7 +1874,7 @@ class ModelProcess:
             ready, _, _ = select.select([self._replies], [], [], min(left, 0.2))
             if ready and (part := os.read(self._replies, LONGEST_REPLY)):
                 self._received += part
-            elif ready or self._process.poll() is not None:
+            elif ready or self._confined.process.poll() is not None:
                 raise NoScore("crash", self._ending())
             if len(self._received) > LONGEST_REPLY:
                 break
@@ -1861,7 +1886,7 @@ class ModelProcess:
 
     def _ending(self) -> str:
         try:
-            code = self._process.wait(timeout=5)
+            code = self._confined.process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             return "the model process closed its reply pipe"
         if code == -signal.SIGKILL:
@@ -1951,11 +1976,12 @@ def score(
     tokens, size = int(exam.scored.sum()), int(exam.lengths.sum())
     with contextlib.ExitStack() as stack:
 
-        def start() -> ModelProcess:
-            return stack.enter_context(contextlib.closing(ModelProcess(run, canvas, wrap, timeout_s)))
+        def start(count: int = 1) -> list[Model]:
+            models = start_models(run, canvas, wrap, timeout_s, count)
+            return [stack.enter_context(contextlib.closing(model)) for model in models]
 
         # Both groups pay their imports now. The auditors' processes run nothing of the canvas until they load.
-        models, auditors = ([start() for _ in range(_side_by_side(p))] for _ in range(2))
+        models, auditors = start(_side_by_side(p)), start(_side_by_side(p))
         if not wait():
             return None
         started = time.monotonic()
@@ -1979,12 +2005,15 @@ def score(
 
 
 def _side_by_side(p: Profile) -> int:
-    """Return how many processes answer at a time: two where a CPU has the cores. They may talk, of their rows alone."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many processes answer at a time: two where a CPU has the cores. They may talk, of their rows alone.
+
+    Only on Linux can a process that has imported torch be forked whatever the libraries.
+    """
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
     return 2 if p.device == "cpu" and cores >= 2 * p.threads else 1
 
 
-def _answers(models: list[ModelProcess], exam: Exam, batch: int) -> tuple[Tensor, int]:
+def _answers(models: list[Model], exam: Exam, batch: int) -> tuple[Tensor, int]:
     """Return the nats of every target, (rows, T) fp64, and the batch that fits into memory; raise NoScore."""
     _load(models)
     while True:
@@ -1998,14 +2027,14 @@ def _answers(models: list[ModelProcess], exam: Exam, batch: int) -> tuple[Tensor
             batch //= 2
 
 
-def _load(models: list[ModelProcess]) -> None:
+def _load(models: list[Model]) -> None:
     for model in models:
         model.load()
     for model in models:
         model.answer()
 
 
-def _nats(models: list[ModelProcess], inputs: Tensor, targets: Tensor, batch: int) -> Tensor:
+def _nats(models: list[Model], inputs: Tensor, targets: Tensor, batch: int) -> Tensor:
     """Return the nats of every target, (rows, T) fp64, asked in batches of one size: the last is filled up."""
     import torch
     import torch.nn.functional as F
@@ -2029,9 +2058,7 @@ def _nats(models: list[ModelProcess], inputs: Tensor, targets: Tensor, batch: in
     return torch.cat(nats)[:count]
 
 
-def _audit(
-    exam: Exam, nats: Tensor, batch: int, auditors: list[ModelProcess], start: Callable[[], ModelProcess]
-) -> float:
+def _audit(exam: Exam, nats: Tensor, batch: int, auditors: list[Model], start: Callable[[], list[Model]]) -> float:
     """Return the largest difference in nats; raise NoScore if a prediction depends on later tokens or on other rows."""
     import torch
 
@@ -2043,7 +2070,7 @@ def _audit(
     altered = torch.where(torch.arange(nats.shape[1]) < cuts, exam.inputs, _others(exam, dice))
     order = torch.randperm(len(nats), generator=dice)
 
-    def asked(models: list[ModelProcess]) -> Tensor:
+    def asked(models: list[Model]) -> Tensor:
         _load(models)
         answers = torch.empty_like(nats)
         answers[order] = _nats(models, altered[order], exam.targets[order], batch)
@@ -2056,7 +2083,7 @@ def _audit(
             raise
         for auditor in auditors:
             auditor.close()
-        audited = asked([start()])  # where two have no room; the cuts stay, or a leak could have them drawn again
+        audited = asked(start())  # where two have no room; the cuts stay, or a leak could have them drawn again
     apart = (audited - nats).abs().where(before, 0.0)
     if float(apart.max()) <= exam.tolerance:
         return float(apart.max())
@@ -2090,7 +2117,7 @@ def _others(exam: Exam, dice: torch.Generator) -> Tensor:
     return torch.where(one == exam.inputs, two, one)
 
 
-def _as_before(exam: Exam, row: int, altered: Tensor, batch: int, processes: int, witness: ModelProcess) -> Tensor:
+def _as_before(exam: Exam, row: int, altered: Tensor, batch: int, processes: int, witness: list[Model]) -> Tensor:
     """Return the nats of one altered row, (T,) fp64, in the company that it had when it was scored.
 
     A fresh process is asked all that the one which answered the row was asked, in the same order. So nothing but the
@@ -2098,14 +2125,14 @@ def _as_before(exam: Exam, row: int, altered: Tensor, batch: int, processes: int
     """
     import torch
 
-    _load([witness])
+    _load(witness)
     last = row // batch
     batches = torch.arange(last % processes, last + 1, processes)
     asked = ((batches[:, None] * batch + torch.arange(batch)) % len(exam.rows)).flatten()
     inputs = exam.inputs[asked]
     place = len(asked) - batch + row % batch
     inputs[place] = altered
-    return _nats([witness], inputs, exam.targets[asked], batch)[place]
+    return _nats(witness, inputs, exam.targets[asked], batch)[place]
 
 
 # The model process: the only part of the ruler that runs beside the canvas's code.
@@ -2120,8 +2147,8 @@ def _refuse_in_scorer(what: str) -> None:
         )
 
 
-def serve_model(run: Path, canvas: Path, requests: int, replies: int, memory: int, given: str) -> None:
-    """Answer the scorer's requests until it closes the pipe."""
+def serve_models(run: Path, canvas: Path, given: str, ends: list[int]) -> None:
+    """Answer the scorer's requests until it closes the pipes: three descriptors for each model, a process for each."""
     global _serving_model
     os.environ["AUTORESEARCH_PROFILE"] = given
     _die_with_parent()
@@ -2132,11 +2159,38 @@ def serve_model(run: Path, canvas: Path, requests: int, replies: int, memory: in
         os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.mkdtemp()
     import torch
 
-    shared = SharedMemory(memory, profile())
     torch.set_num_threads(profile().threads)
     keep_freed_memory()
     sys.modules["prepare"] = sys.modules["__main__"]
     _serving_model = True
+    _serve(run, canvas, *(ends if len(ends) == 3 else _forked(ends)))
+
+
+def _forked(ends: list[int]) -> list[int]:
+    """Fork a process for each three descriptors and return its own to it; this one ends as the first of them ends."""
+    warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's idle threads know of forks
+    for first in range(0, len(ends), 3):
+        if os.fork() == 0:
+            _die_with_parent()
+            own = ends[first : first + 3]
+            for fd in set(ends) - set(own):
+                os.close(fd)
+            return own
+    for fd in ends:
+        os.close(fd)
+    _, status = os.wait()
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        with contextlib.suppress(OSError):  # SIGKILL has no other handler
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def _serve(run: Path, canvas: Path, requests: int, replies: int, memory: int) -> None:
+    import torch
+
+    shared = SharedMemory(memory, profile())
     model: torch.nn.Module | None = None
     with os.fdopen(requests) as lines, torch.inference_mode():
         for number, line in enumerate(lines):
@@ -2272,18 +2326,13 @@ def main() -> int:
     scoring.add_argument("--timeout", type=float, default=ANSWER_S, metavar="S", help="for one answer of the model")
     scoring.add_argument("--now", action="store_true", help="do not wait for a line")
     serving = commands.add_parser("model", help="used by score")
-    for name, kind in {
-        "run": Path,
-        "canvas": Path,
-        "requests": int,
-        "replies": int,
-        "memory": int,
-        "profile": str,
-    }.items():
-        serving.add_argument(name, type=kind)
+    serving.add_argument("run", type=Path)
+    serving.add_argument("canvas", type=Path)
+    serving.add_argument("profile")
+    serving.add_argument("ends", type=int, nargs="+")
     options = parser.parse_args()
     if options.command == "model":
-        serve_model(options.run, options.canvas, options.requests, options.replies, options.memory, options.profile)
+        serve_models(options.run, options.canvas, options.profile, options.ends)
         return 0
     if options.source:
         os.environ["AUTORESEARCH_SOURCE"] = options.source

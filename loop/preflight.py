@@ -24,13 +24,13 @@ RULER = "prepare"
 SCORING = frozenset(
     (
         "score",
-        "serve_model",
-        "ModelProcess",
+        "serve_models",
+        "start_models",
+        "Model",
         "SharedMemory",
         "VAL",
         "AUDIT",
         "deal",
-        "replace_future",
         "batches_on_the_fly",
     )
 )

@@ -113,8 +113,7 @@ DEFENCES: dict[str, Defence] = {
 
 # Not a defence's absence but imports saved: for attacks whose weights are what they are, audited or not.
 UNAUDITED: Edits = (
-    ("        models, auditors = ([start() for _ in range(_side_by_side(p))] for _ in range(2))\n",
-     "        models, auditors = [start()], []\n"),
+    ("        models, auditors = start(_side_by_side(p)), start(_side_by_side(p))\n", "        models, auditors = start(), []\n"),
     ("            difference = _audit(exam, nats, batch, auditors, start)\n", "            difference = 0.0\n"),
 )  # fmt: skip
 

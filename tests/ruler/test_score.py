@@ -142,8 +142,9 @@ def loading(ruler, tmp_path_factory):
     """One model process; it can be asked to load again while it failed to."""
     folder = tmp_path_factory.mktemp("loading")
     torch.save({"table.weight": torch.zeros(V, V)}, folder / "checkpoint.pt")
-    with contextlib.closing(prepare.ModelProcess(folder, folder / "train.py", [], 60.0)) as process:
-        yield process, folder / "train.py"
+    (model,) = prepare.start_models(folder, folder / "train.py", [], 60.0)
+    with contextlib.closing(model):
+        yield model, folder / "train.py"
 
 
 @pytest.mark.parametrize(
@@ -198,6 +199,22 @@ def test_a_rogue_canvas_gets_its_outcome_and_no_score(run, canvas, kind, detail)
     assert re.search(detail, answer["detail"]), answer
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_model_that_is_killed_is_told_at_once_and_ends_the_others(run, processes):
+    folder = run("import signal\n" + before_forward("os.kill(os.getpid(), signal.SIGKILL)"))
+    with contextlib.ExitStack() as stack:
+        models = prepare.start_models(folder, folder / "train.py", [], 60.0, processes)
+        for model in models:
+            stack.enter_context(contextlib.closing(model))
+        prepare._load(models)
+        models[-1].ask(torch.zeros(4, T, dtype=torch.int64))
+        with pytest.raises(prepare.NoScore, match="killed while scoring, perhaps by the system for want of memory"):
+            models[-1].answer()
+        models[0].ask(torch.zeros(4, T, dtype=torch.int64))
+        with pytest.raises(prepare.NoScore):
+            models[0].answer()
+
+
 @pytest.mark.parametrize("body", FUTURE.values(), ids=FUTURE)
 def test_what_depends_on_later_tokens_is_refused_as_that(run, body):
     answer = score(run(leaking(body)))
@@ -220,11 +237,11 @@ def test_a_row_is_asked_again_in_the_company_that_it_had(ruler, run, processes):
     folder, exam = run(leaking(ROWS["counts of all earlier rows"])), exam_of(ruler)
     with contextlib.ExitStack() as stack:
 
-        def start():
-            model = prepare.ModelProcess(folder, folder / "train.py", [], 60.0)
-            return stack.enter_context(contextlib.closing(model))
+        def start(count=1):
+            models = prepare.start_models(folder, folder / "train.py", [], 60.0, count)
+            return [stack.enter_context(contextlib.closing(model)) for model in models]
 
-        nats, batch = prepare._answers([start() for _ in range(processes)], exam, 4)
+        nats, batch = prepare._answers(start(processes), exam, 4)
         row = len(exam.rows) - 2
         assert torch.equal(prepare._as_before(exam, row, exam.inputs[row], batch, processes, start()), nats[row])
         altered = exam.inputs[row].clone()
