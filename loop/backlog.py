@@ -162,17 +162,23 @@ class Backlog:
         self.engine.record(fact, Answered(intent.seq, True, f"queued as #{fact.experiment}"))
 
     def withdraw(self, intent: Entry) -> None:
-        """Take back a revert of an experiment and answer the intent, in one transaction."""
+        """Take back a revert of an experiment and answer the intent, in one transaction.
+
+        One that was adopted stays in the kept line; that its human undid it is recorded, so that no pull redoes it.
+        """
         request = intent.body
         assert isinstance(request, WithdrawRequested)
         ledger = self.engine.ledger
-        waiting = [e for e in ledger.waiting if e.removes == request.removes and not e.withdrawn]
+        made = [e for e in ledger.experiments.values() if e.removes == request.removes and not e.withdrawn]
+        waiting = [e for e in made if e.verdict is None]
         queued = [e for e in waiting if request.intent is None or e.intent in (None, request.intent)]
-        if not queued:
+        found = queued or [e for e in made if e.undone_by(request.intent, intent.seq)]
+        if not found:
             self.engine.record(Answered(intent.seq, False, f"no revert of #{request.removes} waits to be measured"))
             return
-        last = queued[-1]
+        last = max(found, key=lambda e: e.number)
         what = "runs already and will not be adopted" if last.runs else "is not measured"
+        what = what if queued else "is measured and was adopted; your file is not the branch's there"
         self.engine.record(Withdrawn(last.number), Answered(intent.seq, True, f"#{last.number} {what}"))
 
     def _propose(

@@ -61,6 +61,7 @@ class ProposeRequested:
 class WithdrawRequested:
     """Intent: the human undid a revert of experiment `removes`; its price is wanted no more.
 
+    Of one that was adopted it says that the human's own text has those lines again.
     `intent` is the sequence number of its ProposeRequested; None, in journals that do not say, means the newest.
     """
 
@@ -195,7 +196,10 @@ class Repaired:
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """Fact: a human's proposal is wanted no more. It is not measured; a run that has begun ends, and adopts nothing."""
+    """Fact: a human's proposal is wanted no more. It is not measured; a run that has begun ends, and adopts nothing.
+
+    A revert that was adopted before stays in the kept line; its human undid it in their own text.
+    """
 
     experiment: int
 

@@ -100,6 +100,14 @@ class Experiment:
         """Whether a run of it has finished with a score."""
         return self.score is not None
 
+    def undone_by(self, intent: int | None, seq: int) -> bool:
+        """Return whether a withdrawal at `seq` of what `intent` asked for may mean this, which was adopted.
+
+        One that was written before the verdict means it only where it names what asked for it.
+        """
+        named = intent is not None and intent == self.intent
+        return self.verdict is Verdict.KEEP and (named or (self.judged_seq < seq and None in (intent, self.intent)))
+
     @property
     def failure(self) -> Failure | None:
         """Why it gave no score: found before a run was spent, or by its last run."""

@@ -231,9 +231,20 @@ class Ledger:
     def promised(self) -> int:
         """Texts that a human was told would be measured, and that are not yet."""
         asked = sum(isinstance(entry.body, ProposeRequested) for entry in self.unanswered.values())
-        taken_back = sum(isinstance(entry.body, WithdrawRequested) for entry in self.unanswered.values())
+        taken_back = sum(
+            self._unasks(e.body) for e in self.unanswered.values() if isinstance(e.body, WithdrawRequested)
+        )
         waiting = sum(e.author is Author.HUMAN and e.number > 0 and not e.withdrawn for e in self.waiting)
         return asked + waiting - taken_back
+
+    def _unasks(self, request: WithdrawRequested) -> bool:
+        """Return whether a withdrawal is of a revert that is not judged yet, and not of one that was adopted."""
+        made = [(e.removes, e.intent) for e in self.waiting if not e.withdrawn]
+        made += [(e.body.removes, seq) for seq, e in self.unanswered.items() if isinstance(e.body, ProposeRequested)]
+        return any(
+            removes == request.removes and (request.intent is None or intent in (None, request.intent))
+            for removes, intent in made
+        )
 
     @property
     def running(self) -> tuple[Experiment, Run] | None:

@@ -65,18 +65,23 @@ def read_reviewed(repo: Checkout, ledger: Ledger) -> Reviewed | None:
 
 
 def read_removals(repo: Checkout, ledger: Ledger, known: Sequence[Removal] = ()) -> tuple[Removal, ...]:
-    """Return the reverts that stand and that the kept line does not have: to be measured, or measured in vain.
+    """Return what the human took out and the kept line has: reverts that stand, and adopted ones that they undid.
 
-    What is `known` is not read again.
+    A revert that stands waits to be measured, or was measured in vain. What is `known` is not read again.
     """
     read = {(removal.parent, removal.commit): removal for removal in known if removal.commit}
     found: list[Removal] = []
-    for one in reverts(ledger):
-        if one.experiment is not None and one.experiment.verdict is Verdict.KEEP:
+    stand, undone = _sorted_out(ledger)
+    for one in stand:
+        if one.adopted:
             continue
         commit = one.experiment.commit if one.experiment is not None else ""
         again = read.get((one.parent, commit))
         found.append(again or Removal(one.parent, tuple(split_lines(_text_without(repo, ledger, one))), commit))
+    path = control.canvas_path(ledger)
+    for e in undone:  # what it took out is back, so the text is that of before it
+        again = read.get((e.commit, e.parent))
+        found.append(again or Removal(e.commit, tuple(split_lines(repo.text_at(e.parent, path))), e.parent))
     return tuple(found)
 
 
@@ -95,6 +100,11 @@ class Revert:
         """Whether it has no price yet; it may have begun."""
         return self.experiment is None or self.experiment.verdict is None
 
+    @property
+    def adopted(self) -> bool:
+        """Whether the kept line has it."""
+        return self.experiment is not None and self.experiment.verdict is Verdict.KEEP
+
     def is_meant(self, removes: int, intent: int | None) -> bool:
         """Whether a withdrawal may mean it; of several that nothing tells apart the newest counts."""
         return self.removes == removes and (intent is None or self.intent in (None, intent))
@@ -102,20 +112,28 @@ class Revert:
 
 def reverts(ledger: Ledger) -> list[Revert]:
     """Return the reverts that nobody has taken back, the oldest first: measured, queued, or still to be answered."""
+    return _sorted_out(ledger)[0]
+
+
+def _sorted_out(ledger: Ledger) -> tuple[list[Revert], list[Experiment]]:
+    """Return the reverts that nobody has taken back, and of the others those that the kept line has all the same."""
+    made = [e for e in ledger.experiments.values() if e.removes is not None]
+    undone = [e for e in made if e.withdrawn and e.verdict is Verdict.KEEP]
     stand = [  # both are in order: numbers and sequence numbers only grow
-        Revert(e.removes, e.parent, "", e.intent, e)
-        for e in ledger.experiments.values()
-        if e.removes is not None and not e.withdrawn
+        Revert(e.removes, e.parent, "", e.intent, e) for e in made if e.removes is not None and not e.withdrawn
     ]
     for entry in ledger.unanswered.values():
         match entry.body:
             case ProposeRequested(text=text, base=base, removes=int() as removes):
                 stand.append(Revert(removes, base, text, entry.seq))
             case WithdrawRequested(removes=removes, intent=intent):
-                waiting = [revert for revert in stand if revert.waits and revert.is_meant(removes, intent)]
-                if waiting:
-                    stand.remove(waiting[-1])
-    return stand
+                meant = [revert for revert in stand if revert.is_meant(removes, intent)]
+                waiting = [revert for revert in meant if revert.waits]
+                adopted = [one for one in meant if one.experiment and one.experiment.undone_by(intent, entry.seq)]
+                for revert in (waiting or adopted)[-1:]:
+                    stand.remove(revert)
+                    undone += [revert.experiment] if revert.experiment and not waiting else []
+    return stand, undone
 
 
 def _text_without(repo: Checkout, ledger: Ledger, revert: Revert) -> str:
@@ -250,21 +268,22 @@ def last_revert(folder: Path, campaign: str | None = None) -> tuple[Revert, list
 def withdraw(folder: Path, removes: int, campaign: str | None = None, intent: int | None = None) -> tuple[bool, str]:
     """Take back a revert that was undone; return whether it stays unmeasured, and why.
 
+    One that was adopted is recorded too: from then on the human's text holds those lines by their own will.
     `intent` asked for its price; with None it is the newest revert of experiment `removes`.
     """
     stand = [revert for revert in reverts(control.load(folder, campaign)) if revert.is_meant(removes, intent)]
     if not stand:
         return False, f"no revert of #{removes} waits to be measured"
-    done = stand[-1].experiment
-    if done is not None and done.verdict is not None:
-        adopted = (
-            "was adopted; measure your edit to bring it back" if done.verdict is Verdict.KEEP else "was not adopted"
-        )
-        return False, f"#{done.number}, without it, is measured and {adopted}"
+    last, done = stand[-1], stand[-1].experiment
+    if done is not None and done.verdict is not None and not last.adopted:
+        return False, f"#{done.number}, without it, is measured and was not adopted"
     try:
-        return not (done and done.runs), control.withdraw(folder, removes, campaign, intent).message
+        answer = control.withdraw(folder, removes, campaign, intent)
     except Refused as refusal:
         return False, str(refusal)
+    if last.adopted and done is not None:
+        return False, f"#{done.number}, without it, is measured and was adopted; measure your edit to bring it back"
+    return not (done and done.runs), answer.message
 
 
 def find(ledger: Ledger, number: int) -> Experiment:

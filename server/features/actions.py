@@ -80,8 +80,8 @@ def _canvas(snapshot: Snapshot, document: Document, first: int, last: int) -> It
     uri, version = document.uri, document.version
     many = len(reading.pending)
     nothing = "" if many else "nothing waits for review"
-    upto = "" if reading.behind else held_words(reading)
-    pull = f"Pull: {held_words(reading)}" if reading.behind else "Pull what was kept"
+    upto = "" if reading.behind else held_words(snapshot, reading)
+    pull = f"Pull: {held_words(snapshot, reading)}" if reading.behind else "Pull what was kept"
     yield _action(pull, "pull", f"{SOURCE_KIND}.pull", upto, uri=uri)
     yield _action(f"Accept all ({many})", "acceptAll", f"{SOURCE_KIND}.acceptAll", nothing, uri=uri, version=version)
     yield _action("Next hunk to review", "nextHunk", f"{SOURCE_KIND}.nextHunk", nothing, uri=uri, line=first)

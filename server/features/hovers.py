@@ -116,7 +116,7 @@ def _earlier(known: list[Experiment]) -> str:
 
 def _top(snapshot: Snapshot, reading: Reading) -> str:
     review = f"waiting for review: {counted(len(reading.pending), 'hunk')}"
-    return f"AutoResearch: {best_words(snapshot)} · {held_words(reading)} · {review}\n\n{snapshot.line}"
+    return f"AutoResearch: {best_words(snapshot)} · {held_words(snapshot, reading)} · {review}\n\n{snapshot.line}"
 
 
 def _claim(ledger: Ledger) -> list[str]:

@@ -75,17 +75,25 @@ def _campaign(snapshot: Snapshot, document: Document, line: int) -> list[Lens]:
     return lenses + [_lens(line, title, name, uri=uri) for title, name in buttons(snapshot)]
 
 
-def held_words(reading: Reading) -> str:
+def missing_words(snapshot: Snapshot, reading: Reading) -> str:
+    """Return `20 kept patches`, or `3 kept patches and the adopted revert of #4`: what a pull would bring."""
+    reverts = [e.removes for e in snapshot.known(reading.held.missing) if e.removes is not None]
+    kept = reading.behind - len(reverts)
+    parts = [counted(kept, "kept patch")] if kept or not reverts else []
+    return " and ".join([*parts, f"the adopted revert of {names(reverts)}"] if reverts else parts)
+
+
+def held_words(snapshot: Snapshot, reading: Reading) -> str:
     """Return `20 kept patches not in this file`, or that every one is, but for those that the human changed."""
     if reading.behind:
-        return f"{counted(reading.behind, 'kept patch')} not in this file"
+        return f"{missing_words(snapshot, reading)} not in this file"
     own = f" except {names(reading.held.changed)}, which you changed" if reading.held.changed else ""
     return f"every kept patch is in this file{own}"
 
 
 def _canvas(snapshot: Snapshot, document: Document, review: Review) -> list[Lens]:
     reading, uri = read_canvas(review, document), document.uri
-    state = f"{best_words(snapshot)} · {held_words(reading)}"
+    state = f"{best_words(snapshot)} · {held_words(snapshot, reading)}"
     lenses = [_lens(0, f"{state} · Pull", "pull", uri=uri) if reading.behind else _lens(0, state, "status", uri=uri)]
     if reading.pending:
         count = len(reading.pending)

@@ -30,7 +30,7 @@ from server.features.commands import (
     work,
 )
 from server.features.editing import apply_edit, canvas_asked, every_pending, experiment_pending, hunk_pending
-from server.features.lenses import held_words
+from server.features.lenses import held_words, missing_words
 from server.features.reverting import passed_over
 from server.features.showing import show_document
 from server.snapshot import Pending, Reading, Review, Snapshot, label, read_canvas
@@ -55,13 +55,13 @@ async def pull(session: Session, arguments: Arguments) -> Result:
         await apply_edit(session, document, converted(text, document.lines), f"Pull #{to}")
         return {"message": f"#{to} is in your buffer", "experiment": to}
     if not reading.behind:
-        return {"message": held_words(reading), "pulled": 0}
+        return {"message": held_words(snapshot, reading), "pulled": 0}
     tip, text = state.kept.line.tip, review.pulled(snapshot.canvas, reading.held)
     with passed_over(session, snapshot.folder, text):
         await apply_edit(session, document, converted(text, document.lines), f"Pull #{tip}")
     left = f"; left as you changed it: {names(reading.held.changed)}" if reading.held.changed else ""
     return {
-        "message": f"pulled {counted(reading.behind, 'kept patch')}, up to #{tip}{left}",
+        "message": f"pulled {missing_words(snapshot, reading)}, up to #{tip}{left}",
         "pulled": reading.behind,
         "experiment": tip,
     }

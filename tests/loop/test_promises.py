@@ -159,6 +159,22 @@ def test_a_revert_that_is_taken_back_while_it_runs_is_measured_and_not_adopted(t
     gone(campaign)
 
 
+def test_a_revert_that_was_adopted_and_is_undone_is_recorded_so_and_stays_in_the_line(campaign: Path) -> None:
+    control.start(campaign, {"experiments": "60"})
+    until(campaign, lambda ledger: ledger.incumbent is not None)
+    queued = control.propose(campaign, MINE, "Without #0", removes=0)
+    number = int(queued.message.rpartition("#")[2])
+    until(campaign, lambda ledger: ledger.experiments[number].verdict is Verdict.KEEP)
+    told = control.withdraw(campaign, 0, intent=queued.intent).message
+    assert told == f"#{number} is measured and was adopted; your file is not the branch's there"
+    with pytest.raises(Refused, match="no revert of #0 waits to be measured"):
+        control.withdraw(campaign, 0, intent=queued.intent)
+    undone = control.load(campaign).experiments[number]
+    assert undone.withdrawn and undone.verdict is Verdict.KEEP
+    control.stop(campaign, now=True)
+    gone(campaign)
+
+
 def _running(ledger: Ledger) -> int:
     assert ledger.running is not None
     return ledger.running[0].number

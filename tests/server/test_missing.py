@@ -62,6 +62,8 @@ class History:
     base: list[str] = field(default_factory=list)
     line: Lineage | None = None
     reverts: list[Revert] = field(default_factory=list)
+    adopted_reverts: list[Revert] = field(default_factory=list)  # each with the price that was kept of it
+    undone: list[Removal] = field(default_factory=list)  # of adopted reverts that the human undid
     mine: dict[str, int] = field(default_factory=dict)  # knob → the keep at which the human made it their own
     typed: list[str] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
@@ -78,8 +80,8 @@ class History:
         self.forget_kept()
 
     def read(self) -> Reading:
-        removals = tuple(revert.removal for revert in self.reverts if revert.removal)
-        review = Review(self.kept, Reviewed("", tuple(self.base)), removals)
+        removals = [revert.removal for revert in self.reverts if revert.removal]
+        review = Review(self.kept, Reviewed("", tuple(self.base)), (*removals, *self.undone))
         return read_canvas(review, Document("file:///t.py", Path("/t.py"), 1, "".join(self.text)))
 
     # ---- what must be ------------------------------------------------------------------------------------------
@@ -139,6 +141,8 @@ class History:
                 last = self.reverts.pop()
                 self.text, self.mine = last.before, last.mine
                 self.forget_kept()
+            case "undo" if self.adopted_reverts and not self.reverts and self.adopted_reverts[-1].after == self.text:
+                self.undo_adopted(self.adopted_reverts.pop())
             case "price" if self.reverts and (removal := self.reverts[0].removal):
                 self.adopt(removal)
             case "measure" if not reading.held.torn and tuple(reading.held.whole) != self.kept.line.lines:
@@ -207,10 +211,22 @@ class History:
             text = merge("".join(self.texts[int(removal.parent)]), "".join(self.texts[-1]), "".join(removal.lines))
         except MergeConflict:
             return
-        self.reverts.pop(0)
+        last = self.reverts.pop(0)
         if split_lines(text) != self.texts[-1]:
+            price = Removal(str(len(self.texts)), tuple(self.texts[-1]))  # by which an undo of it is known
             self.keep(split_lines(text))
+            self.adopted_reverts.append(Revert(last.before, last.after, price, {}))
             self.done["adopted"] += 1
+
+    def undo_adopted(self, last: Revert) -> None:
+        """Bring back what an adopted revert took out: from now on it is the human's own."""
+        was, now = knobs(self.text), knobs(last.before)
+        assert last.removal is not None
+        self.text = last.before
+        self.undone.append(last.removal)
+        self.mine |= {name: len(self.texts) - 1 for name in {*was, *now} if was.get(name) != now.get(name)}
+        self.forget_kept()
+        self.done["undone after it was adopted"] += 1
 
 
 def history(number: int) -> History:
@@ -230,7 +246,10 @@ def test_after_every_pull_the_buffer_holds_what_nobody_reverted_or_overwrote(blo
             done += history(number).done
         except AssertionError as error:
             raise AssertionError(f"history {number}: {error}") from error
-    assert done["refused"] < done["pull"] / 4 and min(done[deed] for deed in (*DEEDS, "adopted")) > 0, done
+    assert (
+        done["refused"] < done["pull"] / 4
+        and min(done[deed] for deed in (*DEEDS, "adopted", "undone after it was adopted")) > 0
+    ), done
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from lsprotocol import types as t
 
 from loop.entries import Answered, ProposeRequested, Withdrawn, WithdrawRequested
@@ -81,6 +82,54 @@ async def test_a_price_that_has_begun_or_is_known_is_said(campaign: Campaign) ->
         undone = await editor.run("undoRevert", uri=uri)
         assert not undone["withdrawn"] and "#4, without it, is measured and was adopted" in undone["message"]
         assert editor.buffers[uri].text == FOURTH
+
+
+@pytest.mark.parametrize("by_command", [True, False], ids=["our undo", "the editor's own"])
+async def test_an_adopted_revert_that_is_undone_lacks_nothing_and_no_pull_redoes_it(
+    campaign: Campaign, by_command: bool
+) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+        campaign.judge(_take_up(campaign), 0.98, Verdict.KEEP)
+        await editor.until(lambda: says(editor, uri, "every kept patch is in this file"))
+        if by_command:
+            assert "measure your edit to bring it back" in (await editor.run("undoRevert", uri=uri))["message"]
+        else:
+            editor.type(uri, FOURTH)
+            await editor.until(lambda: told(editor, "the revert of #1 was undone; #3, without it, is measured"))
+        assert editor.buffers[uri].text == FOURTH and withdrawn(campaign) == [1]
+        await editor.until(lambda: says(editor, uri, "every kept patch is in this file except #3, which you changed"))
+    campaign.keep(WITHOUT_FIRST + "main()\n", "run twice", 0.96)
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        await editor.until(lambda: says(editor, uri, "1 kept patch not in this file · Pull"))
+        pulled = await editor.run("pull", uri=uri)
+        assert (pulled["pulled"], editor.buffers[uri].text) == (1, FOURTH + "main()\n"), "no pull undoes the undo"
+        assert not campaign.ledger.promised
+        assert (await editor.run("measureEdit", uri=uri))["ok"], "and it can be brought back as it is told"
+        asked = campaign.journal.read()[-1].body
+        assert isinstance(asked, ProposeRequested) and asked.text == FOURTH + "main()\n"
+
+
+async def test_a_file_that_lacks_an_adopted_revert_is_told_so_and_not_that_a_patch_is_missing(
+    campaign: Campaign,
+) -> None:
+    campaign.judge(campaign.propose(WITHOUT_FIRST, "Without #1", Author.HUMAN, removes=1), 0.98, Verdict.KEEP)
+    campaign.keep(WITHOUT_FIRST + "main()\n", "run twice", 0.96)
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        await editor.until(
+            lambda: says(editor, uri, "1 kept patch and the adopted revert of #1 not in this file · Pull")
+        )
+        editor.type(uri, FOURTH + "main()\n")
+        await editor.until(lambda: says(editor, uri, "the adopted revert of #1 not in this file · Pull"))
+        assert (await editor.run("pull", uri=uri))["message"] == "pulled the adopted revert of #1, up to #4"
+
+
+async def says(editor: Editor, uri: str, words: str) -> bool:
+    """Return whether the lens at the top of a canvas ends with these words."""
+    return any(lens.command and lens.command.title.endswith(f"· {words}") for lens in await editor.lenses(uri))
 
 
 def _take_up(campaign: Campaign) -> int:
