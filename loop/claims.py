@@ -19,7 +19,9 @@ from loop.values import counted
 
 SEALED = "sealed: computed from the checkpoint, in a process that runs none of the canvas's code"
 SELF_REPORTED = "self-reported: the number that the script printed about itself; nothing checked it"
-NONE_VERIFIED = "no verified gain"
+NONE_VERIFIED = "no verified gain"  # it was looked for and not found
+NOT_VERIFIED = "not verified yet; 'autoresearch verify' measures the gain"
+NOTHING_KEPT = "no gain to verify: nothing better than the baseline has been kept"
 RULES = {
     "": "of a single run's noise: a patch against the incumbent's scores, by the spread of the baselines",
     "pairs": "of pairs: patch and incumbent on one seed, by the noise of such differences, learnt from all pairs",
@@ -74,12 +76,29 @@ def is_gain(ledger: Ledger, measured: Interval) -> bool:
     return measured.clear and ledger.gain(measured.mean, 0.0) < 0
 
 
-def headline(ledger: Ledger) -> str:
-    """Return `verified: −0.0121 ± 0.0018 (95 %, 3 fresh seeds, rows that chose nothing)`, or `no verified gain`."""
+def claims_gain(ledger: Ledger) -> bool:
+    """Return whether the headline claims a gain."""
     last = last_verified(ledger)
-    if last is None or not is_gain(ledger, last[1]):
-        return NONE_VERIFIED
+    return last is not None and is_gain(ledger, last[1])
+
+
+def awaits(ledger: Ledger) -> bool:
+    """Return whether the campaign's best is something that no verification has looked at."""
     best = ledger.best
+    looked = {v.experiment for v in ledger.verifications if v.scores or v.trouble}
+    return best is not None and best.number > 0 and best.number not in looked
+
+
+def headline(ledger: Ledger) -> str:
+    """Return `verified: −0.0121 ± 0.0018 (95 %, 3 fresh seeds, rows that chose nothing)`, or why none is made.
+
+    `no verified gain` is for what was verified and found to be none.
+    """
+    last, best = last_verified(ledger), ledger.best
+    if last is None or not is_gain(ledger, last[1]):
+        if best is None or best.number == 0:
+            return NOTHING_KEPT
+        return NOT_VERIFIED if awaits(ledger) else NONE_VERIFIED
     of = "" if best is None or last[0].experiment == best.number else f" of #{last[0].experiment}"
     return f"verified{of}: {_measured(ledger, *last)}"
 
@@ -152,6 +171,7 @@ def claim(ledger: Ledger) -> dict[str, Any]:
     return {
         "headline": headline(ledger),
         "selected": selected(ledger),
+        "awaits_verification": awaits(ledger),
         "verified": last[1].mean if last and is_gain(ledger, last[1]) else None,
         "verified_half": last[1].half if last and is_gain(ledger, last[1]) else None,
         "verified_experiment": last[0].experiment if last else None,

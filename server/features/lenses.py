@@ -70,7 +70,7 @@ def _campaign(snapshot: Snapshot, document: Document, line: int) -> list[Lens]:
     if not snapshot.looked:  # a long night takes seconds to read: who knows what runs
         return [_lens(line, "◌ looking for a campaign", "status", uri=uri)]
     lenses = [_lens(line, state, "status", uri=uri)] if state else []
-    if snapshot.ledger is not None and snapshot.ledger.verifications:
+    if snapshot.ledger is not None and (snapshot.ledger.keeps or snapshot.ledger.verifications):
         lenses.append(_lens(line, headline(snapshot.ledger), "showResults", uri=uri))
     return lenses + [_lens(line, title, name, uri=uri) for title, name in buttons(snapshot)]
 

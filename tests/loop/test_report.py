@@ -215,7 +215,7 @@ def test_the_summary_of_an_older_journal_claims_nothing_for_its_one_audit_pair()
     ledger = night()
     ledger.audits.append(Audited(5, 7919, 2.02, 1.88))
     assert report.summary(ledger).splitlines() == [
-        "no verified gain",
+        "not verified yet; 'autoresearch verify' measures the gain",
         "selected: #5 val_bpb 1.8500, −0.1400 ± 0.0141 against the baseline on the seeds and rows that chose it, "
         "−7.0 %",
         "6 experiments, 2 kept, 1 crashed",

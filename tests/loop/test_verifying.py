@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from loop import claims, control
+from loop.cli import main
 from loop.entries import NoiseMeasured, RunStarted, Scored, StartRequested
 from loop.home import find_home
 from loop.journal import Journal
@@ -67,11 +68,16 @@ def test_a_killed_verification_goes_on_where_it_was(tmp_path: Path) -> None:
     )
 
 
-def test_what_has_gained_nothing_is_not_verified(tmp_path: Path) -> None:
+def test_a_campaign_that_ends_without_verifying_says_so_and_not_that_there_is_no_gain(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     campaign = make_campaign(tmp_path / "c")
     ledger = run_to_end(campaign, experiments="3")
     assert ledger.state is State.FINISHED and not ledger.verifications
-    assert claims.headline(ledger) == "no verified gain"
+    assert ledger.keeps and claims.headline(ledger) == claims.NOT_VERIFIED
+    assert main(["-C", str(campaign), "status"]) == 0
+    told = capsys.readouterr().out
+    assert "not verified yet; 'autoresearch verify' measures the gain" in told and "no verified gain" not in told
     with pytest.raises(Refused, match="no campaign"):
         control.verify(make_campaign(tmp_path / "other"))
 

@@ -201,7 +201,7 @@ def test_the_picture_shows_run_numbers_and_verdicts():
         "#4 measure, seed 0  ━",
         "62 %  step 120  loss 3.215  5 s left",
         "best 1.9000 (−5.0 %) · noise of a pair ± 0.0057 · baseline 2.0000 (−0.1000) · 3 experiments, 1 kept",
-        "no verified gain",
+        "not verified yet; 'autoresearch verify' measures the gain",
         "✓ better",
         "1.9000 ± 0.0030 (−0.1000)",
         "within noise",

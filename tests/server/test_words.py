@@ -70,7 +70,11 @@ def test_one_line_of_lenses_stands_above_program_and_canvas_from_the_first_look_
         "best 0.9900 self-reported (#1) · 1 kept patch not in this file · Pull"
     ]
     campaign.record(StateChanged(State.FINISHED, "done"))
-    assert titles(seen(folder), "program.md", PROGRAM, heading)[1:] == ["▶ Start campaign", "Results"]
+    assert titles(seen(folder), "program.md", PROGRAM, heading)[1:] == [
+        "not verified yet; 'autoresearch verify' measures the gain",
+        "▶ Start campaign",
+        "Results",
+    ]
     campaign.record(Verified(1, "c1", (7919, 7920), (0.99, 0.9902), (1.0, 1.0), "val"))
     claim = "verified: −0.0099 ± 0.0013 (95 %, 2 fresh seeds, self-reported)"
     assert titles(seen(folder), "program.md", PROGRAM, heading)[1:] == [claim, "▶ Start campaign", "Results"]

@@ -21,7 +21,7 @@ export interface Status {
   noise?: number | null; // of a difference of two runs on one seed
   best?: number | null;
   best_experiment?: number | null;
-  headline?: string; // what is verified
+  headline?: string; // what is verified, or that nothing is yet
   selected?: string; // the number that the campaign chose by
   incumbent?: number | null;
   hypothesis?: string | null;

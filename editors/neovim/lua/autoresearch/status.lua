@@ -16,7 +16,7 @@ local M = {}
 ---@field waiting? integer
 ---@field best? number
 ---@field best_experiment? integer
----@field headline? string what is verified
+---@field headline? string what is verified, or that nothing is yet
 
 ---@type table<string, autoresearch.Status> folder → the last status
 M.of = {}
