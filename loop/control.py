@@ -30,6 +30,7 @@ from loop.entries import (
     VerifyRequested,
     WithdrawRequested,
 )
+from loop.experiment import Experiment
 from loop.home import Home, find_home, find_top
 from loop.journal import Journal
 from loop.ledger import Ledger
@@ -173,10 +174,7 @@ def stop(folder: Path, campaign: str | None = None, now: bool = False) -> Answer
 def verify(folder: Path, pairs: int = 3, keeps: int = 0, campaign: str | None = None) -> Answer:
     """Measure best and baseline in fresh pairs: at the next boundary where a daemon runs, else in one of its own."""
     ledger = load(folder, campaign)
-    if ledger.best is None or ledger.best.number == 0:
-        raise Refused(
-            f"campaign {ledger.campaign} has kept nothing better than its baseline; there is no gain to verify"
-        )
+    to_verify(ledger)
     intent = VerifyRequested(pairs, keeps)
     home = find_home(folder)
     if serves(home, ledger.campaign):
@@ -188,6 +186,16 @@ def verify(folder: Path, pairs: int = 3, keeps: int = 0, campaign: str | None = 
         entry = journal.append(ledger.campaign, intent)[0]
         spawn(folder.resolve(), ledger.campaign)
         return answer_to(home, journal, entry)
+
+
+def to_verify(ledger: Ledger) -> Experiment:
+    """Return what a verification measures against the baseline; raises Refused where there is nothing to verify."""
+    best = ledger.best
+    if best is None or best.number == 0:
+        raise Refused(
+            f"campaign {ledger.campaign} has kept nothing better than its baseline; there is no gain to verify"
+        )
+    return best
 
 
 def note(folder: Path, text: str, experiment: int | None = None, campaign: str | None = None) -> Answer:

@@ -227,7 +227,8 @@ class Engine:
             case WithdrawRequested() if self._runner is not None:
                 self.backlog.withdraw(intent)
             case VerifyRequested() if self._runner is not None:
-                self._answer(intent, "verifies at the next run's boundary; the headline is in status and report")
+                when = "once it is resumed" if self.paused else "at the next run's boundary"
+                self._answer(intent, f"verifies {when}; the headline is in status and report")
             case _:
                 pass  # heeded again when the campaign is open
 

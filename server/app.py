@@ -30,7 +30,7 @@ KINDS = ["quickfix", "source.autoresearch"]
 COMMANDS = (
     *("start", "pause", "resume", "stop", "status", "pull", "acceptHunk", "revertHunk", "acceptExperiment"),
     *("revertExperiment", "acceptAll", "undoRevert", "measureEdit", "note", "nextHunk", "previousHunk"),
-    *("showExperiment", "showDiff", "showResults", "report", "commitAccepted"),
+    *("showExperiment", "showDiff", "showResults", "report", "verify", "commitAccepted"),
 )
 
 # About a document: called with (snapshot, document, encoding) and the parameters where the function takes them.

@@ -89,6 +89,12 @@ asks for."
 (autoresearch--define results "showResults" "Show the table of experiments.")
 (autoresearch--define report "report" "Write report.html, results.tsv and progress.png.")
 
+(defun autoresearch-verify ()
+  "Measure the best against the baseline in fresh pairs."
+  (interactive)
+  (message "AutoResearch: asked to verify the gain")
+  (autoresearch-run "verify"))
+
 (defun autoresearch-show (experiment)
   "Show everything about EXPERIMENT."
   (interactive "nExperiment: ")

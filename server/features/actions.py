@@ -66,10 +66,18 @@ def _campaign(snapshot: Snapshot, document: Document) -> Iterator[t.CodeAction]:
         ("pause", "⏸ Pause after this experiment", "" if "pause" in names else idle),
         ("resume", "▶ Resume", "" if "resume" in names else "the campaign is not paused"),
         ("stop", "■ Stop after this experiment", "" if "stop" in names else idle),
+        ("verify", "Verify the gain in fresh pairs of best and baseline", _unverifiable(snapshot)),
         ("showResults", "Show results", "" if snapshot.ledger else "no campaign yet"),
         ("report", "Write report.html, results.tsv and progress.png", "" if snapshot.ledger else "no campaign yet"),
     ):
         yield _action(title, name, f"{SOURCE_KIND}.{name}", why_not, uri=uri)
+
+
+def _unverifiable(snapshot: Snapshot) -> str:
+    """Return why there is nothing to verify, "" where there is."""
+    if snapshot.ledger is None:
+        return "no campaign yet"
+    return "" if snapshot.best is not None and snapshot.best.number else "nothing better than the baseline was kept"
 
 
 def _canvas(snapshot: Snapshot, document: Document, first: int, last: int) -> Iterator[t.CodeAction]:

@@ -16,6 +16,7 @@ from lsprotocol import types as t
 
 from loop.diff import BOM
 from loop.types import AutoResearchError, Refused
+from loop.values import counted, pairs, whole
 from server.documents import Document, Role
 from server.publish import describe
 from server.snapshot import Snapshot
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 Result = dict[str, Any]
 Arguments = dict[str, Any]
 Command = Callable[["Session", Arguments], Awaitable[Result]]
+VERIFY_PAIRS, MOST_KEEPS = 3, 1000
 FACT_S = 2.0  # an answer waits this long for its fact, so that whoever looks next sees it
 
 
@@ -212,6 +214,27 @@ async def report(session: Session, arguments: Arguments) -> Result:
     return {"message": message, "path": str(snapshot.folder / page)}
 
 
+async def verify(session: Session, arguments: Arguments) -> Result:
+    """Measure best and baseline in fresh pairs; what is impossible is refused before a daemon is started for it."""
+    from loop import control
+
+    snapshot = await campaign_asked(session, arguments)
+    assert snapshot.ledger is not None
+    try:
+        count = pairs(str(arguments.get("pairs", VERIFY_PAIRS)))
+        keeps = whole(0, MOST_KEEPS, "5")(str(arguments.get("keeps", 0)))
+    except ValueError as error:
+        raise Refused(f"verify: {error}") from error
+    if not count:
+        raise Refused("a verification needs two pairs at the least")
+    best = control.to_verify(snapshot.ledger)
+    if not arguments.get("quiet"):  # most clients show no result, and a daemon takes a moment to start
+        said = f"asked to verify #{best.number} against the baseline in {counted(count, 'fresh pair')}"
+        session.say(t.MessageType.Info, said)
+    answer = await work(control.verify, snapshot.folder, count, keeps, name_of(snapshot))
+    return {"message": answer.message, "campaign": answer.campaign, "experiment": best.number}
+
+
 def document_asked(session: Session, arguments: Arguments) -> tuple[Document, Snapshot]:
     """Return the open canvas that a command is about; raises Refused."""
     looked = session.look(arguments.get("uri"))
@@ -232,4 +255,5 @@ COMMANDS: dict[str, Command] = {
     "autoresearch.status": status,
     "autoresearch.note": note,
     "autoresearch.report": report,
+    "autoresearch.verify": verify,
 }

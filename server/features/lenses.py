@@ -53,15 +53,16 @@ def first_heading(document: Document) -> int:
 def buttons(snapshot: Snapshot) -> list[tuple[str, str]]:
     """Return what can be done with the campaign now: title and command."""
     more = [("Results", "showResults")] if snapshot.ledger else []
+    verify = [("Verify", "verify")] if snapshot.status.get("awaits_verification") else []
     match snapshot.state:
         case State.RUNNING | State.PREPARING:
             return [("⏸ Pause", "pause"), ("■ Stop", "stop"), *more]
         case State.PAUSED:
             return [("▶ Resume", "resume"), ("■ Stop", "stop"), *more]
         case State.STOPPED:
-            return [("▶ Continue campaign", "start"), *more]
+            return [("▶ Continue campaign", "start"), *verify, *more]
         case _:
-            return [("▶ Start campaign", "start"), *more]
+            return [("▶ Start campaign", "start"), *verify, *more]
 
 
 def _campaign(snapshot: Snapshot, document: Document, line: int) -> list[Lens]:
@@ -70,8 +71,8 @@ def _campaign(snapshot: Snapshot, document: Document, line: int) -> list[Lens]:
     if not snapshot.looked:  # a long night takes seconds to read: who knows what runs
         return [_lens(line, "◌ looking for a campaign", "status", uri=uri)]
     lenses = [_lens(line, state, "status", uri=uri)] if state else []
-    if snapshot.ledger is not None and (snapshot.ledger.keeps or snapshot.ledger.verifications):
-        lenses.append(_lens(line, headline(snapshot.ledger), "showResults", uri=uri))
+    if snapshot.ledger is not None and (snapshot.status.get("keeps") or snapshot.ledger.verifications):
+        lenses.append(_lens(line, snapshot.status.get("headline") or headline(snapshot.ledger), "showResults", uri=uri))
     return lenses + [_lens(line, title, name, uri=uri) for title, name in buttons(snapshot)]
 
 

@@ -93,7 +93,7 @@ async def test_every_answer_has_the_documented_fields_and_no_other(
     campaign = Campaign(make_repository(tmp_path / "r", base.encode()))
     campaign.keep(kept, "more", 0.9)
     campaign.keep(mine, "decay", 0.8)
-    for name in ("start", "pause", "resume", "stop"):
+    for name in ("start", "pause", "resume", "stop", "verify"):
         monkeypatch.setattr(control, name, lambda *_, **__: control.Answer(campaign.name, "done"))
     monkeypatch.setattr(control, "report", lambda *_: "wrote results.tsv, progress.png, report.html")
     desk = Desk(campaign.folder, base, "utf-16")
@@ -106,7 +106,7 @@ async def test_every_answer_has_the_documented_fields_and_no_other(
         assert result["ok"], result
         given.setdefault(name, set()).update(set(result) - {"ok", "message"})
 
-    for name in ("start", "pause", "resume", "stop", "status", "showResults", "report", "pull"):
+    for name in ("start", "pause", "resume", "stop", "status", "showResults", "report", "verify", "pull"):
         await run(name)
     for name in ("showExperiment", "showDiff", "revertExperiment"):
         await run(name, experiment=1)

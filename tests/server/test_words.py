@@ -73,6 +73,7 @@ def test_one_line_of_lenses_stands_above_program_and_canvas_from_the_first_look_
     assert titles(seen(folder), "program.md", PROGRAM, heading)[1:] == [
         "not verified yet; 'autoresearch verify' measures the gain",
         "▶ Start campaign",
+        "Verify",
         "Results",
     ]
     campaign.record(Verified(1, "c1", (7919, 7920), (0.99, 0.9902), (1.0, 1.0), "val"))

@@ -191,6 +191,12 @@ export function commands(parts: Parts): vscode.Disposable[] {
         await vscode.env.openExternal(vscode.Uri.file(String(answer.path)));
       }
     },
+    verify: async (target) => {
+      const answer = await run("verify", target);
+      if (answer?.ok) {
+        void vscode.window.showInformationMessage(`AutoResearch: #${String(answer.experiment)} ${answer.message}`);
+      }
+    },
     filter: async () => {
       const items = VERDICTS.map((label) => ({ label, picked: tree.filter.includes(label) }));
       const chosen = await vscode.window.showQuickPick(items, { canPickMany: true, title: "Show experiments by verdict (none is all)" });

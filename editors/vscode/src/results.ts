@@ -8,7 +8,7 @@ import type { Experiments } from "./tree";
 import type { Asked, Shown, Status } from "./wire";
 
 const TYPE = "autoresearch.results";
-const ALLOWED = new Set(["showDiff", "showExperiment", "start", "pause", "resume", "stop", "pull", "report", "diffAccepted"]);
+const ALLOWED = new Set(["showDiff", "showExperiment", "start", "pause", "resume", "stop", "pull", "report", "verify", "diffAccepted"]);
 
 export class Results implements vscode.WebviewPanelSerializer, vscode.Disposable {
   private readonly panels = new Map<string, vscode.WebviewPanel>(); // folder → panel, "" before one is known

@@ -22,6 +22,7 @@ export interface Status {
   best?: number | null;
   best_experiment?: number | null;
   headline?: string; // what is verified, or that nothing is yet
+  awaits_verification?: boolean; // no verification has looked at the best
   selected?: string; // the number that the campaign chose by
   incumbent?: number | null;
   hypothesis?: string | null;

@@ -137,6 +137,19 @@ on("report", function(call)
   end)
 end)
 
+on("verify", function(call)
+  local given = {}
+  for _, word in ipairs(call.args) do
+    local key, value = word:match("^(%w+)=(%d+)$")
+    if key ~= "pairs" and key ~= "keeps" then
+      return status.refuse(("verify: '%s' is unknown; give nothing, 'pairs=5' or 'keeps=3'"):format(word))
+    end
+    given[key] = tonumber(value)
+  end
+  status.notify("asked to verify the gain…") -- a daemon takes a moment to start
+  client.exec(call.buf, "verify", given)
+end, words("pairs=", "keeps="))
+
 -- Review.
 
 on("pull", function(call)

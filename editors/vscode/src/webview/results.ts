@@ -84,7 +84,7 @@ function draw(): void {
   const verbs: [string, string][] = status.quiescent
     ? status.state === "paused" ? [["Resume", "resume"]] : [["Continue", "start"]]
     : [["Pause", "pause"], ["Stop", "stop"]];
-  buttons.replaceChildren(...[...verbs, ["Pull", "pull"], ["Accepted ↔ incumbent", "diffAccepted"], ["Report", "report"]].map(([title, command], i) => {
+  buttons.replaceChildren(...[...verbs, ...(status.awaits_verification ? [["Verify", "verify"]] : []), ["Pull", "pull"], ["Accepted ↔ incumbent", "diffAccepted"], ["Report", "report"]].map(([title, command], i) => {
     const button = make("button", i ? "secondary" : "", title ?? "");
     button.addEventListener("click", () => run(command ?? ""));
     return button;

@@ -31,11 +31,13 @@ t.claim("completion names the subcommands and what they take", function()
     return vim.fn.getcompletion("AutoResearch " .. line, "cmdline")
   end
   local all = completes("")
-  for word in ("start pause resume stop status pull accept revert undo diff results note report log"):gmatch("%a+") do
+  local some = "start pause resume stop status pull accept revert undo diff results note report verify log"
+  for word in some:gmatch("%a+") do
     assert(vim.list_contains(all, word), word)
   end
   t.equal(completes("re"), { "report", "results", "resume", "revert" })
   t.equal(completes("stop "), { "now" })
+  t.equal(completes("verify "), { "pairs=", "keeps=" })
   t.equal(completes("accept "), { "all" })
   t.equal(completes("start e"), { "experiments=" })
   t.equal(completes("nonsense "), {})
@@ -45,6 +47,8 @@ t.claim("status before a campaign; a refusal is a warning", function()
   t.run("AutoResearch status", "no campaign yet")
   local _, level = t.run("AutoResearch pause", "campaign")
   t.equal(level, vim.log.levels.WARN)
+  t.run("AutoResearch verify", "no campaign has been started here")
+  t.run("AutoResearch verify pears=5", "'pears=5' is unknown; give nothing, 'pairs=5' or 'keeps=3'")
 end)
 
 t.claim("start says what it runs; status line, events, progress and lens follow", function()
