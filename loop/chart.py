@@ -78,6 +78,7 @@ class Chart:
 def draw(ledger: Ledger) -> Chart:
     """Return the chart of what has a verdict so far; one without marks before the first score."""
     shown = [e for _, e in sorted(ledger.experiments.items()) if e.verdict is not None and (e.runs or e.number == 0)]
+    shown = [e for e in shown if e.verdict is not Verdict.KEEP or e.score is not None]  # what is lost is no crash
     scores = {e.number: e.score for e in shown if e.score is not None}
     low, high = _limits(ledger, scores)
     last = max(4, max((e.number for e in shown), default=0))

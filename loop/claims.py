@@ -21,6 +21,7 @@ SEALED = "sealed: computed from the checkpoint, in a process that runs none of t
 SELF_REPORTED = "self-reported: the number that the script printed about itself; nothing checked it"
 NONE_VERIFIED = "no verified gain"  # it was looked for and not found
 NOT_VERIFIED = "not verified yet; 'autoresearch verify' measures the gain"
+SCORES_LOST = "no gain to verify: the scores of what was kept are lost with the journal"
 NOTHING_KEPT = "no gain to verify: nothing better than the baseline has been kept"
 RULES = {
     "": "of a single run's noise: a patch against the incumbent's scores, by the spread of the baselines",
@@ -97,7 +98,7 @@ def headline(ledger: Ledger) -> str:
     last, best = last_verified(ledger), ledger.best
     if last is None or not is_gain(ledger, last[1]):
         if best is None or best.number == 0:
-            return NOTHING_KEPT
+            return SCORES_LOST if ledger.scores_lost else NOTHING_KEPT
         return NOT_VERIFIED if awaits(ledger) else NONE_VERIFIED
     of = "" if best is None or last[0].experiment == best.number else f" of #{last[0].experiment}"
     return f"verified{of}: {_measured(ledger, *last)}"
@@ -120,7 +121,7 @@ def selected(ledger: Ledger) -> str:
     name = ledger.created.metric.name if ledger.created else "val_bpb"
     gain, baseline = gain_of(ledger), ledger.baseline
     if baseline is None:
-        return f"{name}: no baseline yet"
+        return f"{name}: the baseline's score is lost" if ledger.scores_lost else f"{name}: no baseline yet"
     if gain is None or gain.best.score is None:
         return f"{name} {number(baseline)}, the baseline: nothing better yet"
     spread = f" ± {uncertainty(gain.spread)}" if gain.spread else ""

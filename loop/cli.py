@@ -205,13 +205,14 @@ def _results(options: argparse.Namespace) -> None:
         writer.writerows(rows)
     else:
         for row in rows:
-            print(_line(row, verdict_text(ledger.experiments[row["experiment"]])))
+            experiment = ledger.experiments[row["experiment"]]
+            print(_line(row, verdict_text(experiment, short=True), experiment.unknown))
 
 
-def _line(row: dict[str, Any], otherwise: str) -> str:
+def _line(row: dict[str, Any], otherwise: str, unknown: bool) -> str:
     score = "" if row["score"] is None else precise(row["score"])
     delta = "" if row["delta"] is None else ("+" if row["delta"] >= 0 else "") + precise(row["delta"])
-    verdict = row["verdict"] or row["outcome"] or otherwise
+    verdict = otherwise if unknown else row["verdict"] or row["outcome"] or otherwise
     return f"#{row['experiment']:<4} {score:>9} {delta:>10} {verdict:<8} {row['reason'] or '':<12} {row['hypothesis']}"
 
 
@@ -228,8 +229,10 @@ def _show(options: argparse.Namespace) -> None:
         score = "" if run.score is None else f"  {precise(run.score)} ({run.source})"
         failure = "" if run.failure is None else f"  {plain(run.failure.told)}"
         print(f"run {run.attempt}: {run.purpose}, seed {run.seed}, {run.outcome or 'running'}{score}{failure}")
-    if experiment.restored and experiment.verdict is None:
-        print("restored from git: what was known of it is lost with the journal, and it may have been measured")
+    if experiment.unknown:
+        kept = "it was kept, as the branch says" if experiment.was_kept else "it may have been measured"
+        print(f"restored from git: what was known of it is lost with the journal, and {kept}")
+        return
     print(f"{experiment.verdict or 'no verdict yet'} ({experiment.reason or '-'}): {plain(experiment.explanation)}")
 
 

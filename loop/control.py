@@ -191,6 +191,8 @@ def verify(folder: Path, pairs: int = 3, keeps: int = 0, campaign: str | None = 
 def to_verify(ledger: Ledger) -> Experiment:
     """Return what a verification measures against the baseline; raises Refused where there is nothing to verify."""
     best = ledger.best
+    if (best is None or best.number == 0) and ledger.scores_lost:
+        raise Refused(f"the scores of campaign {ledger.campaign} are lost with its journal; there is no gain to verify")
     if best is None or best.number == 0:
         raise Refused(
             f"campaign {ledger.campaign} has kept nothing better than its baseline; there is no gain to verify"

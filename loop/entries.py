@@ -205,6 +205,14 @@ class Withdrawn:
 
 
 @dataclass(frozen=True)
+class VerdictLost:
+    """Fact: a rebuild found no verdict of an experiment that may have had one. `kept`: the branch holds it."""
+
+    experiment: int
+    kept: bool = False
+
+
+@dataclass(frozen=True)
 class Doomed:
     """Fact: a look at a patch, before a run was spent on it, found why it would fail. A repair makes it void."""
 
@@ -355,6 +363,7 @@ Fact = (
     | Merged
     | Repaired
     | Withdrawn
+    | VerdictLost
     | Doomed
     | RunStarted
     | RunEnded

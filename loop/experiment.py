@@ -59,6 +59,8 @@ class Experiment:
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     restored: bool = False  # from git: what was known of it is lost, and it may have been measured
+    known_runs: int = 0  # of a restored one, the runs that were not lost
+    was_kept: bool = False  # of a restored one: the branch holds it
     runs: tuple[Run, ...] = ()
     repairs: int = 0
     doomed: Failure | None = None  # found before a run was spent
@@ -94,6 +96,11 @@ class Experiment:
         """Seed → score of the runs that verify its claim."""
         audits = (r for r in self.runs if r.purpose is Purpose.AUDIT and r.commit == self.commit)
         return {run.seed: run.score for run in audits if run.score is not None}
+
+    @property
+    def unknown(self) -> bool:
+        """Whether its verdict is lost with a journal, and nothing has been measured of it since."""
+        return self.restored and self.verdict is None and len(self.runs) <= self.known_runs
 
     @property
     def measured(self) -> bool:

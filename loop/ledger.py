@@ -37,6 +37,7 @@ from loop.entries import (
     StartRequested,
     StateChanged,
     StopRequested,
+    VerdictLost,
     Verified,
     VerifyRequested,
     Withdrawn,
@@ -106,6 +107,11 @@ class Ledger:
         return min(kept, key=lambda e: (self.gain(e.level, 0.0), e.number), default=None)
 
     @property
+    def scores_lost(self) -> bool:
+        """Whether something was kept of which a rebuild found no score."""
+        return any(e.verdict is Verdict.KEEP and e.score is None for e in self.experiments.values())
+
+    @property
     def left_behind(self) -> Experiment | None:
         """The experiment that the branch holds, where it is not the best."""
         best, tip = self.best, self.incumbent_experiment
@@ -149,7 +155,7 @@ class Ledger:
         """Return what an experiment looks like."""
         match experiment.verdict:
             case None:
-                return Mark.WAITING
+                return Mark.LOST if experiment.unknown else Mark.WAITING
             case Verdict.CRASH:
                 return Mark.CRASH
             case Verdict.INVALID:
@@ -337,6 +343,9 @@ class Ledger:
                 self.history.append(body)
             case Withdrawn():
                 self._change(body.experiment, withdrawn=True)
+            case VerdictLost(number, kept):
+                runs = len(self.experiments[number].runs)
+                self._change(number, restored=True, known_runs=runs, was_kept=kept)
             case Doomed():
                 self._change(body.experiment, doomed=body.failure)
             case RunStarted():

@@ -31,6 +31,7 @@ from loop.entries import (
     RunStarted,
     Scored,
     StateChanged,
+    VerdictLost,
     Withdrawn,
 )
 from loop.home import Home
@@ -43,7 +44,17 @@ from loop.traces import Traces
 from loop.types import Author, JournalError, Reason, Refused, ScoreSource, State, Verdict
 from loop.values import counted
 
-ABOUT = (Merged, Repaired, Withdrawn, Doomed, RunStarted, RunEnded, Scored, Judged)  # an experiment that is known
+ABOUT = (
+    Merged,
+    Repaired,
+    Withdrawn,
+    VerdictLost,
+    Doomed,
+    RunStarted,
+    RunEnded,
+    Scored,
+    Judged,
+)  # an experiment that is known
 RESTORES = "'autoresearch rebuild' restores what it lacks"
 
 
@@ -273,7 +284,9 @@ def _mend(repo: Repo, plan: Plan, name: str, found: Traces, sound: bool) -> None
     for body, at in new:
         ledger.feed([Entry(ledger.last_seq + 1, name, at, body, ledger.last_tick or 0.0)])
     ledger.created = created
-    again = _tell_lost(repo.home, plan, ledger, found, beyond, closed)
+    open_now = _tell_lost(repo.home, plan, ledger, found, beyond, closed)
+    again = [] if closed else open_now
+    new += [(VerdictLost(n, ledger.experiments[n].commit in found.kept), time.time()) for n in open_now]
     if new or again:
         state = State.FINISHED if closed else State.STOPPED
         how = "its budget and other conditions are lost, so it cannot be continued"
@@ -378,8 +391,8 @@ def _linked(ledger: Ledger, fact: Proposed, text: str) -> list[Body]:
 
 
 def _tell_lost(home: Home, plan: Plan, ledger: Ledger, found: Traces, beyond: list[int], closed: bool) -> list[int]:
-    """Say what is lost of each experiment; return those that the next start measures again."""
-    created, told, again = ledger.created, plan.campaigns[ledger.campaign], []
+    """Say what is lost of each experiment; return those without a verdict, which a start measures again if it can."""
+    created, told, lost = ledger.created, plan.campaigns[ledger.campaign], list[int]()
     assert created is not None
     for n, experiment in sorted(ledger.experiments.items()):
         open_ = n in beyond or experiment.verdict is None
@@ -400,9 +413,10 @@ def _tell_lost(home: Home, plan: Plan, ledger: Ledger, found: Traces, beyond: li
         if not closed:
             parts.append("the next start measures it again")
             plan.stale += runs
-            again.append(n)
+        if experiment.verdict is None:
+            lost.append(n)
         told.append(f"#{n}: {'; '.join(parts)}")
-    return again
+    return lost
 
 
 def _append(plan: Plan, name: str, facts: list[tuple[Body, float]]) -> None:

@@ -146,7 +146,7 @@ def status_dict(
         "last": max(ledger.experiments, default=None),
         "keeps": ledger.keeps,
         "adopted": ledger.adopted,
-        "waiting": len(ledger.waiting),
+        "waiting": sum(not e.unknown for e in ledger.waiting),
         "since_keep": ledger.since_keep,
         "metric": created.metric.name if created else "val_bpb",
         "goal": "minimize" if ledger.minimize else "maximize",
@@ -258,9 +258,10 @@ def score_text(experiment: Experiment, spread: bool = True) -> str:
 
 
 def verdict_text(experiment: Experiment, short: bool = False) -> str:
-    """Return `keep, better`, or the short `better`; "waiting" before the verdict, "lost" after the journal was."""
+    """Return `keep, better`, or the short `better`; "waiting" before the verdict, `restored, …` after it was lost."""
     if experiment.verdict is None:
-        return "lost" if experiment.restored and not experiment.runs else "waiting"
+        known = "was kept" if experiment.was_kept else "verdict unknown"
+        return ("" if short else "restored, ") + known if experiment.unknown else "waiting"
     if experiment.number == 0:
         return "baseline"
     if experiment.reason in (None, Reason.FAILED):

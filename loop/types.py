@@ -103,6 +103,7 @@ class Mark(StrEnum):
     CRASH = "crash"
     INVALID = "invalid"  # never measured, or not believed
     WAITING = "waiting"
+    LOST = "lost"  # restored from git; its verdict, if it had one, went with the journal
 
 
 class Reason(StrEnum):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ROWS = 12
 WIDE = 90  # columns that leave room for the uncertainty of each score
-MARKED = {Mark.BASELINE: "✓", Mark.KEEP: "✓", Mark.PRICE: "▽", Mark.ADOPTED: "□", Mark.INVALID: "⊘"}
+MARKED = {Mark.BASELINE: "✓", Mark.KEEP: "✓", Mark.PRICE: "▽", Mark.ADOPTED: "□", Mark.INVALID: "⊘", Mark.LOST: "?"}
 COLOURS = {
     Reason.BETTER: "green",
     Reason.SIMPLER: "green",

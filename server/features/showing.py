@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as t
 
 from loop.status import number as score_number
-from loop.status import signed_number
+from loop.status import signed_number, verdict_text
 from server.convert import uri_of
 from server.features.commands import (
     Arguments,
@@ -117,6 +117,7 @@ def summary(experiment: Any, snapshot: Snapshot) -> Result:
         "hypothesis": experiment.hypothesis,
         "author": str(experiment.author),
         "proposer": experiment.proposer,
+        "verdict_text": verdict_text(experiment),
         "score": experiment.score,
         "text": score_number(experiment.score) if experiment.score is not None else "",
         "delta": experiment.delta,

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loop import backup, control
+from loop import backup, claims, control
+from loop.chart import draw
 from loop.digest import digest, select
 from loop.doctor import diagnose
 from loop.entries import (
@@ -29,8 +30,8 @@ from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.lock import holding
 from loop.rebuild import rebuild
-from loop.status import status_line
-from loop.types import Author, JournalError, Outcome, Purpose, Reason, Refused, ScoreSource, State, Verdict
+from loop.status import status_dict, status_line, verdict_text
+from loop.types import Author, JournalError, Mark, Outcome, Purpose, Reason, Refused, ScoreSource, State, Verdict
 from loop.view import render
 from tests.campaigns import Campaign, make_repository
 from tests.stub import git, make_campaign, run_to_end
@@ -124,6 +125,11 @@ def test_what_came_after_the_backup_is_restored_from_git_without_a_score(campaig
     assert f"#{five}: text and hypothesis restored from git; its runs, score, verdict and cost are lost" in said
     assert "the branch says that it was kept" in said and "its log says val_bpb 0.7000, which is not taken" in said
     assert not place.exists() and place.with_name("run-1-unrecorded").exists(), "the next run 1 would overwrite it"
+    marks = {n: (ledger.mark(e), verdict_text(e)) for n, e in ledger.experiments.items()}
+    assert marks[4] == (Mark.WAITING, "waiting"), "nothing speaks for a run of it"
+    assert marks[five] == (Mark.LOST, "restored, was kept"), "the branch holds it"
+    assert marks[six] == (Mark.LOST, "restored, verdict unknown")
+    assert status_dict(ledger, None)["waiting"] == 1
     assert ledger.state is State.STOPPED and "measures #5, #6 again" in ledger.message
     assert ledger.best is not None and ledger.best.score == 0.8
 
@@ -141,7 +147,12 @@ def test_from_git_alone_there_is_no_score_and_the_kept_line_is_known(campaign: C
     assert ledger.incumbent == 3 and ledger.noise_floor is None and ledger.best is None
     shown = io.StringIO()
     Console(file=shown, width=200, color_system=None).print(render(ledger, None, 200))
-    assert "✓ why is lost" in shown.getvalue() and "lost" in shown.getvalue()
+    assert "✓ why is lost" in shown.getvalue() and "? verdict unknown" in shown.getvalue()
+    assert "waiting" not in shown.getvalue() and status_dict(ledger, None)["waiting"] == 0
+    assert draw(ledger).marks == (), "a lost score is no crash"
+    assert claims.headline(ledger) == claims.SCORES_LOST and "no baseline yet" not in claims.selected(ledger)
+    with pytest.raises(Refused, match="the scores of campaign nov23 are lost with its journal"):
+        control.verify(campaign.top)
     told = "\n".join(line for part in digest(ledger, (), select(ledger)) for line in part.lines)
     assert "0.0" not in told and "failed" not in told and "Halve BATCH again." in told
     assert status_line(ledger, None, False).startswith("✓ finished · #3")
@@ -443,3 +454,19 @@ def test_a_rebuilt_night_goes_on_and_measures_again_what_was_lost(tmp_path: Path
     assert git(folder, "rev-parse", f"autoresearch/{ledger.campaign}") == git(
         folder, "rev-parse", f"refs/autoresearch/{ledger.campaign}/{again.incumbent}"
     )
+
+
+def test_a_verdict_that_came_after_the_backup_is_unknown_until_it_is_measured_again(campaign: Campaign) -> None:
+    """#4 was proposed before the last backup and judged after it: a log of its run is all that is left."""
+    back_up(campaign)
+    campaign.judge(4, 0.9, Verdict.DISCARD)
+    log_of(campaign, 4, 1, "val_bpb: 0.9\n")
+    lose(campaign)
+    rebuild(campaign.top)
+    ledger = after(campaign)
+    assert (ledger.mark(ledger.experiments[4]), verdict_text(ledger.experiments[4], short=True)) == (
+        Mark.LOST, "verdict unknown"
+    )  # fmt: skip
+    campaign.journal = Journal(campaign.home.journal)
+    campaign.begin(4)
+    assert after(campaign).mark(after(campaign).experiments[4]) is Mark.WAITING, "it is measured again"

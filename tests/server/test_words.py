@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lsprotocol import types as t
 
-from loop.entries import StartRequested, StateChanged, Verified
+from loop.entries import StartRequested, StateChanged, VerdictLost, Verified
 from loop.experiment import Experiment
 from loop.home import find_home
 from loop.journal import Journal
@@ -122,6 +122,17 @@ def test_those_that_wrote_in_turn_are_named_with_their_sum(deltas: list[float | 
 def test_the_history_has_each_delta_as_it_is_drawn(delta: float | None, text: str) -> None:
     told = summary(_experiment(1, delta), Snapshot(Path("/")))
     assert (told["delta"], told["delta_text"]) == (delta, text)
+
+
+def test_what_a_rebuilt_journal_does_not_know_is_not_called_waiting(campaign: Campaign) -> None:
+    lost, kept = campaign.propose(BASE, "lost"), campaign.propose(BASE + "x = 1\n", "kept")
+    campaign.record(VerdictLost(lost), VerdictLost(kept, kept=True))
+    snapshot = seen(campaign.folder)
+    assert snapshot.ledger is not None
+    told = {n: summary(snapshot.ledger.experiments[n], snapshot) for n in (lost, kept)}
+    assert [told[n]["mark"] for n in (lost, kept)] == ["lost", "lost"]
+    assert [told[n]["verdict_text"] for n in (lost, kept)] == ["restored, verdict unknown", "restored, was kept"]
+    assert "restored, verdict unknown" in details(snapshot, snapshot.ledger.experiments[lost])
 
 
 @pytest.mark.parametrize("delta", [-0.0043, -1.2e-7, -123.4, -987_654_321.0])

@@ -9,7 +9,7 @@ import type { Review } from "./review";
 import { openInstall } from "./server";
 import { VERDICTS, type Experiments } from "./tree";
 import type { Texts } from "./texts";
-import type { Answer, Experiment, Plan, Status, Target } from "./wire";
+import { verdict, type Answer, type Experiment, type Plan, type Status, type Target } from "./wire";
 
 export interface Parts {
   server: Server;
@@ -63,7 +63,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
       void (!status && server.statuses.size ? undefined : vscode.window.showInformationMessage(NONE));
       return undefined;
     }
-    const item = (e: Experiment) => ({ label: `#${e.number}  ${e.text}`, description: `${e.delta_text}  ${e.verdict ?? "waiting"}`, detail: e.hypothesis, e });
+    const item = (e: Experiment) => ({ label: `#${e.number}  ${e.text}`, description: `${e.delta_text}  ${verdict(e)}`, detail: e.hypothesis, e });
     const found = target.experiment === undefined
       ? (await vscode.window.showQuickPick(all.map(item).reverse(), { title, matchOnDetail: true, matchOnDescription: true }))?.e
       : all.find((e) => e.number === target.experiment);
@@ -171,7 +171,7 @@ export function commands(parts: Parts): vscode.Disposable[] {
       const found = await experiment(target, "Copy an experiment");
       if (found) {
         const e = found[1];
-        const row = `| #${e.number} | ${e.commit.slice(0, 7)} | ${e.text} | ${e.delta_text} | ${e.verdict ?? "waiting"} | ${e.hypothesis.replaceAll("|", "\\|")} |`;
+        const row = `| #${e.number} | ${e.commit.slice(0, 7)} | ${e.text} | ${e.delta_text} | ${verdict(e)} | ${e.hypothesis.replaceAll("|", "\\|")} |`;
         const items = [{ label: "Markdown row", description: row, text: row }, { label: "Commit", description: e.commit, text: e.commit }, { label: "Score", description: e.text, text: String(e.score ?? "") }, { label: "Hypothesis", description: e.hypothesis, text: e.hypothesis }];
         const choice = await vscode.window.showQuickPick(items, { title: `Copy of #${e.number}` });
         await (choice && vscode.env.clipboard.writeText(choice.text));

@@ -23,8 +23,9 @@ const ICONS: Record<string, [icon: string, colour?: string]> = {
   invalid: ["shield", "autoresearch.worse"],
   running: ["sync~spin", "autoresearch.keep"],
   waiting: ["circle-outline"],
+  lost: ["question"],
 };
-export const VERDICTS = ["keep", "discard", "crash", "invalid", "waiting"];
+export const VERDICTS = ["keep", "discard", "crash", "invalid", "waiting", "lost"];
 
 export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<Node | undefined>();
@@ -101,7 +102,7 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     }
     const folder = node.status.folder;
     return (this.histories.get(folder) ?? [])
-      .filter((e) => this.filter.length === 0 || this.filter.includes(e.verdict ?? "waiting"))
+      .filter((e) => this.filter.length === 0 || this.filter.includes(e.verdict ?? e.mark))
       .map((of) => ({ kind: "experiment" as const, folder, experiment: of.number, of }))
       .reverse();
   }
@@ -144,10 +145,10 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     const [icon, colour] = ICONS[kind] ?? ["question"];
     item.id = `${folder}\n${status?.campaign}\n${e.number}`;
     item.iconPath = new vscode.ThemeIcon(icon, colour ? new vscode.ThemeColor(colour) : undefined);
-    item.description = [e.number ? e.delta_text : "", e.hypothesis].filter(Boolean).join("  ");
-    item.contextValue = `experiment.${e.verdict ?? "waiting"}${this.review.waits(folder, e.number) ? ".pending" : ""}`;
+    item.description = [e.mark === "lost" ? e.verdict_text : e.number ? e.delta_text : "", e.hypothesis].filter(Boolean).join("  ");
+    item.contextValue = `experiment.${e.verdict ?? e.mark}${this.review.waits(folder, e.number) ? ".pending" : ""}`;
     item.command = { title: "Diff", command: "autoresearch.showDiff", arguments: [node] };
-    item.accessibilityInformation = { label: `experiment ${e.number}, ${kind}, ${e.text} ${e.hypothesis}` };
+    item.accessibilityInformation = { label: `experiment ${e.number}, ${kind === "lost" ? e.verdict_text : kind}, ${e.text} ${e.hypothesis}` };
     return item;
   }
 

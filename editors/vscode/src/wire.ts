@@ -47,11 +47,17 @@ export interface Experiment {
   delta_text: string;
   uncertainty: number | null;
   verdict: "keep" | "discard" | "crash" | "invalid" | null;
-  mark: "baseline" | "keep" | "price" | "adopted" | "noise" | "worse" | "crash" | "invalid" | "waiting";
+  mark: "baseline" | "keep" | "price" | "adopted" | "noise" | "worse" | "crash" | "invalid" | "waiting" | "lost";
+  verdict_text: string;
   reason: string | null;
   explanation: string;
   peak_memory_mb: number | null;
   dollars: number | null;
+}
+
+/** Return the verdict in a word; of one that a rebuilt journal does not know, what is known. */
+export function verdict(e: Experiment): string {
+  return e.verdict ?? (e.mark === "lost" ? e.verdict_text : "waiting");
 }
 
 export interface Refusal {

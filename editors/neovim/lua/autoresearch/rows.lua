@@ -9,6 +9,7 @@ local M = {}
 ---@field delta? number
 ---@field delta_text string the delta, for people
 ---@field verdict? string
+---@field verdict_text string the verdict, for people
 ---@field mark string what it looks like; only `keep` is a gain
 ---@field reason? string
 ---@field proposer string
@@ -68,6 +69,8 @@ function M.line(e)
   local verdict = "…"
   if e.verdict then
     verdict = ("%s %s%s"):format(MARKS[e.mark] or "?", e.verdict, e.reason and ", " .. e.reason or ""):gsub("_", " ")
+  elseif e.mark == "lost" then
+    verdict = "? " .. e.verdict_text:gsub("^restored, ", "")
   end
   return trimmed(
     fit("#" .. e.number, WIDTHS.number)

@@ -31,7 +31,7 @@ function* ticks(low: number, high: number, about: number): Generator<number> {
 export function plot(svg: SVGSVGElement, status: Status, experiments: Experiment[]): void {
   svg.replaceChildren();
   svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
-  const judged = experiments.filter((e) => e.verdict !== null);
+  const judged = experiments.filter((e) => e.verdict !== null && (e.verdict !== "keep" || e.score !== null)); // a lost score is no crash
   const scores = judged.flatMap((e) => (e.score === null ? [] : [e.score]));
   const sign = status.goal === "maximize" ? -1 : 1;
   const baseline = status.baseline ?? scores[0] ?? 0;

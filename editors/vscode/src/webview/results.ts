@@ -33,6 +33,9 @@ function word(e: Experiment): string {
   if (kind(e) === "waiting" && shown?.status.experiment === e.number && !shown.status.quiescent) {
     return "running";
   }
+  if (kind(e) === "lost") {
+    return e.verdict_text;
+  }
   return kind(e) === "keep" && e.reason === "simpler" ? "kept, simpler" : (WORDS[kind(e)] ?? kind(e));
 }
 
