@@ -1,15 +1,18 @@
-"""A campaign as a picture: every experiment a mark, the running best a step line, in pixels from the top left.
+"""A campaign as a picture: every experiment a mark, the best kept so far a step line, in pixels from the top left.
 
+Heights are scores as verdicts compared them: the baseline's and every difference of pairs since. A single run's score
+also has its seed's luck in it, and the lowest of many would draw that as a gain. What was verified is drawn beside it.
 Pure geometry. progress.png and the chart of report.html draw the same Chart, so that both always say the same.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from loop.claims import is_gain, last_verified
 from loop.experiment import Experiment
 from loop.ledger import Ledger
 from loop.status import number, plain
@@ -21,9 +24,10 @@ FONT = 12.0  # height of a label's letters
 LETTER = 6.7  # mean width of one, a little more than true
 LONGEST = 38  # letters of a label
 NAMED = 16  # labels
-WORDS = {"best": "best so far", "baseline": "baseline", "keep": "kept", "price": "price of a revert",
-         "adopted": "adopted, no gain", "noise": "within noise", "worse": "worse", "crash": "crashed",
-         "invalid": "invalid"}  # fmt: skip
+WORDS = {"best": "best kept, by its pairs", "verified": "verified, 95 %", "baseline": "baseline", "keep": "kept",
+         "price": "price of a revert", "adopted": "adopted, no gain", "noise": "within noise", "worse": "worse",
+         "crash": "crashed", "invalid": "invalid"}  # fmt: skip
+HEIGHTS = "experiment (height: the baseline's score plus the differences that verdicts found)"  # below the plot
 FEW, MANY = 60, 200  # experiments up to which marks are large, and from which they are small
 
 
@@ -62,13 +66,17 @@ class Label:
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn. Ticks are (place, text); the line is the running best, the boxes the noise of a pair around it."""
+    """What is drawn. Ticks are (place, text); the line is the best kept so far, the boxes a pair's noise around it.
+
+    `verified` is what a verification found of the gain that is claimed: x, its y, and the ends of its interval.
+    """
 
     marks: tuple[Mark, ...]
     labels: tuple[Label, ...]
     line: tuple[tuple[float, float], ...]
     band: tuple[Box, ...]
     baseline: float | None
+    verified: tuple[float, float, float, float] | None
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
     legend: tuple[tuple[float, str, str], ...]  # place, kind, word
@@ -79,7 +87,7 @@ def draw(ledger: Ledger) -> Chart:
     """Return the chart of what has a verdict so far; one without marks before the first score."""
     shown = [e for _, e in sorted(ledger.experiments.items()) if e.verdict is not None and (e.runs or e.number == 0)]
     shown = [e for e in shown if e.verdict is not Verdict.KEEP or e.score is not None]  # what is lost is no crash
-    scores = {e.number: e.score for e in shown if e.score is not None}
+    scores = {e.number: score for e in shown if (score := ledger.compared(e)) is not None}
     low, high = _limits(ledger, scores)
     last = max(4, max((e.number for e in shown), default=0))
 
@@ -89,8 +97,11 @@ def draw(ledger: Ledger) -> Chart:
     def y(score: float) -> float:
         return BOTTOM - (BOTTOM - TOP) * (score - low) / (high - low)
 
-    marks = tuple(_mark(e, ledger.mark(e), x(e.number), None if e.score is None else y(e.score)) for e in shown)
-    bests = list(_running_best(shown, ledger.minimize))
+    marks = tuple(
+        _mark(e, ledger.mark(e), x(e.number), y(scores[e.number]) if e.number in scores else None) for e in shown
+    )
+    bests = list(_running_best(shown, scores, ledger.minimize))
+    verified = _verified(ledger, y)
     line: list[tuple[float, float]] = []
     band: list[Box] = []
     sigma = ledger.noise.pair or 0.0
@@ -106,9 +117,12 @@ def draw(ledger: Ledger) -> Chart:
         line=tuple(line),
         band=tuple(band),
         baseline=None if ledger.baseline is None else y(ledger.baseline),
+        verified=verified,
         x_ticks=tuple((x(tick), f"{tick:.0f}") for tick in ticks(0, last, 10) if tick == round(tick)),
         y_ticks=tuple((y(tick), number_like(tick, high - low)) for tick in ticks(low, high, 7)) if scores else (),
-        legend=tuple(_legend({"best" if line else "", *(m.kind for m in marks)}, bool(sigma))),
+        legend=tuple(
+            _legend({"best" if line else "", "verified" if verified else "", *(m.kind for m in marks)}, bool(sigma))
+        ),
         radius=radius,
     )
 
@@ -147,12 +161,18 @@ def _limits(ledger: Ledger, scores: dict[int, float]) -> tuple[float, float]:
     if not scores:
         return 0.0, 1.0
     baseline = scores.get(0, next(iter(scores.values())))
-    best = (min if ledger.minimize else max)(scores.values())
+    best = (min if ledger.minimize else max)([*scores.values(), *_claimed(ledger)])
     span = max(abs(baseline - best), 6 * (ledger.noise.pair or 0.0), 1e-6 * abs(baseline), 1e-9)
     losses = [ledger.gain(score, baseline) for score in scores.values()]
     worst = max(loss for loss in losses if loss <= 0.9 * span) + 0.12 * span
     good = abs(best - baseline) + 0.3 * span
     return (baseline - good, baseline + worst) if ledger.minimize else (baseline - worst, baseline + good)
+
+
+def _claimed(ledger: Ledger) -> list[float]:
+    """Return the score that the claimed gain would have, which the picture must have room for."""
+    last = last_verified(ledger)
+    return [] if last is None or ledger.baseline is None else [ledger.baseline + last[1].mean]
 
 
 def _mark(experiment: Experiment, kind: str, x: float, y: float | None) -> Mark:
@@ -162,13 +182,23 @@ def _mark(experiment: Experiment, kind: str, x: float, y: float | None) -> Mark:
     return Mark(experiment.number, kind, x, inside, beyond=not TOP <= y <= BOTTOM)
 
 
-def _running_best(shown: list[Experiment], minimize: bool) -> Iterator[tuple[int, float]]:
+def _running_best(shown: list[Experiment], scores: dict[int, float], minimize: bool) -> Iterator[tuple[int, float]]:
     best: float | None = None
     for experiment in shown:
-        score = experiment.score if experiment.verdict is Verdict.KEEP else None
+        score = scores.get(experiment.number) if experiment.verdict is Verdict.KEEP else None
         if score is not None and (best is None or (score < best if minimize else score > best)):
             best = score
             yield experiment.number, score
+
+
+def _verified(ledger: Ledger, y: Callable[[float], float]) -> tuple[float, float, float, float] | None:
+    """Return where the claimed gain stands, at the right edge; None where none is claimed."""
+    last = last_verified(ledger)
+    if last is None or not is_gain(ledger, last[1]) or ledger.baseline is None:
+        return None
+    mean, half = ledger.baseline + last[1].mean, last[1].half or 0.0
+    ends = sorted(min(max(y(end), TOP), BOTTOM) for end in (mean - half, mean + half))
+    return RIGHT - 5, min(max(y(mean), TOP), BOTTOM), ends[0], ends[1]
 
 
 def _labels(

@@ -411,6 +411,15 @@ class Ledger:
         audits = (r.seed for e in self.experiments.values() for r in e.runs if r.purpose is Purpose.AUDIT)
         self.fresh_seed = max(audits, default=-1) + 1
 
+    def compared(self, experiment: Experiment) -> float | None:
+        """Return a score as it compares with the baseline's: that, and all differences that its verdicts found.
+
+        Scores on unlike seeds differ by what the seeds are worth; differences of pairs do not.
+        """
+        if experiment.score is None or self.baseline is None or not math.isfinite(experiment.score):
+            return experiment.score
+        return self.baseline + experiment.level
+
     def brought(self, experiment: Experiment) -> float | None:
         """Return the selected gain over the baseline, as a difference of scores, on the seeds that both have.
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loop.chart import BOTTOM, FONT, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, draw
+from loop.chart import BOTTOM, FONT, HEIGHT, HEIGHTS, LEFT, RIGHT, TOP, WIDTH, Chart, draw
 from loop.claims import counts, facts, headline, prices, selected, summary, verification
 from loop.experiment import Experiment
 from loop.ledger import Ledger
@@ -29,6 +29,7 @@ __all__ = ["exports", "plot", "results_rows", "summary", "tsv", "write_html", "w
 COLOURS = {
     "keep": "#1a7f37",
     "best": "#1a7f37",
+    "verified": "#0550ae",
     "noise": "#bf8700",
     "worse": "#8c959f",
     "price": "#8250df",
@@ -164,7 +165,7 @@ def _paint(axes: Any, picture: Chart) -> None:
     for x, text in picture.x_ticks:
         _write(axes, x, BOTTOM + 22, text, 12, "#57606a", ha="center")
     axes.plot((LEFT, RIGHT), (BOTTOM, BOTTOM), color="#8c959f", lw=0.8, zorder=1)
-    _write(axes, (LEFT + RIGHT) / 2, BOTTOM + 42, "experiment", 12, "#57606a", ha="center")
+    _write(axes, (LEFT + RIGHT) / 2, BOTTOM + 42, HEIGHTS, 12, "#57606a", ha="center")
     for box in picture.band:
         size = (box.right - box.left, box.bottom - box.top)
         axes.add_patch(Rectangle((box.left, box.top), *size, color=COLOURS["keep"], alpha=0.13, lw=0, zorder=1))
@@ -172,6 +173,10 @@ def _paint(axes: Any, picture: Chart) -> None:
         axes.plot((LEFT, RIGHT), (picture.baseline,) * 2, color="#8c959f", lw=1, ls=(0, (4, 4)), zorder=1)
     if picture.line:
         axes.plot(*zip(*picture.line, strict=True), color=COLOURS["keep"], lw=1.6, zorder=2)
+    if picture.verified:
+        x, y, low, high = picture.verified
+        axes.plot((x, x), (low, high), color=COLOURS["verified"], lw=2, zorder=4)
+        axes.plot(x, y, "_", color=COLOURS["verified"], ms=9, mew=2, zorder=4)
     for mark in picture.marks:
         shape = ("^" if mark.y < HEIGHT / 2 else "v") if mark.beyond else _shape(mark.kind)
         edge = {} if mark.kind in ("crash", "invalid") else {"mec": "white", "mew": 0.6}
@@ -189,7 +194,15 @@ def _paint(axes: Any, picture: Chart) -> None:
 
 
 def _shape(kind: str) -> str:
-    return {"crash": "x", "invalid": "+", "baseline": "D", "best": "_", "price": "v", "adopted": "s"}.get(kind, "o")
+    return {
+        "crash": "x",
+        "invalid": "+",
+        "baseline": "D",
+        "best": "_",
+        "verified": "|",
+        "price": "v",
+        "adopted": "s",
+    }.get(kind, "o")
 
 
 def _write(axes: Any, x: float, y: float, text: str, size: float, colour: str = "#24292f", **more: Any) -> None:
@@ -221,6 +234,7 @@ def write_html(ledger: Ledger, path: Path, diff: Callable[[Experiment], str]) ->
         verification=verification(ledger),
         prices=prices(ledger),
         chart=picture,
+        heights=HEIGHTS,
         frame=(LEFT, TOP, RIGHT, BOTTOM, WIDTH, HEIGHT),
         rows=[_cells(e, picture) for e in experiments],
         kept=[(e, _patch(diff, e)) for e in experiments if e.verdict is Verdict.KEEP and e.number > 0],

@@ -119,6 +119,7 @@ def summary(experiment: Any, snapshot: Snapshot) -> Result:
         "proposer": experiment.proposer,
         "verdict_text": verdict_text(experiment),
         "score": experiment.score,
+        "compared": snapshot.ledger.compared(experiment) if snapshot.ledger else experiment.score,
         "text": score_number(experiment.score) if experiment.score is not None else "",
         "delta": experiment.delta,
         "delta_text": signed_number(experiment.delta) if experiment.delta is not None else "",

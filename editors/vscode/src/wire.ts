@@ -24,6 +24,8 @@ export interface Status {
   headline?: string; // what is verified, or that nothing is yet
   awaits_verification?: boolean; // no verification has looked at the best
   selected?: string; // the number that the campaign chose by
+  verified?: number | null; // the gain that is claimed
+  verified_half?: number | null; // half of its interval
   incumbent?: number | null;
   hypothesis?: string | null;
   share?: number | null;
@@ -42,6 +44,7 @@ export interface Experiment {
   hypothesis: string;
   proposer: string;
   score: number | null;
+  compared: number | null; // the baseline's, and what verdicts found in pairs since: what is plotted
   text: string;
   delta: number | null;
   delta_text: string;

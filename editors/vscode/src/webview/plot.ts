@@ -1,4 +1,5 @@
-// Experiments → an SVG: every experiment a mark, the running best a step line, as in report.html. No colours: classes.
+// Experiments → an SVG: every experiment a mark, the best kept so far a step line, as in report.html. Heights are scores
+// as verdicts compared them: a single run's score has its seed's luck in it. No colours: classes.
 
 import type { Experiment, Status } from "../wire";
 
@@ -32,10 +33,11 @@ export function plot(svg: SVGSVGElement, status: Status, experiments: Experiment
   svg.replaceChildren();
   svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
   const judged = experiments.filter((e) => e.verdict !== null && (e.verdict !== "keep" || e.score !== null)); // a lost score is no crash
-  const scores = judged.flatMap((e) => (e.score === null ? [] : [e.score]));
+  const scores = judged.flatMap((e) => (e.compared === null ? [] : [e.compared]));
   const sign = status.goal === "maximize" ? -1 : 1;
   const baseline = status.baseline ?? scores[0] ?? 0;
-  const best = scores.length ? sign * Math.min(...scores.map((s) => sign * s)) : 0;
+  const claimed = status.verified == null ? [] : [baseline + status.verified];
+  const best = scores.length ? sign * Math.min(...[...scores, ...claimed].map((s) => sign * s)) : 0;
   const span = Math.max(Math.abs(baseline - best), 6 * (status.noise ?? 0), 1e-6 * Math.abs(baseline), 1e-9);
   const losses = scores.map((s) => sign * (s - baseline)).filter((l) => l <= 0.9 * span);
   const worst = Math.max(0, ...losses) + 0.12 * span;
@@ -54,15 +56,15 @@ export function plot(svg: SVGSVGElement, status: Status, experiments: Experiment
     add(svg, "text", { class: "tick", x: x(tick), y: B + 20, "text-anchor": "middle" }, String(tick));
   }
   add(svg, "line", { class: "axis", x1: L, x2: R, y1: B, y2: B });
-  add(svg, "text", { class: "tick", x: (L + R) / 2, y: B + 38, "text-anchor": "middle" }, "experiment");
+  add(svg, "text", { class: "tick", x: (L + R) / 2, y: B + 38, "text-anchor": "middle" }, "experiment (height: the baseline's score plus the differences that verdicts found)");
   if (scores.length) {
     add(svg, "line", { class: "base", x1: L, x2: R, y1: y(baseline), y2: y(baseline) });
   }
   const steps: [number, number][] = [];
   for (const e of judged) {
     const before = steps.at(-1)?.[1];
-    if (e.verdict === "keep" && e.score !== null && (before === undefined || sign * e.score < sign * before)) {
-      steps.push([e.number, e.score]);
+    if (e.verdict === "keep" && e.compared !== null && (before === undefined || sign * e.compared < sign * before)) {
+      steps.push([e.number, e.compared]);
     }
   }
   const noise = status.noise ?? 0;
@@ -75,10 +77,15 @@ export function plot(svg: SVGSVGElement, status: Status, experiments: Experiment
     add(svg, "rect", { class: "band", x: x(n), y: up, width: end - x(n), height: Math.max(0, down - up) });
   });
   add(svg, "path", { class: "best", d: path });
+  if (status.verified != null && scores.length) {
+    const [mean, half] = [baseline + status.verified, status.verified_half ?? 0];
+    const [up, down] = [mean - half, mean + half].map((s) => Math.min(B, Math.max(T, y(s))));
+    add(svg, "path", { class: "verified", d: `M${R - 5} ${up}V${down}M${R - 10} ${Math.min(B, Math.max(T, y(mean)))}h10` });
+  }
   const r = judged.length <= 60 ? 4.6 : judged.length <= 200 ? 3.4 : 2.4;
   for (const e of judged) {
     const what = kind(e);
-    const at = e.score === null ? B - 10 : Math.min(B - 4, Math.max(T, y(e.score)));
+    const at = e.compared === null ? B - 10 : Math.min(B - 4, Math.max(T, y(e.compared)));
     const mark = add(svg, "g", { class: `mark ${what}`, "data-n": e.number, tabindex: 0, role: "button",
       "aria-label": `experiment ${e.number}`, transform: `translate(${x(e.number)} ${at})` });
     add(mark, "circle", { class: "hit", r: r + 4 });
@@ -92,7 +99,7 @@ export function plot(svg: SVGSVGElement, status: Status, experiments: Experiment
       add(mark, "path", { d: `M${-r} ${-r}H${r}V${r}H${-r}Z` });
     } else if (what === "baseline") {
       add(mark, "path", { d: `M0 ${-1.3 * r}L${1.3 * r} 0L0 ${1.3 * r}L${-1.3 * r} 0Z` });
-    } else if (e.score !== null && at !== y(e.score)) {
+    } else if (e.compared !== null && at !== y(e.compared)) {
       add(mark, "path", { d: at < H / 2 ? `M0 ${-r}L${r} ${r}H${-r}Z` : `M0 ${r}L${r} ${-r}H${-r}Z` });
     } else {
       add(mark, "circle", { r: what === "keep" ? 1.25 * r : r });

@@ -94,9 +94,10 @@ function draw(): void {
   }));
   plot(svg, status, experiments);
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `${status.text}; the table below has the same numbers`);
+  svg.setAttribute("aria-label", `${status.text}; the table below has every score`);
   const kinds = new Set(experiments.map(kind));
-  legend.replaceChildren(...Object.keys(WORDS).filter((k) => kinds.has(k) && k !== "waiting").map((k) => make("span", `key ${k}`, WORDS[k] ?? "")));
+  const drawn = [["best", "best kept, by its pairs"], ...(status.verified == null ? [] : [["verified", "verified, 95 %"]])];
+  legend.replaceChildren(...drawn.map(([k, words]) => make("span", `key ${k}`, words ?? "")), ...Object.keys(WORDS).filter((k) => kinds.has(k) && k !== "waiting").map((k) => make("span", `key ${k}`, WORDS[k] ?? "")));
   rows(experiments);
   pick(kept.picked);
 }
