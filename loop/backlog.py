@@ -26,10 +26,10 @@ from loop.entries import (
 )
 from loop.experiment import Experiment
 from loop.merge import merge, merge_over
+from loop.numbers import plain
 from loop.plan import limit_reached
 from loop.proposers import Brief, Proposal
 from loop.smuggling import smuggled
-from loop.status import plain
 from loop.types import Author, Failure, MergeConflict, Reason, RepoError, ScoreSource, Verdict
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from loop.checkout import Checkout
 from loop.diff import converted, split_lines
 from loop.experiment import Experiment
 from loop.ledger import Ledger
+from loop.numbers import number
 from loop.review import find
-from loop.status import number, tip_text
+from loop.status import tip_text
 from loop.types import Refused, RepoError
 
 

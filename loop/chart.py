@@ -15,7 +15,7 @@ from itertools import pairwise
 from loop.claims import is_gain, last_verified
 from loop.experiment import Experiment
 from loop.ledger import Ledger
-from loop.status import number, plain
+from loop.numbers import number, plain
 from loop.types import Verdict
 
 WIDTH, HEIGHT = 1120.0, 560.0

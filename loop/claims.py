@@ -13,7 +13,8 @@ from loop.entries import Verified
 from loop.experiment import Experiment
 from loop.ledger import Ledger
 from loop.noise import Interval, interval
-from loop.status import number, plain, signed, signed_number, tip_text, uncertainty
+from loop.numbers import number, plain, signed, signed_number, uncertainty
+from loop.status import tip_text
 from loop.types import Purpose, ScoreSource, Verdict
 from loop.values import counted
 

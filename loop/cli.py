@@ -17,17 +17,8 @@ from typing import Any
 
 from loop import control, values
 from loop.ledger import Ledger
-from loop.status import (
-    cost_text,
-    message_text,
-    plain,
-    precise,
-    sandbox_text,
-    status_dict,
-    status_line,
-    verdict_text,
-    visible,
-)
+from loop.numbers import plain, precise, visible
+from loop.status import cost_text, message_text, sandbox_text, status_dict, status_line, verdict_text
 from loop.types import AutoResearchError, Refused, State
 
 OVERRIDES = (

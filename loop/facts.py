@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from loop.campaigns import of_folder, read
 from loop.disk import free_mb
 from loop.home import Home, find_home, find_top
+from loop.inputs import check_canvas
 from loop.interpreter import NEEDED, Interpreter, answer, ask, imports, prepare
 from loop.journal import Journal
 from loop.lock import served
@@ -111,8 +112,6 @@ def _program(folder: Path) -> dict[str, Any]:
 
 def _canvas(folder: Path, canvas: str) -> str:
     """Return why a start would refuse the canvas on disk, "" where it would not."""
-    from loop.opening import check_canvas
-
     try:
         check_canvas(folder, canvas)
     except Refused as refusal:

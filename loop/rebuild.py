@@ -38,8 +38,8 @@ from loop.home import Home
 from loop.journal import Journal, decode
 from loop.ledger import Ledger
 from loop.lock import holding
+from loop.numbers import number
 from loop.repo import Repo
-from loop.status import number
 from loop.traces import Traces
 from loop.types import Author, JournalError, Reason, Refused, ScoreSource, State, Verdict
 from loop.values import counted

@@ -21,7 +21,8 @@ from loop.chart import BOTTOM, FONT, HEIGHT, HEIGHTS, LEFT, RIGHT, TOP, WIDTH, C
 from loop.claims import counts, facts, headline, prices, selected, summary, verification
 from loop.experiment import Experiment
 from loop.ledger import Ledger
-from loop.status import plain, precise, score_text, signed_number, trouble, verdict_text, visible
+from loop.numbers import plain, precise, signed_number, visible
+from loop.status import score_text, trouble, verdict_text
 from loop.types import AutoResearchError, Refused, ScoreSource, Verdict
 
 __all__ = ["exports", "plot", "results_rows", "summary", "tsv", "write_html", "write_tsv"]

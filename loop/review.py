@@ -22,7 +22,8 @@ from loop.hunks import Hunk, advance_all, hunks, invert, take_out
 from loop.ledger import Ledger
 from loop.lineage import Kept, Removal, Reviewed
 from loop.merge import merge, merge_again
-from loop.status import NAMED, names, plain, score_text, signed_number, verdict_text
+from loop.numbers import NAMED, names, plain, signed_number
+from loop.status import score_text, verdict_text
 from loop.types import MergeConflict, Refused, RepoError, Verdict
 from loop.values import counted
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 
 from loop.noise import ALIKE, Noise, differences
-from loop.status import number, uncertainty
+from loop.numbers import number, uncertainty
 from loop.types import Reason, Verdict
 
 RULE = "pairs"  # the name that a campaign records; one without a name began with the spread of baselines as its noise

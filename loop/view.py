@@ -7,21 +7,8 @@ from typing import TYPE_CHECKING
 from loop.claims import headline
 from loop.experiment import Experiment
 from loop.ledger import Ledger
-from loop.status import (
-    MARKS,
-    SILENT,
-    best_text,
-    number,
-    pace_text,
-    plain,
-    score_text,
-    signed_number,
-    silence_text,
-    spent_text,
-    trouble,
-    uncertainty,
-    verdict_text,
-)
+from loop.numbers import number, plain, signed_number, uncertainty
+from loop.status import MARKS, SILENT, best_text, pace_text, score_text, silence_text, spent_text, trouble, verdict_text
 from loop.types import Mark, Reason, State
 from loop.values import counted
 

@@ -17,8 +17,9 @@ from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
 from loop.lock import silent_s
+from loop.numbers import plain
 from loop.progress import Progress, present_progress
-from loop.status import MARKS, SILENT, message_text, plain, silence_text, status_line
+from loop.status import MARKS, SILENT, message_text, silence_text, status_line
 from loop.types import State
 from loop.view import ROWS, render, verdict_line
 

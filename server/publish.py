@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.status import message_text, plain
+from loop.numbers import plain
+from loop.status import message_text
 from loop.types import State, Verdict
 from server.documents import Role
 from server.features import diagnostics

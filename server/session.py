@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types as t
 
 from loop.home import find_home, find_top
-from loop.status import plain
+from loop.numbers import plain
 from loop.types import Refused
 from server.convert import Encoding, path_of, unmarked
 from server.documents import Document

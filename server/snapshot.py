@@ -16,8 +16,9 @@ from loop.holding import Holding, holding
 from loop.hunks import Hunk, hunks
 from loop.ledger import Ledger
 from loop.lineage import Kept, Part, Removal, Reviewed
+from loop.numbers import NAMED, names, number, signed_number, uncertainty
 from loop.progress import Progress
-from loop.status import NAMED, names, number, signed_number, tip_text, uncertainty
+from loop.status import tip_text
 from loop.types import ScoreSource, State
 from server.documents import Document, Role
 

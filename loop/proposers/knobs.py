@@ -13,9 +13,9 @@ from itertools import combinations
 
 from loop.canvas import Knob, Value, fingerprint, knobs, value_of, with_knobs
 from loop.ledger import Ledger
+from loop.numbers import names
 from loop.proposers import Brief, Proposal
 from loop.proposers.roles import DOWN, PAIRS, UP, Role, phrase, role_of, step, write
-from loop.status import names
 from loop.types import Author, Failure, ProposalFailed, Reason, Verdict
 
 LEAPS = 40  # random pairs that are tried when every single step was

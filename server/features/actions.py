@@ -9,8 +9,8 @@ from typing import Any
 from lsprotocol import types as t
 
 from loop.keys import KEYS
+from loop.numbers import NAMED, names
 from loop.program import Pair, Span, check, pairs
-from loop.status import NAMED, names
 from loop.types import Problem
 from server.convert import SOURCE, Encoding, command
 from server.documents import Document, Role

@@ -6,9 +6,9 @@ from lsprotocol import types as t
 
 from loop import preflight
 from loop.diff import changes, converted
+from loop.numbers import NAMED, plain
 from loop.preflight import Severity
 from loop.program import check, key_lines, parse
-from loop.status import NAMED, plain
 from server.convert import SOURCE, Encoding
 from server.documents import Document, Role
 from server.features.doubts import doubts

@@ -11,7 +11,8 @@ from lsprotocol import types as t
 
 from loop.experiment import Experiment
 from loop.lineage import writers
-from loop.status import NAMED, plain, score_text, signed_number, verdict_text
+from loop.numbers import NAMED, plain, signed_number
+from loop.status import score_text, verdict_text
 from server.convert import Encoding
 from server.documents import Document, Role
 from server.features.citations import cited_lines

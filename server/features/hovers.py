@@ -10,7 +10,8 @@ from lsprotocol import types as t
 from loop.claims import headline, selected
 from loop.experiment import Experiment
 from loop.ledger import Ledger
-from loop.status import NAMED, cost_text, message_text, number, plain, score_text, spent_text, verdict_text
+from loop.numbers import NAMED, number, plain
+from loop.status import cost_text, message_text, score_text, spent_text, verdict_text
 from loop.types import Verdict
 from loop.values import counted
 from server.convert import Encoding, markdown

@@ -11,8 +11,8 @@ from typing import Any
 
 from loop.claims import headline
 from loop.experiment import Experiment
+from loop.numbers import names, plain
 from loop.program import headings_of
-from loop.status import names, plain
 from loop.types import State
 from loop.values import counted
 from server.convert import Encoding

@@ -18,7 +18,7 @@ from lsprotocol import types as t
 from loop.diff import converted
 from loop.hunks import Hunk, apply, shows
 from loop.lineage import experiments_of, in_order
-from loop.status import names
+from loop.numbers import names
 from loop.types import AutoResearchError, Refused
 from server.documents import Document, Role
 from server.features.commands import FACT_S, Arguments, Command, Result, name_of, work

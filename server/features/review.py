@@ -16,7 +16,7 @@ from lsprotocol import types as t
 from loop.diff import converted
 from loop.hunks import Hunk
 from loop.lineage import in_order
-from loop.status import names
+from loop.numbers import names
 from loop.types import Refused
 from loop.values import counted
 from server.features.commands import (

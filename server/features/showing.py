@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.status import number as score_number
-from loop.status import signed_number, verdict_text
+from loop.numbers import number as score_number
+from loop.numbers import signed_number
+from loop.status import verdict_text
 from server.convert import uri_of
 from server.features.commands import (
     Arguments,

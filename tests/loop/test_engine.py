@@ -27,8 +27,8 @@ from loop.entries import (
     StopRequested,
 )
 from loop.home import find_home
+from loop.inputs import find_data
 from loop.journal import Journal
-from loop.opening import find_data
 from loop.proposers import make
 from loop.repo import Repo
 from loop.types import Author, Outcome, Purpose, Reason, Refused, RepoError, ScoreSource, State, Verdict

@@ -24,19 +24,9 @@ from loop.entries import (
 from loop.home import Home, find_home
 from loop.journal import Journal
 from loop.ledger import Ledger
+from loop.numbers import number, plain, signed_number, uncertainty, visible
 from loop.progress import Progress, present_progress
-from loop.status import (
-    cost_text,
-    number,
-    plain,
-    sandbox_text,
-    signed_number,
-    silence_text,
-    status_dict,
-    status_line,
-    uncertainty,
-    visible,
-)
+from loop.status import cost_text, sandbox_text, silence_text, status_dict, status_line
 from loop.types import (
     Author,
     Cost,

@@ -17,7 +17,7 @@ from lsprotocol import types as t
 
 from loop import control
 from loop.home import find_home
-from loop.status import names
+from loop.numbers import names
 from loop.types import State, Verdict
 from tests import stub
 from tests.server.editor import DEADLINE_S, DRAWS, ROOT, SERVER, Editor, editing

@@ -12,7 +12,7 @@ from loop.entries import StartRequested, StateChanged, VerdictLost, Verified
 from loop.experiment import Experiment
 from loop.home import find_home
 from loop.journal import Journal
-from loop.status import signed_number
+from loop.numbers import signed_number
 from loop.types import Author, State, Verdict
 from loop.values import counted
 from server.convert import Encoding, unmarked
