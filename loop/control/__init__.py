@@ -1,0 +1,1 @@
+"""What outsiders may ask for: it appends intents and starts the daemon. Never imports the engine."""

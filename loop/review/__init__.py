@@ -1,0 +1,1 @@
+"""What the human accepts, reverts, returns to and, on command, commits."""

@@ -1,0 +1,1 @@
+"""Which campaign is meant, setting a folder up, saying what is missing, restoring what is lost."""

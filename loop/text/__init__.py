@@ -1,0 +1,1 @@
+"""Texts and how they differ, and how numbers are written. Pure."""

@@ -1,0 +1,1 @@
+"""What people see outside an editor. Decides nothing."""
