@@ -12,10 +12,10 @@ from statistics import median
 
 from bench.stubs import scratch
 from bench.table import Row, Table, percentile
-from loop import limits
-from loop.bounds import Bounds
-from loop.places import interpreter
-from loop.probe import attack, probe
+from loop.trust import limits
+from loop.trust.bounds import Bounds
+from loop.trust.places import interpreter
+from loop.trust.probe import attack, probe
 
 START_MS = 15.0
 

@@ -8,8 +8,8 @@ import psutil
 
 from bench.stubs import scratch, sealed_campaign
 from bench.table import Row, Table
-from loop import control
-from loop.types import State
+from loop.control import control
+from loop.record.types import State
 from tests.stub import until
 
 CPU_PERCENT, MEMORY_MB = 0.5, 80.0
@@ -58,6 +58,6 @@ def daemon_of(folder: str) -> psutil.Process:
     """Return the daemon that serves this folder."""
     for process in psutil.process_iter(["cmdline"]):
         line = process.info["cmdline"] or []
-        if "loop.daemon" in line and folder in line:
+        if "loop.engine.daemon" in line and folder in line:
             return psutil.Process(process.pid)
     raise RuntimeError(f"no daemon serves {folder}")

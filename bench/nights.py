@@ -11,7 +11,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from loop.entries import (
+from loop.engine.plan import Planned, decide
+from loop.engine.verdict import RULE
+from loop.engine.verification import next_check
+from loop.record.entries import (
     Body,
     CampaignCreated,
     Entry,
@@ -23,13 +26,10 @@ from loop.entries import (
     Scored,
     Verified,
 )
-from loop.experiment import Experiment
-from loop.ledger import Ledger
-from loop.noise import noise_floor
-from loop.plan import Planned, decide
-from loop.types import Author, Metric, Outcome, ScoreSource, Verdict
-from loop.verdict import RULE
-from loop.verification import next_check
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.noise import noise_floor
+from loop.record.types import Author, Metric, Outcome, ScoreSource, Verdict
 
 RUNS, REPEATS = 100, 3
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from bench.table import Row, Table, percentile
-from loop.preflight import Severity, check
-from tests.loop.test_preflight import BROKEN, CANVAS, HONEST, Patch, rehearse
+from loop.trust.preflight import Severity, check
+from tests.loop.trust.test_preflight import BROKEN, CANVAS, HONEST, Patch, rehearse
 
 ROOT = Path(__file__).parents[1]
 SMALLEST_LIST, BUDGET_S = 20, 300.0

@@ -9,11 +9,11 @@ from pathlib import Path
 from statistics import median
 
 from bench.table import Row, Table
-from loop.program import Program
-from loop.prompt import Message, build, size
 from loop.proposers import Brief
-from loop.types import Reason, Verdict
-from tests.loop.test_prompt import campaign, experiment
+from loop.proposers.prompt import Message, build, size
+from loop.record.types import Reason, Verdict
+from loop.settings.program import Program
+from tests.loop.proposers.test_prompt import campaign, experiment
 
 ROOT = Path(__file__).parents[1]
 LENGTHS = (10, 100, 1_000, 10_000)

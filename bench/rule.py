@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from bench.nights import REPEATS, RUNS, Night, Scores, effect, nothing
 from bench.table import Row, Table
-from loop import claims
-from loop.noise import noise_floor
+from loop.record.noise import noise_floor
+from loop.views import claims
 
 GOALS = {(0.97, 2e-3): 1.35, (0.5, 5e-4): 0.97}  # of the first rule's true gain
 MOST_FALSE, MOST_CLAIMED, LEAST_RIGHT = 0.12, 0.03, 0.93

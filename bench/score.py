@@ -13,13 +13,13 @@ import psutil
 
 from bench.stubs import scratch
 from bench.table import Row, Table
-from loop.probe import probe
-from loop.repo import Repo
-from loop.runner import Conditions, Runner, Staged, ruler_variables
-from loop.sandbox import environment
-from loop.scorer import SealedScore, prepare_data
-from loop.types import Metric, Outcome
-from loop.values import parse_budget
+from loop.git.repo import Repo
+from loop.record.types import Metric, Outcome
+from loop.record.values import parse_budget
+from loop.runs.runner import Conditions, Runner, Staged, ruler_variables
+from loop.runs.scorer import SealedScore, prepare_data
+from loop.trust.probe import probe
+from loop.trust.sandbox import environment
 from tests.stub import make_campaign
 
 ROOT = Path(__file__).resolve().parents[1]

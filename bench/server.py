@@ -14,8 +14,8 @@ import psutil
 
 from bench.stubs import scratch
 from bench.table import Row, Table, percentile
-from loop.entries import Body, Judged, Proposed, RunEnded, RunStarted, Scored
-from loop.types import Author, Cost, Outcome, Purpose, Reason, ScoreSource, Verdict
+from loop.record.entries import Body, Judged, Proposed, RunEnded, RunStarted, Scored
+from loop.record.types import Author, Cost, Outcome, Purpose, Reason, ScoreSource, Verdict
 from tests.campaigns import Campaign, make_repository
 
 SIZES = (100, 1_000, 10_000)

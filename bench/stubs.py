@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loop.engine import Engine
-from loop.entries import Entry
+from loop.engine.engine import Engine
 from loop.proposers import Brief, Proposal
-from loop.types import Author, Failure
+from loop.record.entries import Entry
+from loop.record.types import Author, Failure
 from tests.stub import entries, make_campaign
 
 LINES = 400  # of the stub canvas; each proposal turns one of its own

@@ -1,4 +1,4 @@
-"""How far honest runs are from the thresholds of loop/work.py, alone and among up to thirty neighbours on the cores."""
+"""How far honest runs are from the thresholds of loop/record/work.py, alone and beside up to thirty neighbours."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from statistics import median
 
 from bench.stubs import scratch
 from bench.table import Row, Table, percentile
-from loop.values import BudgetKind
-from loop.work import BEYOND, UNSEEN, UNSEEN_S, Allowance, Reference, Work, beyond
+from loop.record.values import BudgetKind
+from loop.record.work import BEYOND, UNSEEN, UNSEEN_S, Allowance, Reference, Work, beyond
 from tests.attacks.honest import CANVASES, SLOW_TO_START
 from tests.attacks.patching import canvas, change
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
+
+from loop.lsp import serve
 
 
 def main() -> int:
@@ -13,12 +14,6 @@ def main() -> int:
     from loop.cli import main as command
 
     return command()
-
-
-def serve() -> int:
-    """Run the language server, which the engine's side names only here: it starts that program and no more."""
-    code: int = import_module("server.app").main()
-    return code
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from loop import control, values
-from loop.ledger import Ledger
-from loop.numbers import plain, precise, visible
-from loop.status import cost_text, message_text, sandbox_text, status_dict, status_line, verdict_text
-from loop.types import AutoResearchError, Refused, State
+from loop.control import control
+from loop.record import values
+from loop.record.ledger import Ledger
+from loop.record.types import AutoResearchError, Refused, State
+from loop.text.numbers import plain, precise, visible
+from loop.views.status import cost_text, message_text, sandbox_text, status_dict, status_line, verdict_text
 
 OVERRIDES = (
     "model", "command", "budget", "experiments", "hours", "dollars", "tokens", "plateau", "devices", "data", "queue",
@@ -125,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _init(options: argparse.Namespace) -> None:
-    from loop.init import init
+    from loop.setup.init import init
 
     print(init(options.path or options.folder, git=options.git))
 
@@ -137,7 +138,7 @@ def _start(options: argparse.Namespace) -> int:
     if not options.foreground:
         print("It goes on when this terminal closes. Watch: 'autoresearch watch'. Stop: 'autoresearch stop'.")
         return 0
-    from loop.watch import watch
+    from loop.views.watch import watch
 
     try:
         ledger = watch(options.folder, answer.campaign)
@@ -161,7 +162,7 @@ def _load(options: argparse.Namespace) -> Ledger:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from loop.claims import claim, headline, selected
+    from loop.views.claims import claim, headline, selected
 
     ledger = _load(options)
     progress = control.progress(options.folder, ledger)
@@ -177,13 +178,13 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _watch(options: argparse.Namespace) -> None:
-    from loop.watch import watch
+    from loop.views.watch import watch
 
     watch(options.folder, options.campaign)
 
 
 def _results(options: argparse.Namespace) -> None:
-    from loop.report import results_rows
+    from loop.views.report import results_rows
 
     ledger = _load(options)
     rows = results_rows(ledger)
@@ -208,7 +209,7 @@ def _line(row: dict[str, Any], otherwise: str, unknown: bool) -> str:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from loop.review import find
+    from loop.review.review import find
 
     experiment = find(_load(options), options.number)
     print(f"#{experiment.number}  {plain(experiment.hypothesis)}")
@@ -228,7 +229,7 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _diff(options: argparse.Namespace) -> None:
-    from loop.review import find
+    from loop.review.review import find
 
     ledger = _load(options)
     experiment = find(ledger, options.number)
@@ -240,8 +241,8 @@ def _diff(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from loop import report
-    from loop.repo import Repo
+    from loop.git.repo import Repo
+    from loop.views import report
 
     ledger = _load(options)
     commits = {e.commit for past in control.campaigns(options.folder) for e in past.experiments.values()}
@@ -266,7 +267,7 @@ def _propose(options: argparse.Namespace) -> None:
         raise Refused(f"{options.file}: cannot be read ({error.strerror}); name a version of the canvas") from error
     except UnicodeDecodeError as error:
         raise Refused(f"{options.file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    from loop.review import propose_file
+    from loop.review.review import propose_file
 
     hypothesis = options.hypothesis or f"a version of the canvas by hand, {options.file.name}"
     print(propose_file(options.folder, text, hypothesis, options.campaign, options.as_is).message)
@@ -283,7 +284,7 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _best(options: argparse.Namespace) -> None:
-    from loop.best import read_best, write_best
+    from loop.review.best import read_best, write_best
 
     ledger = _load(options)
     experiment, text, said = read_best(options.folder, ledger, options.number)
@@ -295,14 +296,14 @@ def _best(options: argparse.Namespace) -> None:
 
 
 def _return(options: argparse.Namespace) -> None:
-    from loop.best import return_to
+    from loop.review.best import return_to
 
     print(return_to(options.folder, options.number, options.campaign).message)
 
 
 def _import(options: argparse.Namespace) -> None:
-    from loop.history import read_results
-    from loop.repo import Repo
+    from loop.git.repo import Repo
+    from loop.settings.history import read_results
 
     repo = Repo(options.folder)
     canvas = repo.inside(control.read_program(options.folder).canvas)
@@ -311,7 +312,7 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from loop.doctor import diagnose
+    from loop.setup.doctor import diagnose
 
     checks = diagnose(options.folder, full=options.full)
     if options.json:
@@ -325,12 +326,12 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _rebuild(options: argparse.Namespace) -> None:
-    from loop.rebuild import rebuild
+    from loop.setup.rebuild import rebuild
 
     print(visible(rebuild(options.folder)))
 
 
 def _lsp(_: argparse.Namespace) -> int:
-    from loop.__main__ import serve
+    from loop.lsp import serve
 
     return serve()

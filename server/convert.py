@@ -15,8 +15,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from lsprotocol import types as t
 
-from loop.diff import changes
-from loop.types import Problem
+from loop.record.types import Problem
+from loop.text.diff import changes
 from server.documents import Document
 
 SOURCE = "autoresearch"

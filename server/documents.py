@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
-from loop.diff import split_lines
+from loop.text.diff import split_lines
 
 Units = Callable[[str, int], int]  # line, column in the client's units → column in characters
 

@@ -1,4 +1,4 @@
-"""One folder's facts: tails the journal, asks loop.review about git, builds the next Snapshot. In the watcher's thread.
+"""One folder's facts: tails the journal, asks the review about git, builds the next Snapshot. In the watcher's thread.
 
 Costs a few system calls while nothing happens. What fails becomes the snapshot's one sentence of trouble, never an end.
 """
@@ -14,20 +14,21 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
-from loop import control, review
-from loop.campaigns import of_folder
-from loop.checkout import Checkout
-from loop.claims import claim
-from loop.diff import split_lines
-from loop.entries import Entry, Proposed, Repaired, RunStarted
-from loop.home import Home, find_home
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.lineage import Kept
-from loop.lock import served, silent_s
-from loop.program import parse
-from loop.status import status_dict, status_line
-from loop.types import AutoResearchError, Refused, Verdict
+from loop.control import control
+from loop.record.entries import Entry, Proposed, Repaired, RunStarted
+from loop.record.home import Home, find_home
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.lock import served, silent_s
+from loop.record.types import AutoResearchError, Refused, Verdict
+from loop.review import review
+from loop.review.checkout import Checkout
+from loop.settings.program import parse
+from loop.setup.campaigns import of_folder
+from loop.text.diff import split_lines
+from loop.text.lineage import Kept
+from loop.views.claims import claim
+from loop.views.status import status_dict, status_line
 from server.snapshot import Crash, Review, Snapshot
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ class Facts:
         running = self._ledger.running if self._ledger else None
         if running is None or not self._alive or self.home is None or self._ledger is None:
             return None
-        from loop.progress import present_progress
+        from loop.runs.progress import present_progress
 
         return present_progress(self.home, self._ledger)
 

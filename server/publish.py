@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.numbers import plain
-from loop.status import message_text
-from loop.types import State, Verdict
+from loop.record.types import State, Verdict
+from loop.text.numbers import plain
+from loop.views.status import message_text
 from server.documents import Role
 from server.features import diagnostics
 from server.features.progress import Reporter

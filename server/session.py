@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.home import find_home, find_top
-from loop.numbers import plain
-from loop.types import Refused
+from loop.record.home import find_home, find_top
+from loop.record.types import Refused
+from loop.text.numbers import plain
 from server.convert import Encoding, path_of, unmarked
 from server.documents import Document
 from server.snapshot import Snapshot

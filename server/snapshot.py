@@ -9,17 +9,17 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from loop import lineage
-from loop.diff import TAKEN_OUT, converted, fates
-from loop.experiment import Experiment
-from loop.holding import Holding, holding
-from loop.hunks import Hunk, hunks
-from loop.ledger import Ledger
-from loop.lineage import Kept, Part, Removal, Reviewed
-from loop.numbers import NAMED, names, number, signed_number, uncertainty
-from loop.progress import Progress
-from loop.status import tip_text
-from loop.types import ScoreSource, State
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.types import ScoreSource, State
+from loop.runs.progress import Progress
+from loop.text import lineage
+from loop.text.diff import TAKEN_OUT, converted, fates
+from loop.text.holding import Holding, holding
+from loop.text.hunks import Hunk, hunks
+from loop.text.lineage import Kept, Part, Removal, Reviewed
+from loop.text.numbers import NAMED, names, number, signed_number, uncertainty
+from loop.views.status import tip_text
 from server.documents import Document, Role
 
 RESULTS = re.compile(r"results(-.+)?\.tsv")  # an export beside a file of the user's own is named after its campaign
@@ -28,7 +28,7 @@ LABEL = 30  # characters of a hint; VS Code cuts all hints of a line at 43 toget
 
 @dataclass(frozen=True, eq=False)
 class Review:
-    """The kept line and the accepted base, as loop.review read them; the same object while neither moves."""
+    """The kept line and the accepted base, as loop.review.review read them; the same object while neither moves."""
 
     kept: Kept
     reviewed: Reviewed
@@ -58,8 +58,8 @@ class Snapshot:
     ledger: Ledger | None = None
     progress: Progress | None = None
     alive: bool = False
-    line: str = ""  # loop.status.status_line
-    status: dict[str, Any] = field(default_factory=dict)  # loop.status.status_dict
+    line: str = ""  # loop.views.status.status_line
+    status: dict[str, Any] = field(default_factory=dict)  # loop.views.status.status_dict
     best: Experiment | None = None
     review: Review | None = None
     crash: Crash | None = None

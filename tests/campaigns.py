@@ -6,9 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from loop.checkout import Checkout
-from loop.control import canvas_path
-from loop.entries import (
+from loop.control.control import canvas_path
+from loop.record.entries import (
     Body,
     CampaignCreated,
     Judged,
@@ -20,10 +19,23 @@ from loop.entries import (
     StartRequested,
     StateChanged,
 )
-from loop.home import Home
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.types import Author, Cost, Failure, FailureKind, Metric, Outcome, Purpose, Reason, ScoreSource, State, Verdict
+from loop.record.home import Home
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.types import (
+    Author,
+    Cost,
+    Failure,
+    FailureKind,
+    Metric,
+    Outcome,
+    Purpose,
+    Reason,
+    ScoreSource,
+    State,
+    Verdict,
+)
+from loop.review.checkout import Checkout
 
 IDENTITY = {"user.name": "User", "user.email": "user@example.org", "core.autocrlf": "false"}
 

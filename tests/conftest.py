@@ -11,8 +11,8 @@ from collections import Counter
 
 import pytest
 
-from loop.probe import probe
-from loop.sandbox import BUBBLEWRAP
+from loop.trust.probe import probe
+from loop.trust.sandbox import BUBBLEWRAP
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loop import control
-from loop.entries import Entry
-from loop.home import find_home
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.lock import is_alive
-from loop.types import State
+from loop.control import control
+from loop.record.entries import Entry
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.lock import is_alive
+from loop.record.types import State
 
 PROGRAM = """---
 model: knobs
@@ -118,7 +118,17 @@ def gone(folder: Path) -> None:
 @contextmanager
 def daemon(folder: Path, campaign: str = "night") -> Iterator[subprocess.Popen[bytes]]:
     """Run a daemon as our own child, so that it can be killed and waited for."""
-    command = [sys.executable, "-P", "-m", "loop.daemon", "--attached", "--folder", str(folder), "--campaign", campaign]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "loop.engine.daemon",
+        "--attached",
+        "--folder",
+        str(folder),
+        "--campaign",
+        campaign,
+    ]
     process = subprocess.Popen(command)
     try:
         yield process

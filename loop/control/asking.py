@@ -8,12 +8,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.entries import Answered, Entry, StartRequested, StateChanged
-from loop.home import Home
-from loop.journal import Journal
-from loop.lock import is_alive, silent_s
-from loop.status import silence_text
-from loop.types import Refused
+from loop.record.entries import Answered, Entry, StartRequested, StateChanged
+from loop.record.home import Home
+from loop.record.journal import Journal
+from loop.record.lock import is_alive, silent_s
+from loop.record.types import Refused
+from loop.views.status import silence_text
 
 ANSWER_S = 30.0  # a start is answered after the snapshot and the data check; data may take longer, and says so
 PATIENCE_S = 2.0  # one that is being resumed has shown life by then
@@ -33,7 +33,7 @@ class Answer:
 
 def spawn(folder: Path, campaign: str) -> None:
     """Start the daemon through an intermediate process that exits. The working directory is never on its path."""
-    command = [sys.executable, "-P", "-m", "loop.daemon", "--folder", str(folder), "--campaign", campaign]
+    command = [sys.executable, "-P", "-m", "loop.engine.daemon", "--folder", str(folder), "--campaign", campaign]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

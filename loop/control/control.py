@@ -12,13 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loop import lock
-from loop.asking import Answer as Answer
-from loop.asking import answer_to, await_answer, spawn
-from loop.campaigns import is_broken, read, runs_instead, serves, to_start, unfinished, where
-from loop.campaigns import load as load
-from loop.disk import check_disk
-from loop.entries import (
+from loop.control.asking import Answer as Answer
+from loop.control.asking import answer_to, await_answer, spawn
+from loop.record import lock
+from loop.record.disk import check_disk
+from loop.record.entries import (
     Body,
     Imported,
     NoteAdded,
@@ -30,17 +28,19 @@ from loop.entries import (
     VerifyRequested,
     WithdrawRequested,
 )
-from loop.experiment import Experiment
-from loop.home import Home, find_home, find_top
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.program import Program, override, parse
-from loop.status import state_text
-from loop.types import Refused, State, Verdict
-from loop.values import counted
+from loop.record.experiment import Experiment
+from loop.record.home import Home, find_home, find_top
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.types import Refused, State, Verdict
+from loop.record.values import counted
+from loop.settings.program import Program, override, parse
+from loop.setup.campaigns import is_broken, read, runs_instead, serves, to_start, unfinished, where
+from loop.setup.campaigns import load as load
+from loop.views.status import state_text
 
 if TYPE_CHECKING:
-    from loop.progress import Progress
+    from loop.runs.progress import Progress
 
 LEFT = "recorded; the next 'autoresearch start' takes it up"
 
@@ -75,21 +75,21 @@ def canvas_path(ledger: Ledger) -> str:
 
 def diff(folder: Path, ledger: Ledger, old: str, new: str) -> str:
     """Return the unified diff of the canvas between two commits."""
-    from loop.repo import Repo
+    from loop.git.repo import Repo
 
     return Repo(folder).diff(old, new, canvas_path(ledger))
 
 
 def text(folder: Path, ledger: Ledger, commit: str) -> str:
     """Return the canvas as it was at a commit."""
-    from loop.repo import Repo
+    from loop.git.repo import Repo
 
     return Repo(folder).text_at(commit, canvas_path(ledger))
 
 
 def progress(folder: Path, ledger: Ledger) -> Progress | None:
     """Return how far the present run is; None where nothing trains."""
-    from loop.progress import present_progress
+    from loop.runs.progress import present_progress
 
     home = find_home(folder)
     return present_progress(home, ledger) if serves(home, ledger.campaign) else None
@@ -129,7 +129,7 @@ def start(
 
 def _lost(folder: Path, journal: Journal, campaign: str, new: bool) -> str:
     """Return what git or the backup hold of this campaign, or of all where there is none, that the journal lacks."""
-    from loop.rebuild import lost
+    from loop.setup.rebuild import lost
 
     return lost(folder, journal, None if new else campaign)
 

@@ -9,10 +9,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from loop import preflight
-from loop.canvas import changed_knobs, changed_lines, fingerprint
-from loop.diff import BOM, in_form_of
-from loop.entries import (
+from loop.engine.plan import limit_reached
+from loop.proposers import Brief, Proposal
+from loop.record.entries import (
     Answered,
     Entry,
     Judged,
@@ -24,17 +23,18 @@ from loop.entries import (
     Withdrawn,
     WithdrawRequested,
 )
-from loop.experiment import Experiment
-from loop.merge import merge, merge_over
-from loop.numbers import plain
-from loop.plan import limit_reached
-from loop.proposers import Brief, Proposal
-from loop.smuggling import smuggled
-from loop.types import Author, Failure, MergeConflict, Reason, RepoError, ScoreSource, Verdict
+from loop.record.experiment import Experiment
+from loop.record.types import Author, Failure, MergeConflict, Reason, RepoError, ScoreSource, Verdict
+from loop.text.canvas import changed_knobs, changed_lines, fingerprint
+from loop.text.diff import BOM, in_form_of
+from loop.text.merge import merge, merge_over
+from loop.text.numbers import plain
+from loop.trust import preflight
+from loop.trust.smuggling import smuggled
 
 if TYPE_CHECKING:
-    from loop.engine import Engine
-    from loop.runner import Runner
+    from loop.engine.engine import Engine
+    from loop.runs.runner import Runner
 
 
 TEXTS = 32  # canvases kept at hand

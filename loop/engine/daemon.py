@@ -1,6 +1,6 @@
 """The process that outlives the editor: detach, take the lock, run the engine, heed signals.
 
-Liveness is the lock on `daemon.lock`, which dies with its owner; there is no pid file. Started by loop.control only.
+Liveness is the lock on `daemon.lock`, which dies with its owner; there is no pid file. Only `loop.control` starts it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import threading
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from loop.backup import keeping
-from loop.campaigns import read, runs_instead
-from loop.entries import Answered, StartRequested, VerifyRequested
-from loop.home import Home, find_home
-from loop.journal import Journal
-from loop.lock import BEAT_S, beat, holding
 from loop.proposers.agent import claim
-from loop.types import Refused
+from loop.record.backup import keeping
+from loop.record.entries import Answered, StartRequested, VerifyRequested
+from loop.record.home import Home, find_home
+from loop.record.journal import Journal
+from loop.record.lock import BEAT_S, beat, holding
+from loop.record.types import Refused
+from loop.setup.campaigns import read, runs_instead
 
 LOG_BYTES = 2**20
 PATIENCE_S = 1.0  # whoever asks `is_alive` holds the lock for an instant
@@ -98,9 +98,9 @@ def hide_environment() -> None:
 
 
 async def _run(folder: Path, campaign: str) -> None:
-    from loop.engine import Engine
+    from loop.engine.engine import Engine
+    from loop.git.repo import Repo
     from loop.proposers import make
-    from loop.repo import Repo
 
     repo = Repo(folder)
 
@@ -139,8 +139,8 @@ async def _beat(home: Home) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point of `python -P -m loop.daemon`."""
-    parser = argparse.ArgumentParser(prog="loop.daemon")
+    """Entry point of `python -P -m loop.engine.daemon`."""
+    parser = argparse.ArgumentParser(prog="loop.engine.daemon")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--campaign", required=True)
     parser.add_argument("--attached", action="store_true", help="stay a child of whoever started us (tests)")

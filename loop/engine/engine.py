@@ -12,9 +12,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from loop.backlog import Backlog
-from loop.campaigns import is_broken
-from loop.entries import (
+from loop.engine.backlog import Backlog
+from loop.engine.measuring import Measuring
+from loop.engine.opening import open_campaign
+from loop.engine.plan import limit_reached
+from loop.engine.staging import Staging
+from loop.engine.verifying import Verifying
+from loop.engine.writing import Writing
+from loop.git.repo import Repo
+from loop.proposers import Proposer
+from loop.record.entries import (
     Answered,
     Body,
     Entry,
@@ -28,19 +35,12 @@ from loop.entries import (
     VerifyRequested,
     WithdrawRequested,
 )
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.measuring import Measuring
-from loop.opening import open_campaign
-from loop.plan import limit_reached
-from loop.program import Program
-from loop.proposers import Proposer
-from loop.repo import Repo
-from loop.runner import Runner
-from loop.staging import Staging
-from loop.types import AutoResearchError, JournalError, State
-from loop.verifying import Verifying
-from loop.writing import Writing
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.types import AutoResearchError, JournalError, State
+from loop.runs.runner import Runner
+from loop.settings.program import Program
+from loop.setup.campaigns import is_broken
 
 PATIENCE_S = 600.0  # a database browser that somebody left open must not end the night
 TAIL_S = 0.25  # a look at the journal four times a second costs a thousandth of a core

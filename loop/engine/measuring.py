@@ -14,14 +14,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loop.entries import Body, Judged, NoiseMeasured, RunEnded, RunStarted, Scored, StateChanged
-from loop.experiment import Experiment
-from loop.noise import noise_floor
-from loop.plan import Planned, crashes_in_a_row, decide
-from loop.types import AutoResearchError, Failure, Outcome, Purpose, Reason, ScoreSource, State, Verdict
+from loop.engine.plan import Planned, crashes_in_a_row, decide
+from loop.record.entries import Body, Judged, NoiseMeasured, RunEnded, RunStarted, Scored, StateChanged
+from loop.record.experiment import Experiment
+from loop.record.noise import noise_floor
+from loop.record.types import AutoResearchError, Failure, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 
 if TYPE_CHECKING:
-    from loop.engine import Engine
+    from loop.engine.engine import Engine
 
 NO_FILE = re.compile(r"No such file or directory: '([^'\n]+)'")
 MAX_CRASHES_IN_ROW = 8  # more than any healthy night; something outside the patches is broken

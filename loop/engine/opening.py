@@ -8,22 +8,22 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from loop.canvas import fingerprint
-from loop.entries import CampaignCreated, Proposed, Resumed, StartRequested, StateChanged
-from loop.inputs import check_canvas, find_data
-from loop.ledger import overridden
-from loop.probe import probe
-from loop.program import Program
-from loop.runner import Conditions, Runner, ruler_variables
-from loop.sandbox import BUBBLEWRAP, environment
-from loop.scorer import Ruler, is_ruler, prepare_data
-from loop.trainer import python_for
-from loop.types import Author, Refused, RepoError, ScoreSource, State
-from loop.values import parse_budget
-from loop.verdict import RULE
+from loop.engine.verdict import RULE
+from loop.record.entries import CampaignCreated, Proposed, Resumed, StartRequested, StateChanged
+from loop.record.ledger import overridden
+from loop.record.types import Author, Refused, RepoError, ScoreSource, State
+from loop.record.values import parse_budget
+from loop.runs.runner import Conditions, Runner, ruler_variables
+from loop.runs.scorer import Ruler, is_ruler, prepare_data
+from loop.runs.trainer import python_for
+from loop.settings.program import Program
+from loop.setup.inputs import check_canvas, find_data
+from loop.text.canvas import fingerprint
+from loop.trust.probe import probe
+from loop.trust.sandbox import BUBBLEWRAP, environment
 
 if TYPE_CHECKING:
-    from loop.engine import Engine
+    from loop.engine.engine import Engine
 
 DEFAULT_BUDGET = "5m"  # of a script that measures itself and knows no other
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from loop.entries import Judged
-from loop.experiment import MOST_LOST, Experiment
-from loop.ledger import Ledger
-from loop.noise import differences
-from loop.program import Stop
-from loop.types import Author, Cost, FailureKind, Outcome, Purpose, Reason, Verdict
-from loop.values import counted
-from loop.verdict import judge
+from loop.engine.verdict import judge
+from loop.record.entries import Judged
+from loop.record.experiment import MOST_LOST, Experiment
+from loop.record.ledger import Ledger
+from loop.record.noise import differences
+from loop.record.types import Author, Cost, FailureKind, Outcome, Purpose, Reason, Verdict
+from loop.record.values import counted
+from loop.settings.program import Stop
 
 WITHDRAWN = "its revert was undone"
 

@@ -9,13 +9,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from loop.experiment import Experiment
-from loop.plan import Planned
-from loop.runner import Staged
-from loop.types import AutoResearchError
+from loop.engine.plan import Planned
+from loop.record.experiment import Experiment
+from loop.record.types import AutoResearchError
+from loop.runs.runner import Staged
 
 if TYPE_CHECKING:
-    from loop.engine import Engine
+    from loop.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
-from loop.noise import ALIKE, Noise, differences
-from loop.numbers import number, uncertainty
-from loop.types import Reason, Verdict
+from loop.record.noise import ALIKE, Noise, differences
+from loop.record.types import Reason, Verdict
+from loop.text.numbers import number, uncertainty
 
 RULE = "pairs"  # the name that a campaign records; one without a name began with the spread of baselines as its noise
 MOST_SEEDS = 3  # of a patch; only an incumbent that fails on new seeds gets it beyond two

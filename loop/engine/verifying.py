@@ -8,17 +8,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from loop.entries import Price, Priced, StateChanged, Verified
-from loop.experiment import Experiment
-from loop.merge import merge
-from loop.plan import Planned
-from loop.review import kept_line
-from loop.types import MergeConflict, State
-from loop.values import counted
-from loop.verification import largest_keeps, next_check, next_price
+from loop.engine.plan import Planned
+from loop.engine.verification import largest_keeps, next_check, next_price
+from loop.record.entries import Price, Priced, StateChanged, Verified
+from loop.record.experiment import Experiment
+from loop.record.types import MergeConflict, State
+from loop.record.values import counted
+from loop.review.review import kept_line
+from loop.text.merge import merge
 
 if TYPE_CHECKING:
-    from loop.engine import Engine
+    from loop.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 

@@ -13,16 +13,16 @@ from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from loop.entries import Doomed, Spent, StateChanged
-from loop.experiment import Experiment
-from loop.ledger import add
-from loop.plan import limit_reached, spent_limit
-from loop.program import Program, override, parse, program_hash
+from loop.engine.plan import limit_reached, spent_limit
 from loop.proposers import Abandoned, Brief, Proposer
-from loop.types import Author, Cost, ProgramError, ProposalFailed
+from loop.record.entries import Doomed, Spent, StateChanged
+from loop.record.experiment import Experiment
+from loop.record.ledger import add
+from loop.record.types import Author, Cost, ProgramError, ProposalFailed
+from loop.settings.program import Program, override, parse, program_hash
 
 if TYPE_CHECKING:
-    from loop.engine import Engine
+    from loop.engine.engine import Engine
 
 WRITERS = 2
 MAX_REPAIRS = 2

@@ -18,9 +18,9 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from loop import slots
-from loop.home import Home, find_home
-from loop.types import Refused, RepoError
+from loop.git import slots
+from loop.record.home import Home, find_home
+from loop.record.types import Refused, RepoError
 
 # Without git on the PATH the import itself would fail; Repo says it in a sentence instead.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")

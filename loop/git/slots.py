@@ -1,6 +1,6 @@
 """The plain folders in which runs happen: made to hold exactly one commit's files, whatever a run left there.
 
-They have no `.git` of their own, so a run that calls git finds none. Only loop.repo calls this room,
+They have no `.git` of their own, so a run that calls git finds none. Only loop.git.repo calls this room,
 and lends it git.
 """
 
@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loop.clearing import clear, left_aside, unlock
-from loop.types import RepoError
+from loop.record.clearing import clear, left_aside, unlock
+from loop.record.types import RepoError
 
 log = logging.getLogger(__name__)
 
-Git = Callable[..., bytes]  # loop.repo's runner: arguments, and `env` for the repository and the index
+Git = Callable[..., bytes]  # loop.git.repo's runner: arguments, and `env` for the repository and the index
 
 # A slot holds the whole tree and, on every platform, its line endings.
 WHOLE_AND_RAW = ("-c", "core.sparseCheckout=false", "-c", "core.autocrlf=false", "-c", "core.eol=lf")

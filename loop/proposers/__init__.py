@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from loop.ledger import Ledger
-from loop.program import Program
-from loop.types import Author, Cost, Failure
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Cost, Failure
+from loop.settings.program import Program
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Brief:
     canvas: str  # relative to the campaign's folder, as program.md names it
     text: str  # the incumbent's canvas
     ledger: Ledger
-    tried: frozenset[str]  # fingerprints (loop.canvas.fingerprint) of every text measured or waiting; none is run again
+    tried: frozenset[str]  # fingerprints (text.canvas) of every text measured or waiting; none is run again
     waiting: tuple[str, ...] = ()  # hypotheses of the proposals that wait in the queue or train now
     commit: str = ""  # of `text`: what a proposal is a patch to
     random_seed: int = 0  # fixed by campaign and experiment number, so that a replay proposes the same

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from loop.bounds import Bounds
-from loop.limits import machine, make_group
+from loop.trust.bounds import Bounds
+from loop.trust.limits import machine, make_group
 
 MARK = "AUTORESEARCH_AGENT"  # in the environment of an agent's whole tree: whose it is, then a token of its own
 LONGEST_OUTPUT = 1 << 20  # bytes that are kept

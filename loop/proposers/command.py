@@ -20,15 +20,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loop.digest import said
-from loop.ledger import add
-from loop.prompt import Message, Mode, build, repair
 from loop.proposers import Abandoned, Brief, Proposal
 from loop.proposers.agent import MOST_OUTPUT, Exit, execute
 from loop.proposers.dialogue import Fault, objection
+from loop.proposers.digest import said
+from loop.proposers.prompt import Message, Mode, build, repair
+from loop.proposers.replies import one_line, read
 from loop.proposers.scrub import scrub
-from loop.replies import one_line, read
-from loop.types import Author, Cost, Failure, ProposalFailed
+from loop.record.ledger import add
+from loop.record.types import Author, Cost, Failure, ProposalFailed
 
 Lay = Callable[[str, Path], None]  # fills an empty folder with the files of a commit
 TRIES = 2

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from loop.canvas import changed_knobs, changed_lines, fingerprint, knobs
-from loop.digest import said
-from loop.edits import Edited, EditError, edit
-from loop.experiment import Experiment
-from loop.preflight import Severity, check
-from loop.prompt import Count, Message, again
 from loop.proposers import Brief
-from loop.types import ProposalFailed, Reason, Verdict
+from loop.proposers.digest import said
+from loop.proposers.edits import Edited, EditError, edit
+from loop.proposers.prompt import Count, Message, again
+from loop.record.experiment import Experiment
+from loop.record.types import ProposalFailed, Reason, Verdict
+from loop.text.canvas import changed_knobs, changed_lines, fingerprint, knobs
+from loop.trust.preflight import Severity, check
 
 RECENT = 60  # experiments that a near repeat is looked for in
 REFUSED = re.compile(r"(i'?m sorry|i am sorry|i can(no|')?t|i cannot|i won'?t|i'?m unable|sorry,)", re.I)

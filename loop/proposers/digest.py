@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from heapq import nlargest, nsmallest
 from itertools import islice
 
-from loop.experiment import Experiment
-from loop.ledger import Ledger
-from loop.program import Program
-from loop.replies import one_line
-from loop.types import Author, Reason, Verdict
-from loop.values import counted
+from loop.proposers.replies import one_line
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Reason, Verdict
+from loop.record.values import counted
+from loop.settings.program import Program
 
 BEST, NEAR, TIES, RECENT, FAILED, WAITING, NOTES, HUMAN, KNOBS, VALUES, EARLIER = 10, 8, 6, 10, 4, 6, 8, 6, 16, 6, 8
 TRIES = 200  # the latest, of one knob

@@ -12,8 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from loop.replies import FORMAT, Block, Reply, read
-from loop.types import AutoResearchError
+from loop.proposers.replies import FORMAT, Block, Reply, read
+from loop.record.types import AutoResearchError
 
 ELIDED = re.compile(
     r"\s*(?:#|//|--)?\s*(?:\.\.\.|…|\[?(?:the )?(?:rest|remaining|remainder)\b.*(?:same|unchanged|as before))", re.I

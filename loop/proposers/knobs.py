@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from loop.canvas import Knob, Value, fingerprint, knobs, value_of, with_knobs
-from loop.ledger import Ledger
-from loop.numbers import names
 from loop.proposers import Brief, Proposal
 from loop.proposers.roles import DOWN, PAIRS, UP, Role, phrase, role_of, step, write
-from loop.types import Author, Failure, ProposalFailed, Reason, Verdict
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Failure, ProposalFailed, Reason, Verdict
+from loop.text.canvas import Knob, Value, fingerprint, knobs, value_of, with_knobs
+from loop.text.numbers import names
 
 LEAPS = 40  # random pairs that are tried when every single step was
 

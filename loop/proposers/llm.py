@@ -18,14 +18,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loop.ledger import add
-from loop.prompt import Count, Message, build, repair, size
 from loop.proposers import Abandoned, Brief, Proposal
 from loop.proposers.dialogue import Answer, settle
+from loop.proposers.prompt import Count, Message, build, repair, size
+from loop.proposers.providers import is_local, key_of
 from loop.proposers.scrub import scrub
 from loop.proposers.trouble import OWN_KEY, diagnose, words_of
-from loop.providers import is_local, key_of
-from loop.types import Author, Cost, Failure, ProposalFailed
+from loop.record.ledger import add
+from loop.record.types import Author, Cost, Failure, ProposalFailed
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 SILENCE_S, SILENCE_SHARE = 30.0, 1 / 3  # so long may a model think before its next word: seconds, share of the deadline

@@ -11,11 +11,11 @@ import time
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from loop.experiment import Experiment
-from loop.ledger import Ledger, add
-from loop.program import Program
 from loop.proposers import Abandoned, Brief, Proposal, Proposer
-from loop.types import Cost, Failure, ProposalFailed, Verdict
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger, add
+from loop.record.types import Cost, Failure, ProposalFailed, Verdict
+from loop.settings.program import Program
 
 SHARE = 0.2  # of the choices are made without looking, so that none is ever forgotten
 WINDOW, HALF_LIFE = 400, 40  # experiments: how far back it looks, and when one counts half

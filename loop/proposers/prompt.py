@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loop.digest import Section, digest, fenced, said, select, strategy, tail
 from loop.proposers import Brief, Proposal
-from loop.replies import FORMAT
-from loop.types import Failure, ProposalFailed, ScoreSource
+from loop.proposers.digest import Section, digest, fenced, said, select, strategy, tail
+from loop.proposers.replies import FORMAT
+from loop.record.types import Failure, ProposalFailed, ScoreSource
 
 Count = Callable[[str], int]
 OVERHEAD = 6  # tokens around each message

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from loop.secrets import looks_secret
-from loop.values import KEY_SHAPE
+from loop.record.values import KEY_SHAPE
+from loop.trust.secrets import looks_secret
 
 MASK = "[secret]"
 SHORTEST = 8  # characters of a variable's value that is looked for

@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+from loop.proposers.providers import key_of
+from loop.proposers.replies import one_line
 from loop.proposers.scrub import scrub
-from loop.providers import key_of
-from loop.replies import one_line
 
 OWN_KEY = "AUTORESEARCH_API_KEY"  # for `api_base`: a provider's key is never sent to an address from program.md
 NO_CREDIT = re.compile(

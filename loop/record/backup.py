@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from loop.home import Home
-from loop.journal import VERSION, Journal, decode
-from loop.types import JournalError
+from loop.record.home import Home
+from loop.record.journal import VERSION, Journal, decode
+from loop.record.types import JournalError
 
 NAME = re.compile(r"journal-(\d{8}T\d{6})-(\d+)\.db\.gz")
 NEWEST = 2  # of the copies are kept: one may turn out to be damaged

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from loop.types import Refused
+from loop.record.types import Refused
 
 NEEDED_MB = 256  # the journal, a few copies of the tree, logs, one checkpoint of a small model
 

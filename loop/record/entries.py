@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from loop.types import Author, Cost, Failure, Metric, Outcome, Purpose, Reason, ScoreSource, State, Verdict
+from loop.record.types import Author, Cost, Failure, Metric, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 
 LOST = "unknown"  # the budget of a campaign that was restored without the conditions under which it was measured
 
@@ -134,7 +134,7 @@ class CampaignCreated:
     uniform: float | None = None  # the score of a model that has learnt nothing
     profile: str = ""  # of prepare.py: which of the canvas's blocks of knobs is in force
     data: str = ""  # as it was written; "" in older journals
-    rule: str = ""  # by which verdicts are reached, loop.verdict.RULE; "" in older journals
+    rule: str = ""  # by which verdicts are reached, loop.engine.verdict.RULE; "" in older journals
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Proposed:
     cites: tuple[str, ...] = ()  # headings or list items of program.md that the proposal names
     removes: int | None = None
     intent: int | None = None  # the sequence number of its ProposeRequested; None in journals that do not say
-    fingerprint: str = ""  # loop.canvas.fingerprint of the text, so that no text is run twice
+    fingerprint: str = ""  # loop.text.canvas.fingerprint of the text, so that no text is run twice
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)  # name → literals before and after
     cost: Cost = field(default_factory=Cost)
     restored: bool = False  # from git, by a rebuild: whether it was measured, and with what result, is lost

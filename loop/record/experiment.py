@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from loop.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, Verdict
+from loop.record.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, Verdict
 
 MOST_LOST = 3  # runs of one text whose supervisor was killed: no accident any more, and it would go on for ever
 CHOSE_NOTHING = (Purpose.AUDIT, Purpose.PRICE)  # such runs verify a claim; no verdict may depend on them

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.types import Refused
+from loop.record.types import Refused
 
 
 @dataclass(frozen=True)

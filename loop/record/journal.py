@@ -19,8 +19,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Self, get_args, get_origin, get_type_hints
 
-from loop.entries import Body, Entry
-from loop.types import JournalError
+from loop.record.entries import Body, Entry
+from loop.record.types import JournalError
 
 VERSION = 2
 FROM_1 = "ALTER TABLE entry ADD COLUMN tick REAL;\nPRAGMA user_version = 2;"
@@ -65,7 +65,7 @@ class Journal:
         try:
             version = self._db.execute("PRAGMA user_version").fetchone()[0]  # another may have been quicker
             if version == 0:
-                script = resources.files("loop").joinpath("schema.sql").read_text("utf-8")
+                script = resources.files("loop.record").joinpath("schema.sql").read_text("utf-8")
             else:
                 script = FROM_1 if version == 1 else ""
             for statement in _statements(script):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from loop.entries import (
+from loop.record.entries import (
     Answered,
     Audited,
     Body,
@@ -43,10 +43,10 @@ from loop.entries import (
     Withdrawn,
     WithdrawRequested,
 )
-from loop.experiment import CHOSE_NOTHING, Experiment, Run
-from loop.noise import ENOUGH, Noise, Pool, decimals, differences, unit_of
-from loop.types import Author, Cost, Mark, Purpose, Reason, State, Verdict
-from loop.work import Reference, reference_of
+from loop.record.experiment import CHOSE_NOTHING, Experiment, Run
+from loop.record.noise import ENOUGH, Noise, Pool, decimals, differences, unit_of
+from loop.record.types import Author, Cost, Mark, Purpose, Reason, State, Verdict
+from loop.record.work import Reference, reference_of
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loop.home import Home
+from loop.record.home import Home
 
 BEAT_S = 2.0  # how often a living daemon shows that it gets on
 SILENT_S = 6.0  # after which it does not answer: it is suspended, or waits for something that takes this long

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from loop.types import TooFewRuns
+from loop.record.types import TooFewRuns
 
 ENOUGH = 3  # degrees of freedom from which the pairs are believed and the baselines' spread is not asked any more
 ALIKE = 1e-12  # two numbers that differ by less, for their size, are equal: floating point arithmetic does that

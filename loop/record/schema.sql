@@ -5,7 +5,7 @@ CREATE TABLE entry (
     seq      INTEGER PRIMARY KEY AUTOINCREMENT,
     campaign TEXT NOT NULL,
     at       REAL NOT NULL,          -- seconds since 1970, for people; never for ordering
-    kind     TEXT NOT NULL,          -- the class in loop/entries.py
+    kind     TEXT NOT NULL,          -- the class in loop/record/entries.py
     data     TEXT NOT NULL,          -- its fields as JSON
     tick     REAL                    -- seconds of the system's monotonic clock, for durations
 ) STRICT;

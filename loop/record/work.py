@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from loop.values import BudgetKind
+from loop.record.values import BudgetKind
 
 UNSEEN, UNSEEN_S = 1.2, 0.15  # CPU seconds against those that counted operators explain
 BEYOND = 2.5  # CPU seconds against a baseline's: operator families (2) and neighbours (2), which seldom meet

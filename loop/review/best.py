@@ -8,15 +8,15 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from loop import control
-from loop.checkout import Checkout
-from loop.diff import converted, split_lines
-from loop.experiment import Experiment
-from loop.ledger import Ledger
-from loop.numbers import number
-from loop.review import find
-from loop.status import tip_text
-from loop.types import Refused, RepoError
+from loop.control import control
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.types import Refused, RepoError
+from loop.review.checkout import Checkout
+from loop.review.review import find
+from loop.text.diff import converted, split_lines
+from loop.text.numbers import number
+from loop.views.status import tip_text
 
 
 def read_best(folder: Path, ledger: Ledger, wanted: int | None = None) -> tuple[Experiment, str, str]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from loop.repo import Repo
-from loop.types import Refused, RepoError
+from loop.git.repo import Repo
+from loop.record.types import Refused, RepoError
 
 BATCH = 64  # texts in one git process: few processes, and few texts in memory
 BUSY = {

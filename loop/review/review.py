@@ -12,20 +12,21 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loop import control, lineage
-from loop.checkout import Checkout
-from loop.diff import converted, in_form_of, split_lines
-from loop.entries import ProposeRequested, WithdrawRequested
-from loop.experiment import Experiment
-from loop.holding import Holding, holding
-from loop.hunks import Hunk, advance_all, hunks, invert, take_out
-from loop.ledger import Ledger
-from loop.lineage import Kept, Removal, Reviewed
-from loop.merge import merge, merge_again
-from loop.numbers import NAMED, names, plain, signed_number
-from loop.status import score_text, verdict_text
-from loop.types import MergeConflict, Refused, RepoError, Verdict
-from loop.values import counted
+from loop.control import control
+from loop.record.entries import ProposeRequested, WithdrawRequested
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.types import MergeConflict, Refused, RepoError, Verdict
+from loop.record.values import counted
+from loop.review.checkout import Checkout
+from loop.text import lineage
+from loop.text.diff import converted, in_form_of, split_lines
+from loop.text.holding import Holding, holding
+from loop.text.hunks import Hunk, advance_all, hunks, invert, take_out
+from loop.text.lineage import Kept, Removal, Reviewed
+from loop.text.merge import merge, merge_again
+from loop.text.numbers import NAMED, names, plain, signed_number
+from loop.views.status import score_text, verdict_text
 
 
 def kept_line(ledger: Ledger) -> list[Experiment]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from loop.limits import Limits
-from loop.types import Failure, FailureKind
+from loop.record.types import Failure, FailureKind
+from loop.trust.limits import Limits
 
 FRAME = re.compile(r'^\s+File "(?P<file>[^"\n]+)", line (?P<line>\d+)')
 

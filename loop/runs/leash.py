@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loop.bounds import Bounds
-from loop.clearing import make_folder
-from loop.limits import Limits, drop_group, machine, make_group
+from loop.record.clearing import make_folder
+from loop.trust.bounds import Bounds
+from loop.trust.limits import Limits, drop_group, machine, make_group
 
 log = logging.getLogger(__name__)
 

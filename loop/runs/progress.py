@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.home import Home
-from loop.ledger import Ledger
-from loop.types import Metric
+from loop.record.home import Home
+from loop.record.ledger import Ledger
+from loop.record.types import Metric
 
 LOG = "run.log"  # in the run's folder: what the run printed
 CHECKPOINT, PROGRESS, SUMMARY = "checkpoint.pt", "progress.json", "summary.json"

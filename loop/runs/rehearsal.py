@@ -11,11 +11,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from loop.failure import bound_passed, clean, failure_in
-from loop.leash import supervise
-from loop.limits import machine
-from loop.progress import LOG, read_tail
-from loop.types import Failure, FailureKind
+from loop.record.types import Failure, FailureKind
+from loop.runs.failure import bound_passed, clean, failure_in
+from loop.runs.leash import supervise
+from loop.runs.progress import LOG, read_tail
+from loop.trust.limits import machine
 
 LIMIT_S = 120.0
 FOREIGN = re.compile(r"cuda|triton|nvcc|hip\b|flash|inductor|not implemented for|out of memory", re.I)  # of a CPU

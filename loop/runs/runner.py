@@ -14,18 +14,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.clearing import clear, make_folder, unlock
-from loop.disk import check_disk
-from loop.home import Home
-from loop.progress import CHECKPOINT, LOG, PROGRESS, SUMMARY
-from loop.rehearsal import dry_run
-from loop.repo import Repo
-from loop.sandbox import Sandbox, cache, environment
-from loop.scorer import BrokenRuler, Ruler, Scorer, prepare_scorer
-from loop.trainer import Run, RunResult, RunSpec, launch
-from loop.types import AutoResearchError, Failure, FailureKind, Metric
-from loop.values import Budget, BudgetKind
-from loop.work import Allowance, Reference
+from loop.git.repo import Repo
+from loop.record.clearing import clear, make_folder, unlock
+from loop.record.disk import check_disk
+from loop.record.home import Home
+from loop.record.types import AutoResearchError, Failure, FailureKind, Metric
+from loop.record.values import Budget, BudgetKind
+from loop.record.work import Allowance, Reference
+from loop.runs.progress import CHECKPOINT, LOG, PROGRESS, SUMMARY
+from loop.runs.rehearsal import dry_run
+from loop.runs.scorer import BrokenRuler, Ruler, Scorer, prepare_scorer
+from loop.runs.trainer import Run, RunResult, RunSpec, launch
+from loop.trust.sandbox import Sandbox, cache, environment
 
 log = logging.getLogger(__name__)
 

@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from loop.failure import bound_passed, clean, failure_in
-from loop.leash import Supervised, supervise
-from loop.limits import machine
-from loop.progress import LOG, read_tail
-from loop.sandbox import online
-from loop.trainer import sha256
-from loop.types import Failure, FailureKind, Refused
-from loop.values import Budget, BudgetKind
+from loop.record.types import Failure, FailureKind, Refused
+from loop.record.values import Budget, BudgetKind
+from loop.runs.failure import bound_passed, clean, failure_in
+from loop.runs.leash import Supervised, supervise
+from loop.runs.progress import LOG, read_tail
+from loop.runs.trainer import sha256
+from loop.trust.limits import machine
+from loop.trust.sandbox import online
 
 
 @dataclass(frozen=True)

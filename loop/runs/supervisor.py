@@ -28,12 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from loop import bounds, clearing
-else:
-    # Beside this file, and behind the standard library, of which some have names that ours have too.
-    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
-    import bounds
-    import clearing
+# Run as a program it finds our modules behind the standard library, of which some have names that ours have too.
+sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+from loop.record import clearing  # noqa: E402
+from loop.trust import bounds  # noqa: E402
 
 LINUX = sys.platform == "linux"
 TICK_S = 0.25  # how often disk and clocks are looked at

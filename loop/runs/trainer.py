@@ -18,13 +18,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from loop import values
-from loop.clearing import clear, unlock
-from loop.failure import bound_passed, clean, failure_in
-from loop.home import find_top
-from loop.leash import Ending, Supervised, supervise
-from loop.limits import Limits, machine
-from loop.progress import (
+from loop.record import values
+from loop.record.clearing import clear, unlock
+from loop.record.home import find_top
+from loop.record.types import Failure, FailureKind, Metric, Outcome, Refused
+from loop.record.work import Allowance, Work, beyond, work_of
+from loop.runs.failure import bound_passed, clean, failure_in
+from loop.runs.leash import Ending, Supervised, supervise
+from loop.runs.progress import (
     CHECKPOINT,
     LOG,
     PROGRESS,
@@ -35,8 +36,7 @@ from loop.progress import (
     read_progress,
     read_tail,
 )
-from loop.types import Failure, FailureKind, Metric, Outcome, Refused
-from loop.work import Allowance, Work, beyond, work_of
+from loop.trust.limits import Limits, machine
 
 # How bubblewrap, the supervisor and the shells that bound a run's processes say that there is no such program.
 ABSENT = r"(?:bwrap: execvp|cannot start|sh: (?:line )?\d+: exec:) (\S+): (?:\[Errno \d+\] )?([^:]+).*"

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from loop.keys import GROUPS, KEYS, Key, example, unknown
-from loop.types import Problem
+from loop.record.types import Problem
+from loop.settings.keys import GROUPS, KEYS, Key, example, unknown
 
 MAX_CHARACTERS = 20_000  # a front matter is a screenful
 MAX_DEPTH = 3  # `stop: {experiments: 100}` is 2; a third level is found and explained by its key

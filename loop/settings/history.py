@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from loop.canvas import changed_knobs
-from loop.entries import Imported
-from loop.types import Refused, RepoError, Verdict
+from loop.record.entries import Imported
+from loop.record.types import Refused, RepoError, Verdict
+from loop.text.canvas import changed_knobs
 
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 MOST = 5000  # rows of one file: fifty nights

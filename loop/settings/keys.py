@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from loop import values
+from loop.record import values
 
 
 @dataclass(frozen=True)

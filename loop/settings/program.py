@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from loop.front import Front, Pair, Span, Texts
-from loop.keys import KEYS, Key, find_key, unknown
-from loop.types import Metric, Problem, ProgramError, Refused
-from loop.values import NONE, Budget, BudgetKind, parse_budget
+from loop.record.types import Metric, Problem, ProgramError, Refused
+from loop.record.values import NONE, Budget, BudgetKind, parse_budget
+from loop.settings.front import Front, Pair, Span, Texts
+from loop.settings.keys import KEYS, Key, find_key, unknown
 
 __all__ = [
     "KEYS", "Budget", "BudgetKind", "Heading", "Key", "Metric", "Pair", "Program", "Span", "Stop",

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from loop.entries import LOST, CampaignCreated, Imported, StartRequested, StateChanged
-from loop.home import Home, find_home, find_top
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.lock import served
-from loop.types import Refused, State, Verdict
+from loop.record.entries import LOST, CampaignCreated, Imported, StartRequested, StateChanged
+from loop.record.home import Home, find_home, find_top
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.lock import served
+from loop.record.types import Refused, State, Verdict
 
 NAME = re.compile(r"(?!.*\.\.)(?!.*\.lock$)[a-z0-9]([a-z0-9._-]{0,39}[a-z0-9_-])?")
 NONE_YET = "no campaign has been started in {}; 'autoresearch start' starts one"
@@ -90,8 +90,8 @@ def load(folder: Path, campaign: str | None = None) -> Ledger:
 
 def none_yet(folder: Path) -> Refused:
     """Return the refusal of a repository without a campaign; where git holds some, their journal is gone."""
-    from loop.repo import Repo
-    from loop.traces import offer
+    from loop.git.repo import Repo
+    from loop.setup.traces import offer
 
     return Refused(offer(Repo(folder)) or NONE_YET.format("this repository"))
 
@@ -153,7 +153,7 @@ def is_broken(ledger: Ledger) -> bool:
 
 def _has_branch(folder: Path, campaign: str) -> bool:
     """Return whether a branch of the user's has this name: the original tool kept its nights on such branches."""
-    from loop.repo import Repo
+    from loop.git.repo import Repo
 
     repo = Repo(folder)
     return repo.ref(repo.branch(campaign)) is not None

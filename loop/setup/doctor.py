@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from loop.disk import NEEDED_MB
-from loop.facts import Facts, look
-from loop.program import Program
-from loop.providers import OLLAMA, is_local, key_of
-from loop.repo import OLDEST_GIT
-from loop.types import State
-from loop.values import counted
+from loop.git.repo import OLDEST_GIT
+from loop.proposers.providers import OLLAMA, is_local, key_of
+from loop.record.disk import NEEDED_MB
+from loop.record.types import State
+from loop.record.values import counted
+from loop.settings.program import Program
+from loop.setup.facts import Facts, look
 
 OLDEST_PYTHON = (3, 11)
 

@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from loop.campaigns import of_folder, read
-from loop.disk import free_mb
-from loop.home import Home, find_home, find_top
-from loop.inputs import check_canvas
-from loop.interpreter import NEEDED, Interpreter, answer, ask, imports, prepare
-from loop.journal import Journal
-from loop.lock import served
-from loop.program import Program, check, parse
-from loop.providers import OLLAMA
-from loop.types import AutoResearchError, Problem, Refused, State
+from loop.proposers.providers import OLLAMA
+from loop.record.disk import free_mb
+from loop.record.home import Home, find_home, find_top
+from loop.record.journal import Journal
+from loop.record.lock import served
+from loop.record.types import AutoResearchError, Problem, Refused, State
+from loop.settings.program import Program, check, parse
+from loop.setup.campaigns import of_folder, read
+from loop.setup.inputs import check_canvas
+from loop.setup.interpreter import NEEDED, Interpreter, answer, ask, imports, prepare
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Facts:
 
 def look(folder: Path, full: bool = False) -> Facts:
     """Return the facts for a campaign in `folder`; `full` lets prepare.py prepare its data."""
-    from loop.probe import probe
-    from loop.scorer import is_ruler
-    from loop.trainer import python_for
+    from loop.runs.scorer import is_ruler
+    from loop.runs.trainer import python_for
+    from loop.trust.probe import probe
 
     folder = folder.resolve()
     seen: dict[str, Any] = _program(folder)
@@ -137,7 +137,7 @@ def _repository(folder: Path, canvas: str) -> dict[str, Any]:
 
 
 def _campaign(folder: Path) -> dict[str, Any]:
-    from loop.rebuild import examine
+    from loop.setup.rebuild import examine
 
     try:
         home: Home = find_home(folder)
@@ -169,6 +169,6 @@ def _reachable(program: Program) -> bool | None:
 
 
 def _free(folder: Path) -> dict[str, float]:
-    from loop.sandbox import cache
+    from loop.trust.sandbox import cache
 
     return {str(place): free_mb(place) / 1000 for place in (folder, cache())}

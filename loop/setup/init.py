@@ -9,8 +9,8 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from loop.home import find_top
-from loop.types import Refused
+from loop.record.home import find_top
+from loop.record.types import Refused
 
 SCRIPTS = ("prepare.py", "train.py")  # they belong together: one without the other measures nothing
 NAMES = ("program.md", *SCRIPTS)
@@ -44,7 +44,7 @@ def init(folder: Path, git: bool = False, template: Path | None = None) -> str:
 
 def find_template() -> Path:
     """Return the folder of the default files: in the installed package, or the top of a checkout."""
-    for place in (Path(__file__).parent / "template", Path(__file__).parent.parent):
+    for place in (Path(__file__).parents[1] / "template", Path(__file__).parents[2]):
         if all((place / name).is_file() for name in NAMES):
             return place
     raise Refused("the default program.md, prepare.py and train.py are missing here; install autoresearch-lsp again")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from loop.canvas import unusable
-from loop.types import Refused
-from loop.values import SOURCES
+from loop.record.types import Refused
+from loop.record.values import SOURCES
+from loop.text.canvas import unusable
 
 
 def check_canvas(folder: Path, canvas: str) -> str:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from loop.program import Program
-from loop.sandbox import environment, online
+from loop.settings.program import Program
+from loop.trust.sandbox import environment, online
 
 LOOK_S = 60.0  # a cold `import torch` from a slow disk
 PREPARE_S = 6 * 3600.0

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from loop import backup, traces
-from loop.backup import Copy, Found, Row, spans
-from loop.canvas import fingerprint
-from loop.entries import (
+from loop.git.repo import Repo
+from loop.record import backup
+from loop.record.backup import Copy, Found, Row, spans
+from loop.record.entries import (
     Answered,
     Body,
     Doomed,
@@ -34,15 +34,16 @@ from loop.entries import (
     VerdictLost,
     Withdrawn,
 )
-from loop.home import Home
-from loop.journal import Journal, decode
-from loop.ledger import Ledger
-from loop.lock import holding
-from loop.numbers import number
-from loop.repo import Repo
-from loop.traces import Traces
-from loop.types import Author, JournalError, Reason, Refused, ScoreSource, State, Verdict
-from loop.values import counted
+from loop.record.home import Home
+from loop.record.journal import Journal, decode
+from loop.record.ledger import Ledger
+from loop.record.lock import holding
+from loop.record.types import Author, JournalError, Reason, Refused, ScoreSource, State, Verdict
+from loop.record.values import counted
+from loop.setup import traces
+from loop.setup.traces import Traces
+from loop.text.canvas import fingerprint
+from loop.text.numbers import number
 
 ABOUT = (
     Merged,

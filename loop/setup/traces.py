@@ -11,16 +11,16 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from loop.canvas import changed_knobs, changed_lines, fingerprint
-from loop.entries import LOST, CampaignCreated, Proposed
-from loop.experiment import Experiment
-from loop.home import Home
-from loop.ledger import Ledger
-from loop.program import parse
-from loop.progress import LOG, number_printed, read_tail
-from loop.repo import Repo
-from loop.scorer import is_ruler
-from loop.types import Author, AutoResearchError, Cost, Metric, ProgramError, ScoreSource
+from loop.git.repo import Repo
+from loop.record.entries import LOST, CampaignCreated, Proposed
+from loop.record.experiment import Experiment
+from loop.record.home import Home
+from loop.record.ledger import Ledger
+from loop.record.types import Author, AutoResearchError, Cost, Metric, ProgramError, ScoreSource
+from loop.runs.progress import LOG, number_printed, read_tail
+from loop.runs.scorer import is_ruler
+from loop.settings.program import parse
+from loop.text.canvas import changed_knobs, changed_lines, fingerprint
 
 ATTEMPT = re.compile(r"refs/autoresearch/([^/]+)/(\d+)")
 TRAILER = re.compile(r"^Proposed-by: (.+)$", re.M)

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
-from loop.diff import fates
-from loop.lineage import TRIVIAL, Lineage, Part, Strand
+from loop.text.diff import fates
+from loop.text.lineage import TRIVIAL, Lineage, Part, Strand
 
 TIES = 8  # kept texts with the same lines that are laid beside a text
 PAIRS = 64  # that are looked at closely at one place

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-from loop.diff import BOM, LINE
+from loop.text.diff import BOM, LINE
 
 Value: TypeAlias = int | float | bool | str
 Owner: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from loop.alignment import places, versions
-from loop.diff import changes
-from loop.lineage import TRIVIAL, Kept, Part, Removal, Strand, in_order
+from loop.text.alignment import places, versions
+from loop.text.diff import changes
+from loop.text.lineage import TRIVIAL, Kept, Part, Removal, Strand, in_order
 
 REACH = 3  # lines around an insertion that tell whether its place is still there
 

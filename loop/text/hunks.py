@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from loop.diff import TAKEN_OUT, Change, carry, changes, fates
-from loop.types import Refused
+from loop.record.types import Refused
+from loop.text.diff import TAKEN_OUT, Change, carry, changes, fates
 
 CONTEXT = 3
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from loop.diff import Change, changes, fates
+from loop.text.diff import Change, changes, fates
 
 TRIVIAL = re.compile(r"\W*(?:(?:else|try|finally|pass|break|continue|return)\b\W*)?")  # says nothing of its author
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from loop.diff import Change, changes, split_lines
-from loop.hunks import hunks
-from loop.types import MergeConflict
+from loop.record.types import MergeConflict
+from loop.text.diff import Change, changes, split_lines
+from loop.text.hunks import hunks
 
 
 def merge(base: str, ours: str, theirs: str) -> str:

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.home import find_home
-from loop.secrets import ALLOWED
-from loop.types import Refused
+from loop.record.home import find_home
+from loop.record.types import Refused
+from loop.trust.secrets import ALLOWED
 
 # What a machine's programs need. All else, /home, /data, /mnt, /srv and the like, is the user's.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/sys")

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loop.diff import BOM
-from loop.smuggling import smuggled
-from loop.types import Failure, FailureKind
+from loop.record.types import Failure, FailureKind
+from loop.text.diff import BOM
+from loop.trust.smuggling import smuggled
 
 RULER = "prepare"
 SCORING = frozenset(

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from loop.limits import kept_by
-from loop.places import Needed
-from loop.sandbox import BUBBLEWRAP, NAMESPACES, OWN_USER, PROCESS_GROUP, Sandbox
+from loop.trust.limits import kept_by
+from loop.trust.places import Needed
+from loop.trust.sandbox import BUBBLEWRAP, NAMESPACES, OWN_USER, PROCESS_GROUP, Sandbox
 
 LIMIT_S = 20.0
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loop.limits import Limits, machine
-from loop.places import Needed, View, depth, interpreter, kernel_rules
-from loop.secrets import ALLOWED, looks_secret
+from loop.trust.limits import Limits, machine
+from loop.trust.places import Needed, View, depth, interpreter, kernel_rules
+from loop.trust.secrets import ALLOWED, looks_secret
 
 BUBBLEWRAP = "bubblewrap"
 PROCESS_GROUP = "process group"

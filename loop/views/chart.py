@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from loop.claims import is_gain, last_verified
-from loop.experiment import Experiment
-from loop.ledger import Ledger
-from loop.numbers import number, plain
-from loop.types import Verdict
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.types import Verdict
+from loop.text.numbers import number, plain
+from loop.views.claims import is_gain, last_verified
 
 WIDTH, HEIGHT = 1120.0, 560.0
 LEFT, RIGHT, TOP, BOTTOM = 76.0, 1096.0, 86.0, 506.0  # edges of the plot itself

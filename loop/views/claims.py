@@ -9,14 +9,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from loop.entries import Verified
-from loop.experiment import Experiment
-from loop.ledger import Ledger
-from loop.noise import Interval, interval
-from loop.numbers import number, plain, signed, signed_number, uncertainty
-from loop.status import tip_text
-from loop.types import Purpose, ScoreSource, Verdict
-from loop.values import counted
+from loop.record.entries import Verified
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.noise import Interval, interval
+from loop.record.types import Purpose, ScoreSource, Verdict
+from loop.record.values import counted
+from loop.text.numbers import number, plain, signed, signed_number, uncertainty
+from loop.views.status import tip_text
 
 SEALED = "sealed: computed from the checkpoint, in a process that runs none of the canvas's code"
 SELF_REPORTED = "self-reported: the number that the script printed about itself; nothing checked it"

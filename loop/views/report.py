@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loop.chart import BOTTOM, FONT, HEIGHT, HEIGHTS, LEFT, RIGHT, TOP, WIDTH, Chart, draw
-from loop.claims import counts, facts, headline, prices, selected, summary, verification
-from loop.experiment import Experiment
-from loop.ledger import Ledger
-from loop.numbers import plain, precise, signed_number, visible
-from loop.status import score_text, trouble, verdict_text
-from loop.types import AutoResearchError, Refused, ScoreSource, Verdict
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.types import AutoResearchError, Refused, ScoreSource, Verdict
+from loop.text.numbers import plain, precise, signed_number, visible
+from loop.views.chart import BOTTOM, FONT, HEIGHT, HEIGHTS, LEFT, RIGHT, TOP, WIDTH, Chart, draw
+from loop.views.claims import counts, facts, headline, prices, selected, summary, verification
+from loop.views.status import score_text, trouble, verdict_text
 
 __all__ = ["exports", "plot", "results_rows", "summary", "tsv", "write_html", "write_tsv"]
 

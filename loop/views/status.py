@@ -8,13 +8,13 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from loop.experiment import Experiment
-from loop.ledger import Ledger
-from loop.numbers import number, plain, signed, signed_number, uncertainty
-from loop.types import Cost, Purpose, Reason, ScoreSource, State, Verdict
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.types import Cost, Purpose, Reason, ScoreSource, State, Verdict
+from loop.text.numbers import number, plain, signed, signed_number, uncertainty
 
 if TYPE_CHECKING:
-    from loop.progress import Progress
+    from loop.runs.progress import Progress
 
 MARKS = {State.PREPARING: "◌", State.RUNNING: "●", State.PAUSED: "‖", State.STOPPED: "■", State.FINISHED: "✓"}
 SILENT = "◌"  # the mark of a daemon that does not answer

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loop.claims import headline
-from loop.experiment import Experiment
-from loop.ledger import Ledger
-from loop.numbers import number, plain, signed_number, uncertainty
-from loop.status import MARKS, SILENT, best_text, pace_text, score_text, silence_text, spent_text, trouble, verdict_text
-from loop.types import Mark, Reason, State
-from loop.values import counted
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.types import Mark, Reason, State
+from loop.record.values import counted
+from loop.text.numbers import number, plain, signed_number, uncertainty
+from loop.views.claims import headline
+from loop.views.status import (
+    MARKS,
+    SILENT,
+    best_text,
+    pace_text,
+    score_text,
+    silence_text,
+    spent_text,
+    trouble,
+    verdict_text,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
     from rich.text import Text
 
-    from loop.progress import Progress
+    from loop.runs.progress import Progress
 
 ROWS = 12
 WIDE = 90  # columns that leave room for the uncertainty of each score

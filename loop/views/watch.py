@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loop.campaigns import choose, none_yet, read, serves
-from loop.home import Home, find_home
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.lock import silent_s
-from loop.numbers import plain
-from loop.progress import Progress, present_progress
-from loop.status import MARKS, SILENT, message_text, silence_text, status_line
-from loop.types import State
-from loop.view import ROWS, render, verdict_line
+from loop.record.home import Home, find_home
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.lock import silent_s
+from loop.record.types import State
+from loop.runs.progress import Progress, present_progress
+from loop.setup.campaigns import choose, none_yet, read, serves
+from loop.text.numbers import plain
+from loop.views.status import MARKS, SILENT, message_text, silence_text, status_line
+from loop.views.view import ROWS, render, verdict_line
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,10 +8,10 @@ from typing import Any
 
 from lsprotocol import types as t
 
-from loop.keys import KEYS
-from loop.numbers import NAMED, names
-from loop.program import Pair, Span, check, pairs
-from loop.types import Problem
+from loop.record.types import Problem
+from loop.settings.keys import KEYS
+from loop.settings.program import Pair, Span, check, pairs
+from loop.text.numbers import NAMED, names
 from server.convert import SOURCE, Encoding, command
 from server.documents import Document, Role
 from server.features.lenses import buttons, held_words, rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from loop.program import unfenced
+from loop.settings.program import unfenced
 from server.documents import Document
 from server.features.completion import front_matter
 from server.snapshot import Snapshot

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.diff import BOM
-from loop.types import AutoResearchError, Refused
-from loop.values import counted, pairs, whole
+from loop.record.types import AutoResearchError, Refused
+from loop.record.values import counted, pairs, whole
+from loop.text.diff import BOM
 from server.documents import Document, Role
 from server.publish import describe
 from server.snapshot import Snapshot
@@ -86,7 +86,7 @@ async def work(act: Callable[..., Any], *arguments: Any) -> Any:
 
 def experiment_asked(snapshot: Snapshot, arguments: Arguments) -> Any:
     """Return the experiment that a command names; raises Refused."""
-    from loop.review import find
+    from loop.review.review import find
 
     given = arguments.get("experiment")
     if not isinstance(given, int) or isinstance(given, bool):
@@ -117,8 +117,8 @@ async def start(session: Session, arguments: Arguments) -> Result:
 
     Where the human picked an older campaign that has not ended, that one goes on: it is what the button is about.
     """
-    from loop import control
-    from loop.campaigns import unfinished
+    from loop.control import control
+    from loop.setup.campaigns import unfinished
 
     snapshot = snapshot_asked(session, arguments)
     overrides = arguments.get("overrides") or {}
@@ -152,7 +152,7 @@ def name_of(snapshot: Snapshot) -> str | None:
 
 def _asks(verb: str) -> Command:
     async def command(session: Session, arguments: Arguments) -> Result:
-        from loop import control
+        from loop.control import control
 
         folder, shown = _shown(session, arguments)
         answer = await work(getattr(control, verb), folder, shown)
@@ -163,7 +163,7 @@ def _asks(verb: str) -> Command:
 
 async def stop(session: Session, arguments: Arguments) -> Result:
     """End the daemon after the present experiment, or at once with {now: true}."""
-    from loop import control
+    from loop.control import control
 
     folder, shown = _shown(session, arguments)
     answer = await work(control.stop, folder, shown, bool(arguments.get("now")))
@@ -192,7 +192,7 @@ async def status(session: Session, arguments: Arguments) -> Result:
 
 async def note(session: Session, arguments: Arguments) -> Result:
     """Tell the proposer something."""
-    from loop import control
+    from loop.control import control
 
     text = arguments.get("text")
     if not isinstance(text, str) or not text.strip():
@@ -206,7 +206,7 @@ async def note(session: Session, arguments: Arguments) -> Result:
 
 async def report(session: Session, arguments: Arguments) -> Result:
     """Write the exports into the campaign's folder, in a process of their own."""
-    from loop import control
+    from loop.control import control
 
     snapshot = await campaign_asked(session, arguments)
     message = await work(control.report, snapshot.folder, name_of(snapshot))
@@ -216,7 +216,7 @@ async def report(session: Session, arguments: Arguments) -> Result:
 
 async def verify(session: Session, arguments: Arguments) -> Result:
     """Measure best and baseline in fresh pairs; what is impossible is refused before a daemon is started for it."""
-    from loop import control
+    from loop.control import control
 
     snapshot = await campaign_asked(session, arguments)
     assert snapshot.ledger is not None

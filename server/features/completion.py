@@ -6,9 +6,9 @@ import re
 
 from lsprotocol import types as t
 
-from loop.diff import BOM
-from loop.program import KEYS, Key
-from loop.values import SOURCES
+from loop.record.values import SOURCES
+from loop.settings.program import KEYS, Key
+from loop.text.diff import BOM
 from server.convert import Encoding, markdown
 from server.documents import Document, Role
 from server.snapshot import Snapshot

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from lsprotocol import types as t
 
-from loop import preflight
-from loop.diff import changes, converted
-from loop.numbers import NAMED, plain
-from loop.preflight import Severity
-from loop.program import check, key_lines, parse
+from loop.settings.program import check, key_lines, parse
+from loop.text.diff import changes, converted
+from loop.text.numbers import NAMED, plain
+from loop.trust import preflight
+from loop.trust.preflight import Severity
 from server.convert import SOURCE, Encoding
 from server.documents import Document, Role
 from server.features.doubts import doubts

@@ -11,10 +11,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from loop.program import Program, key_lines, parse
-from loop.providers import key_of
-from loop.types import Problem
-from loop.values import counted, parse_budget
+from loop.proposers.providers import key_of
+from loop.record.types import Problem
+from loop.record.values import counted, parse_budget
+from loop.settings.program import Program, key_lines, parse
 
 
 def doubts(text: str, folder: Path, running: bool) -> Iterator[Problem]:

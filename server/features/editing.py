@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types as t
 
-from loop.types import Refused
+from loop.record.types import Refused
 from server.convert import uri_of
 from server.documents import Document
 from server.features.commands import FACT_S, Arguments, campaign_asked, document_asked, experiment_asked

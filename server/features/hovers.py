@@ -7,13 +7,13 @@ from datetime import datetime
 
 from lsprotocol import types as t
 
-from loop.claims import headline, selected
-from loop.experiment import Experiment
-from loop.ledger import Ledger
-from loop.numbers import NAMED, number, plain
-from loop.status import cost_text, message_text, score_text, spent_text, verdict_text
-from loop.types import Verdict
-from loop.values import counted
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.types import Verdict
+from loop.record.values import counted
+from loop.text.numbers import NAMED, number, plain
+from loop.views.claims import headline, selected
+from loop.views.status import cost_text, message_text, score_text, spent_text, verdict_text
 from server.convert import Encoding, markdown
 from server.documents import Document, Role
 from server.features.citations import cited_lines

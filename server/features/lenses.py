@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from loop.claims import headline
-from loop.experiment import Experiment
-from loop.numbers import names, plain
-from loop.program import headings_of
-from loop.types import State
-from loop.values import counted
+from loop.record.experiment import Experiment
+from loop.record.types import State
+from loop.record.values import counted
+from loop.settings.program import headings_of
+from loop.text.numbers import names, plain
+from loop.views.claims import headline
 from server.convert import Encoding
 from server.documents import Document, Role
 from server.features.completion import front_matter

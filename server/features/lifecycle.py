@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.types import AutoResearchError
+from loop.record.types import AutoResearchError
 from server.convert import path_of
 from server.features import commands, reverting, review, showing, texts
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types as t
 
-from loop.types import State
+from loop.record.types import State
 from server.snapshot import Snapshot, best_words
 
 if TYPE_CHECKING:

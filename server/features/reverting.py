@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types as t
 
-from loop.diff import converted
-from loop.hunks import Hunk, apply, shows
-from loop.lineage import experiments_of, in_order
-from loop.numbers import names
-from loop.types import AutoResearchError, Refused
+from loop.record.types import AutoResearchError, Refused
+from loop.text.diff import converted
+from loop.text.hunks import Hunk, apply, shows
+from loop.text.lineage import experiments_of, in_order
+from loop.text.numbers import names
 from server.documents import Document, Role
 from server.features.commands import FACT_S, Arguments, Command, Result, name_of, work
 from server.features.editing import apply_edit, canvas_asked, experiment_pending, hunk_pending
@@ -127,7 +127,7 @@ async def _ask_price(
     experiments: Sequence[int],
 ) -> Price:
     """File the text without these hunks."""
-    from loop import review
+    from loop.review import review
 
     where = (snapshot.folder, snapshot.ledger, state.kept, state.reviewed)
     try:
@@ -160,7 +160,7 @@ async def undo_revert(session: Session, arguments: Arguments) -> Result:
 
 async def _recorded(snapshot: Snapshot, state: Review) -> Reverted:
     """Return the last revert that the journal remembers; raises Refused."""
-    from loop import review
+    from loop.review import review
 
     last, hunks = await work(review.last_revert, snapshot.folder, name_of(snapshot))
     line = state.kept.line
@@ -184,7 +184,7 @@ def _with(lines: list[str], hunks: Sequence[Hunk], whose: str) -> list[str]:
 
 async def _withdraw(snapshot: Snapshot, revert: Reverted) -> tuple[bool, str]:
     """Take a price back; return whether it stays unmeasured, and the sentence."""
-    from loop import review
+    from loop.review import review
 
     price = await revert.price
     if not price.measured:
@@ -234,7 +234,7 @@ async def _tell_undone(session: Session, snapshot: Snapshot, revert: Reverted) -
 
 async def measure_edit(session: Session, arguments: Arguments) -> Result:
     """Queue the buffer as it is as a human's proposal."""
-    from loop import review
+    from loop.review import review
 
     _, snapshot, state, reading = await canvas_asked(session, arguments)
     if tuple(reading.lines) == state.kept.line.lines:

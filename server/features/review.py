@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.diff import converted
-from loop.hunks import Hunk
-from loop.lineage import in_order
-from loop.numbers import names
-from loop.types import Refused
-from loop.values import counted
+from loop.record.types import Refused
+from loop.record.values import counted
+from loop.text.diff import converted
+from loop.text.hunks import Hunk
+from loop.text.lineage import in_order
+from loop.text.numbers import names
 from server.features.commands import (
     FACT_S,
     Arguments,
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 async def pull(session: Session, arguments: Arguments) -> Result:
     """Bring the kept line, or the text of one experiment, into the buffer as one edit; the user's own edits stay."""
-    from loop import review
+    from loop.review import review
 
     uri = arguments.get("uri")
     snapshot = await campaign_asked(session, arguments)
@@ -99,7 +99,7 @@ def _base(session: Session, folder: Path) -> str | None:
 
 
 async def _take(session: Session, snapshot: Snapshot, state: Review, taken: Sequence[Pending]) -> Result:
-    from loop import review
+    from loop.review import review
 
     experiments = in_order(state.kept.line, {n for pending in taken for n in pending.experiments})
     hunks = [pending.hunk for pending in taken]
@@ -166,7 +166,7 @@ def _plain(position: t.Position) -> dict[str, int]:
 
 async def commit_accepted(session: Session, arguments: Arguments) -> Result:
     """Put one commit for each accepted experiment on the user's branch."""
-    from loop import review
+    from loop.review import review
 
     snapshot = await campaign_asked(session, arguments)
     if snapshot.review is None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.numbers import number as score_number
-from loop.numbers import signed_number
-from loop.status import verdict_text
+from loop.text.numbers import number as score_number
+from loop.text.numbers import signed_number
+from loop.views.status import verdict_text
 from server.convert import uri_of
 from server.features.commands import (
     Arguments,
@@ -86,7 +86,7 @@ async def show_diff(session: Session, arguments: Arguments) -> Result:
 
 
 async def _diff(snapshot: Snapshot, experiment: Any) -> str:
-    from loop import control
+    from loop.control import control
 
     return str(await work(control.diff, snapshot.folder, snapshot.ledger, experiment.parent, experiment.commit)) if (
         experiment.parent
@@ -95,7 +95,7 @@ async def _diff(snapshot: Snapshot, experiment: Any) -> str:
 
 async def show_results(session: Session, arguments: Arguments) -> Result:
     """Show the table of experiments, in the five columns that users know."""
-    from loop.report import tsv
+    from loop.views.report import tsv
 
     snapshot = await campaign_asked(session, arguments)
     return await show(session, snapshot, "results.tsv", await work(tsv, snapshot.ledger))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lsprotocol import types as t
 
-from loop.numbers import plain
-from loop.program import headings_of
+from loop.settings.program import headings_of
+from loop.text.numbers import plain
 from server.convert import Encoding
 from server.documents import Document, Role
 from server.features.completion import front_matter

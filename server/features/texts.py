@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loop.diff import BOM
-from loop.types import Refused
+from loop.record.types import Refused
+from loop.text.diff import BOM
 from server.features.commands import Result, campaign_asked, snapshot_asked, work
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 async def text(session: Session, params: Any) -> Result:
     """Answer `autoresearch/text`: the canvas at an experiment's commit or its parent, `accepted` or `incumbent`."""
-    from loop import control
+    from loop.control import control
 
     arguments = params if isinstance(params, dict) else {}
     snapshot = await campaign_asked(session, arguments)
@@ -38,7 +38,7 @@ def _shown(text: str) -> Result:
 
 async def plan(session: Session, params: Any) -> Result:
     """Answer `autoresearch/plan`: what a start here would run, and how long."""
-    from loop import control
+    from loop.control import control
 
     arguments = params if isinstance(params, dict) else {}
     snapshot = snapshot_asked(session, arguments)

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from loop import measuring, plan, verdict, writing
-from loop.engine import Engine
-from loop.entries import StopRequested
-from loop.experiment import Experiment
-from loop.home import find_home
-from loop.journal import Journal
-from loop.ledger import Ledger
+from loop.engine import measuring, plan, verdict, writing
+from loop.engine.engine import Engine
 from loop.proposers import Brief, Proposal
-from loop.types import Author, Failure, ProposalFailed, State, Verdict
+from loop.record.entries import StopRequested
+from loop.record.experiment import Experiment
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Failure, ProposalFailed, State, Verdict
 from tests.attacks.defences import ruler_without, switch_off
 from tests.attacks.kinds import Attack
 from tests.attacks.patching import canvas, ruler

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from loop.runner import Runner, Staged
-from loop.sandbox import PROCESS_GROUP, Sandbox
-from loop.trainer import RunResult
-from loop.types import Failure
+from loop.record.types import Failure
+from loop.runs.runner import Runner, Staged
+from loop.runs.trainer import RunResult
+from loop.trust.sandbox import PROCESS_GROUP, Sandbox
 from tests.attacks.patching import change, ruler
 
 Edits = tuple[tuple[str, str], ...]
@@ -30,7 +30,7 @@ class Defence:
 
 
 def no_preflight(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("loop.preflight.check", lambda *given, **named: [])
+    patch.setattr("loop.trust.preflight.check", lambda *given, **named: [])
 
 
 def no_rehearsal(patch: pytest.MonkeyPatch) -> None:
@@ -41,18 +41,18 @@ def no_rehearsal(patch: pytest.MonkeyPatch) -> None:
 
 
 def any_literal(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("loop.preflight.smuggled", lambda text, baseline: None)
-    patch.setattr("loop.backlog.smuggled", lambda text, baseline: None)
+    patch.setattr("loop.trust.preflight.smuggled", lambda text, baseline: None)
+    patch.setattr("loop.engine.backlog.smuggled", lambda text, baseline: None)
 
 
 def any_work(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("loop.trainer.beyond", lambda allowed, work: "")
-    patch.setattr("loop.scorer.Ruler.rows_for", lambda self, budget: None)
-    patch.setattr("loop.work.Allowance.clock_s", None)
+    patch.setattr("loop.runs.trainer.beyond", lambda allowed, work: "")
+    patch.setattr("loop.runs.scorer.Ruler.rows_for", lambda self, budget: None)
+    patch.setattr("loop.record.work.Allowance.clock_s", None)
 
 
 def no_sandbox(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("loop.opening.probe", lambda: Sandbox(PROCESS_GROUP, reason="switched off by a test"))
+    patch.setattr("loop.engine.opening.probe", lambda: Sandbox(PROCESS_GROUP, reason="switched off by a test"))
 
 
 def printed_scores(patch: pytest.MonkeyPatch) -> None:

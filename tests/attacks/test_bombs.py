@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from loop import limits as bounds
-from loop.limits import Limits
-from loop.progress import LOG
-from loop.runner import Staged, tidy
-from loop.sandbox import environment
-from loop.trainer import RunSpec, launch
-from loop.types import FailureKind, Metric, Outcome
+from loop.record.types import FailureKind, Metric, Outcome
+from loop.runs.progress import LOG
+from loop.runs.runner import Staged, tidy
+from loop.runs.trainer import RunSpec, launch
+from loop.trust import limits as bounds
+from loop.trust.limits import Limits
+from loop.trust.sandbox import environment
 from tests.attacks.world import NOBODY, World, as_user, folder, world
 
 pytestmark = pytest.mark.bubblewrap

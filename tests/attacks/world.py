@@ -24,17 +24,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from loop import limits
-from loop.bounds import KEYCTL
-from loop.leash import Ending, supervise
-from loop.places import interpreter, kernel_rules
-from loop.probe import probe
-from loop.progress import LOG
-from loop.repo import Repo
-from loop.runner import Conditions, Runner
-from loop.sandbox import environment
-from loop.types import Metric
-from loop.values import parse_budget
+from loop.git.repo import Repo
+from loop.record.types import Metric
+from loop.record.values import parse_budget
+from loop.runs.leash import Ending, supervise
+from loop.runs.progress import LOG
+from loop.runs.runner import Conditions, Runner
+from loop.trust import limits
+from loop.trust.bounds import KEYCTL
+from loop.trust.places import interpreter, kernel_rules
+from loop.trust.probe import probe
+from loop.trust.sandbox import environment
 from tests.attacks.escapes import PRELUDE
 
 TOP = Path(__file__).parents[2]

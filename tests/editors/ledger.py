@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from loop.entries import Judged, StateChanged
-from loop.types import Reason, State, Verdict
+from loop.record.entries import Judged, StateChanged
+from loop.record.types import Reason, State, Verdict
 from tests.campaigns import Campaign, make_repository
 
 KNOBS = 97  # a prime: every experiment turns another one

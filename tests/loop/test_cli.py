@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from loop import cli
-from loop.entries import StateChanged
-from loop.home import find_home
-from loop.journal import Journal
-from loop.types import State
-from tests.loop.test_repo import obey_permissions
+from loop.record.entries import StateChanged
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.types import State
+from tests.loop.git.test_repo import obey_permissions
 from tests.stub import git, gone, make_campaign, run_to_end
 
 TOP = Path(__file__).parents[2]

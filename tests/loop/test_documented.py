@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from loop.keys import KEYS
-from loop.program import parse
+from loop.settings.keys import KEYS
+from loop.settings.program import parse
 from server.features.completion import VALUES
 
 TOP = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from loop import writing
+from loop.engine import writing
 from loop.proposers import llm
 from loop.proposers.trouble import OWN_KEY
 

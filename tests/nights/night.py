@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from loop.engine import Engine
-from loop.entries import Answered, Body, Entry
-from loop.home import find_home
-from loop.journal import Journal
-from loop.ledger import Ledger
+from loop.engine.engine import Engine
 from loop.proposers import make
-from loop.types import State
+from loop.record.entries import Answered, Body, Entry
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.types import State
 from tests.fake_llm import FakeLLM, prompt_of, reply
 from tests.stub import entries, make_campaign
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from loop import cli, control
-from loop.types import Refused, ScoreSource, State, Verdict
+from loop import cli
+from loop.control import control
+from loop.record.types import Refused, ScoreSource, State, Verdict
 from tests.fake_llm import FakeLLM, prompt_of
 from tests.nights.night import Researcher
 from tests.stub import ended, git, gone, until
@@ -159,8 +160,8 @@ def test_a_campaign_never_takes_over_a_branch_of_the_users(tmp_path: Path) -> No
 
 
 def test_hours_between_an_import_or_a_dead_daemon_and_the_start_are_nobodys() -> None:
-    from loop.entries import Answered, Entry, Imported, NoteAdded, Resumed, StartRequested, StateChanged
-    from loop.ledger import Ledger
+    from loop.record.entries import Answered, Entry, Imported, NoteAdded, Resumed, StartRequested, StateChanged
+    from loop.record.ledger import Ledger
 
     told = Imported("", 1.0, None, Verdict.KEEP, "an idea")
     working = StateChanged(State.RUNNING)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from loop.entries import ResumeRequested, Spent
-from loop.types import Author, State
+from loop.record.entries import ResumeRequested, Spent
+from loop.record.types import Author, State
 from tests.nights.night import Night, bodies, campaign, front, paused, run
 from tests.stub import git
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from loop.entries import ResumeRequested, Spent, StateChanged
 from loop.proposers import llm
 from loop.proposers.trouble import OWN_KEY
-from loop.types import State
+from loop.record.entries import ResumeRequested, Spent, StateChanged
+from loop.record.types import State
 from tests.fake_llm import Answer, FakeLLM, prompt_of, reply
 from tests.nights.night import CANVAS, MODEL, Night, Researcher, bodies, campaign, front, paused, price, run, turn
 

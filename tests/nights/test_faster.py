@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from loop import control
-from loop.ledger import Ledger
-from loop.types import ScoreSource, State, Verdict
+from loop.control import control
+from loop.record.ledger import Ledger
+from loop.record.types import ScoreSource, State, Verdict
 from tests.fake_llm import FakeLLM, reply
 from tests.stub import ended, git, gone, until
 

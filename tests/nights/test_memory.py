@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from loop.canvas import fingerprint
-from loop.entries import Doomed, Merged, Repaired, RunStarted, Spent
-from loop.ledger import Ledger
-from loop.types import State
+from loop.record.entries import Doomed, Merged, Repaired, RunStarted, Spent
+from loop.record.ledger import Ledger
+from loop.record.types import State
+from loop.text.canvas import fingerprint
 from tests.fake_llm import FakeLLM, prompt_of, reply
 from tests.nights.night import KNOBS, MODEL, bodies, campaign, canvas_in, front, price, run, turn
 from tests.stub import git
@@ -76,7 +76,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger, FakeL
 
     model = Wayward()
     with FakeLLM(fallback=model) as server, pytest.MonkeyPatch.context() as patched:
-        from loop import writing
+        from loop.engine import writing
 
         patched.setattr(writing, "LONGEST_WAIT_S", 0.01)
         patched.setattr(writing, "WRITERS", 1)  # two dialogues at once may begin alike, and both be stubborn

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from loop.entries import StartRequested, StopRequested
-from loop.home import find_home
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.types import State
+from loop.record.entries import StartRequested, StopRequested
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.types import State
 from tests.fake_llm import Answer, FakeLLM, count, prompt_of
 from tests.nights.night import CAMPAIGN, CANVAS, DEADLINE_S, Night, Researcher, campaign, front, paused, price, run
 from tests.stub import daemon

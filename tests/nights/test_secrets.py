@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from loop import cli
-from loop.entries import NoteAdded, ResumeRequested, StartRequested
-from loop.home import find_home
-from loop.journal import Journal
-from loop.probe import probe
-from loop.sandbox import BUBBLEWRAP
-from loop.types import State
+from loop.record.entries import NoteAdded, ResumeRequested, StartRequested
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.types import State
+from loop.trust.probe import probe
+from loop.trust.sandbox import BUBBLEWRAP
 from tests.fake_llm import Answer, FakeLLM
 from tests.nights.night import CAMPAIGN, CANVAS, Researcher, campaign, front, paused, turn
 from tests.stub import daemon, git, until

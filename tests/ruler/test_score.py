@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 
 import prepare
-from loop.probe import probe
+from loop.trust.probe import probe
 from tests.ruler import channels, mixers
 from tests.ruler.leaks import FUTURE, ROWS, leaking
 

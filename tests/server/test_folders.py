@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from loop.entries import NoteAdded
-from loop.home import find_home
-from loop.lock import holding
+from loop.record.entries import NoteAdded
+from loop.record.home import find_home
+from loop.record.lock import holding
 from server.facts import Facts
 from server.snapshot import Snapshot
 from tests.campaigns import Campaign, git, make_repository

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from loop import control
-from loop.types import Refused
+from loop.control import control
+from loop.record.types import Refused
 from server import app
 from server.wire import serve
 from tests.campaigns import Campaign, make_repository

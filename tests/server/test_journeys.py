@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from lsprotocol import types as t
 
-from loop import control
-from loop.home import find_home
-from loop.numbers import names
-from loop.types import State, Verdict
+from loop.control import control
+from loop.record.home import find_home
+from loop.record.types import State, Verdict
+from loop.text.numbers import names
 from tests import stub
 from tests.server.editor import DEADLINE_S, DRAWS, ROOT, SERVER, Editor, editing
 
@@ -40,7 +40,7 @@ async def test_a_night_in(client: str, tmp_path: Path) -> None:
 
 
 def stub_stop() -> Any:
-    from loop.entries import StopRequested
+    from loop.record.entries import StopRequested
 
     return StopRequested(now=True)
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from loop import lineage
-from loop.diff import split_lines
-from loop.holding import holding
-from loop.hunks import advance_all, take_out
-from loop.lineage import Kept, Lineage, Removal, Reviewed
-from loop.merge import merge
-from loop.review import pulled
-from loop.types import MergeConflict, Refused
+from loop.record.types import MergeConflict, Refused
+from loop.review.review import pulled
+from loop.text import lineage
+from loop.text.diff import split_lines
+from loop.text.holding import holding
+from loop.text.hunks import advance_all, take_out
+from loop.text.lineage import Kept, Lineage, Removal, Reviewed
+from loop.text.merge import merge
 from server.documents import Document
 from server.snapshot import Pending, Reading, Review, read_canvas
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types as t
 
-from loop.diff import split_lines
+from loop.text.diff import split_lines
 from server.convert import Encoding, path_of, uri_of
 from server.documents import Document
 from tests.server.editor import edited, units

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from loop.diff import split_lines
-from loop.entries import ProposeRequested, WithdrawRequested
-from loop.hunks import advance_all, apply, invert
-from loop.review import reverts as standing
+from loop.record.entries import ProposeRequested, WithdrawRequested
+from loop.review.review import reverts as standing
+from loop.text.diff import split_lines
+from loop.text.hunks import advance_all, apply, invert
 from server import app
 from server.snapshot import read_canvas
 from server.wire import serve

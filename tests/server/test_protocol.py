@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from loop import control
-from loop.claims import claim
-from loop.experiment import Experiment
-from loop.status import status_dict
-from loop.types import Author
+from loop.control import control
+from loop.record.experiment import Experiment
+from loop.record.types import Author
+from loop.views.claims import claim
+from loop.views.status import status_dict
 from server import app
 from server.features import showing
 from server.publish import describe

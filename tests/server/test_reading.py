@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from loop import lineage
-from loop.hunks import advance_all, take_out
-from loop.lineage import Kept, Reviewed
+from loop.text import lineage
+from loop.text.hunks import advance_all, take_out
+from loop.text.lineage import Kept, Reviewed
 from server.documents import Document
 from server.snapshot import Review, read_canvas
 

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from lsprotocol import types as t
 
-from loop.entries import Answered, ProposeRequested, Withdrawn, WithdrawRequested
-from loop.review import reverts
-from loop.types import Author, Verdict
+from loop.record.entries import Answered, ProposeRequested, Withdrawn, WithdrawRequested
+from loop.record.types import Author, Verdict
+from loop.review.review import reverts
 from tests.campaigns import Campaign
 from tests.server.editor import Editor, editing
 from tests.server.small import BASE, FOURTH, opened, told

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 from lsprotocol import types as t
 
-from loop.entries import StateChanged
-from loop.lock import beat, holding
-from loop.types import State, Verdict
+from loop.record.entries import StateChanged
+from loop.record.lock import beat, holding
+from loop.record.types import State, Verdict
 from server.documents import Document
 from server.features.commands import unsaved
 from server.snapshot import Snapshot

@@ -38,7 +38,7 @@ def polled(facts: Facts, holds: Callable[[Snapshot], bool]) -> Snapshot:
 def facts(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> Facts:
     """A reader that has seen the campaign and is impatient."""
     monkeypatch.setattr("server.facts.RETRY_S", 0.0)
-    monkeypatch.setattr("loop.journal.BUSY_S", 0.05)
+    monkeypatch.setattr("loop.record.journal.BUSY_S", 0.05)
     reader = Facts(campaign.folder)
     polled(reader, lambda s: s.review is not None)
     return reader

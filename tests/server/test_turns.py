@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from lsprotocol import types as t
 
-from loop import control
-from loop.entries import ProposeRequested
+from loop.control import control
+from loop.record.entries import ProposeRequested
 from server.convert import Encoding
 from server.documents import Document
 from server.facts import Facts

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loop import control
-from loop.entries import StateChanged, VerifyRequested
-from loop.types import State
+from loop.control import control
+from loop.record.entries import StateChanged, VerifyRequested
+from loop.record.types import State
 from tests import stub
 from tests.campaigns import Campaign, make_repository
 from tests.server.editor import Editor, editing

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from lsprotocol import types as t
 
-from loop.entries import StartRequested, StateChanged, VerdictLost, Verified
-from loop.experiment import Experiment
-from loop.home import find_home
-from loop.journal import Journal
-from loop.numbers import signed_number
-from loop.types import Author, State, Verdict
-from loop.values import counted
+from loop.record.entries import StartRequested, StateChanged, VerdictLost, Verified
+from loop.record.experiment import Experiment
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.types import Author, State, Verdict
+from loop.record.values import counted
+from loop.text.numbers import signed_number
 from server.convert import Encoding, unmarked
 from server.documents import Document, Role
 from server.facts import Facts

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from loop import control
-from loop.asking import answer_to
-from loop.entries import Answered, Entry, Imported, NoteAdded, StartRequested, StateChanged
-from loop.home import find_home
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.lock import beat, holding, is_alive
-from loop.status import message_text, status_dict, status_line
-from loop.types import JournalError, Refused, State, Verdict
+from loop.control import control
+from loop.control.asking import answer_to
+from loop.record.entries import Answered, Entry, Imported, NoteAdded, StartRequested, StateChanged
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.lock import beat, holding, is_alive
+from loop.record.types import JournalError, Refused, State, Verdict
+from loop.views.status import message_text, status_dict, status_line
 from tests.stub import PROGRAM, git, make_campaign
 
 
@@ -44,7 +44,7 @@ def test_a_program_with_problems_is_refused_with_all_of_them_before_anything_is_
 def test_a_full_disk_is_refused_with_what_is_needed_before_anything_is_written(
     campaign: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loop.disk.free_mb", lambda _: 12.3)
+    monkeypatch.setattr("loop.record.disk.free_mb", lambda _: 12.3)
     with pytest.raises(Refused, match=r"has 12 MB free and a campaign needs 256 MB; free some"):
         control.start(campaign)
     assert not find_home(campaign).root.exists()
@@ -89,7 +89,7 @@ def test_an_answer_is_awaited_only_as_long_as_a_daemon_lives(campaign: Path, mon
         journal.append("night", Answered(second.seq, False, "train.py, line 2: no"))
         with pytest.raises(Refused, match="line 2"):
             answer_to(home, journal, second)
-    monkeypatch.setattr("loop.asking.SPAWN_S", 0.0)
+    monkeypatch.setattr("loop.control.asking.SPAWN_S", 0.0)
     with Journal(home.journal) as journal, pytest.raises(Refused, match=r"ended without an answer; its log is .*log"):
         answer_to(home, journal, third)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from loop.engine import Engine
-from loop.entries import Body
-from loop.measuring import Measuring
-from loop.status import status_dict
+from loop.engine.engine import Engine
+from loop.engine.measuring import Measuring
+from loop.record.entries import Body
+from loop.views.status import status_dict
 from tests.campaigns import Campaign, git, make_repository
 
 BASE = "LR = 0.1\n"

@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loop.entries import Body, Entry, Judged, Proposed, RunEnded, RunStarted, Scored, StartRequested
-from loop.home import find_home
-from loop.ledger import Ledger
-from loop.types import Outcome, State
+from loop.record.entries import Body, Entry, Judged, Proposed, RunEnded, RunStarted, Scored, StartRequested
+from loop.record.home import find_home
+from loop.record.ledger import Ledger
+from loop.record.types import Outcome, State
 from tests.stub import CANVAS, DEADLINE_S, daemon, ended, entries, git, make_campaign, until
 
 KILLS = 50
@@ -30,7 +30,7 @@ SLOWER = CANVAS.replace("DEPTH = 4\n", KNOBS).replace("time.sleep(0.02)", "time.
 @pytest.fixture(scope="module")
 def survivor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A campaign that was killed 50 times and then ran to its end."""
-    from loop.journal import Journal
+    from loop.record.journal import Journal
 
     folder = make_campaign(tmp_path_factory.mktemp("crash") / "c", PROGRAM, SLOWER)
     with Journal(find_home(folder).journal) as journal:

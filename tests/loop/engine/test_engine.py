@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from loop import control
-from loop.engine import Engine
-from loop.entries import (
+from loop.control import control
+from loop.engine.engine import Engine
+from loop.git.repo import Repo
+from loop.proposers import make
+from loop.record.entries import (
     Answered,
     Body,
     Judged,
@@ -26,12 +28,10 @@ from loop.entries import (
     StartRequested,
     StopRequested,
 )
-from loop.home import find_home
-from loop.inputs import find_data
-from loop.journal import Journal
-from loop.proposers import make
-from loop.repo import Repo
-from loop.types import Author, Outcome, Purpose, Reason, Refused, RepoError, ScoreSource, State, Verdict
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.types import Author, Outcome, Purpose, Reason, Refused, RepoError, ScoreSource, State, Verdict
+from loop.setup.inputs import find_data
 from tests.stub import (
     CANVAS,
     DEADLINE_S,
@@ -470,7 +470,7 @@ def test_a_queue_of_zero_is_a_serial_loop(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_stops_before_the_run_with_its_sentence(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loop.disk.free_mb", lambda _: 255.0)
+    monkeypatch.setattr("loop.record.disk.free_mb", lambda _: 255.0)
     with Journal(find_home(campaign).journal) as journal:
         journal.append("night", StartRequested())
     asyncio.run(Engine(campaign, "night", make).run())

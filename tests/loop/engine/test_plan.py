@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from loop.entries import (
+from loop.engine.plan import Planned, crashes_in_a_row, decide, limit_reached
+from loop.record.entries import (
     Body,
     Judged,
     NoiseMeasured,
@@ -18,12 +19,11 @@ from loop.entries import (
     StateChanged,
     Withdrawn,
 )
-from loop.ledger import Ledger
-from loop.plan import Planned, crashes_in_a_row, decide, limit_reached
-from loop.program import Stop
-from loop.types import Author, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
-from loop.values import counted
-from tests.loop.test_ledger import entries
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
+from loop.record.values import counted
+from loop.settings.program import Stop
+from tests.loop.record.test_ledger import entries
 
 
 def proposed(number: int, author: Author = Author.KNOBS, added: int = 1, removed: int = 1) -> Proposed:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from loop import control
-from loop.experiment import Experiment
-from loop.home import find_home
-from loop.ledger import Ledger
-from loop.review import propose_file
-from loop.types import Author, Reason, Refused, State, Verdict
+from loop.control import control
+from loop.record.experiment import Experiment
+from loop.record.home import find_home
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Reason, Refused, State, Verdict
+from loop.review.review import propose_file
 from tests.stub import CANVAS, ended, git, gone, make_campaign, run_to_end, until
 
 MINE = CANVAS.replace("LEARNING_RATE = 0.04", "LEARNING_RATE = 0.5")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from loop.plan import Planned
-from loop.staging import Staging
-from loop.types import Purpose
+from loop.engine.plan import Planned
+from loop.engine.staging import Staging
+from loop.record.types import Purpose
 
 
 async def test_a_proposal_that_comes_after_the_drop_starts_nothing() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.noise import Noise
-from loop.types import Reason, Verdict
-from loop.verdict import Opinion, judge
+from loop.engine.verdict import Opinion, judge
+from loop.record.noise import Noise
+from loop.record.types import Reason, Verdict
 
 BEST, SIGMA = 0.9979, 0.0010
 NOISE = Noise(SIGMA)

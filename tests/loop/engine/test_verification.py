@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from loop.entries import Audited, Body, Price, Priced, RunEnded, RunStarted, Scored, Verified
-from loop.ledger import Ledger
-from loop.plan import Planned
-from loop.types import Failure, FailureKind, Outcome, Purpose, ScoreSource
-from loop.verification import FIRST_SEED, largest_keeps, next_check, next_price
-from tests.loop.test_claims import campaign, kept, measured
+from loop.engine.plan import Planned
+from loop.engine.verification import FIRST_SEED, largest_keeps, next_check, next_price
+from loop.record.entries import Audited, Body, Price, Priced, RunEnded, RunStarted, Scored, Verified
+from loop.record.ledger import Ledger
+from loop.record.types import Failure, FailureKind, Outcome, Purpose, ScoreSource
+from tests.loop.views.test_claims import campaign, kept, measured
 
 
 def run(

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from loop import claims, control
 from loop.cli import main
-from loop.entries import NoiseMeasured, RunStarted, Scored, StartRequested
-from loop.home import find_home
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.types import Purpose, Refused, State
-from loop.verdict import RULE
+from loop.control import control
+from loop.engine.verdict import RULE
+from loop.record.entries import NoiseMeasured, RunStarted, Scored, StartRequested
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.types import Purpose, Refused, State
+from loop.views import claims
 from tests.campaigns import Campaign, make_repository
 from tests.stub import CANVAS, PROGRAM, daemon, ended, entries, gone, make_campaign, run_to_end, until
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loop.repo import LARGEST_UNTRACKED, STALE_LOCK_S, Git, Repo
-from loop.types import Refused, RepoError
+from loop.git.repo import LARGEST_UNTRACKED, STALE_LOCK_S, Git, Repo
+from loop.record.types import Refused, RepoError
 
 AT = 1_700_000_000.0
 
@@ -412,7 +412,7 @@ def test_a_full_disk_while_laying_is_a_sentence(repository: Path, monkeypatch):
 
 
 READ_ONLY = """
-import sys; from pathlib import Path; from loop.repo import Repo; from loop.types import RepoError
+import sys; from pathlib import Path; from loop.git.repo import Repo; from loop.record.types import RepoError
 try: Repo(Path(sys.argv[1])).snapshot("baseline", 0)
 except RepoError as error: print(error)
 """
@@ -429,7 +429,7 @@ def test_a_read_only_git_folder_is_a_sentence(repository: Path):
     subprocess.run(["chmod", "-R", "a-w", repository / ".git"], check=True)
     run = subprocess.run(
         [sys.executable, "-c", READ_ONLY, repository], capture_output=True, text=True, preexec_fn=obey_permissions,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )  # fmt: skip
     subprocess.run(["chmod", "-R", "u+w", repository / ".git"], check=True)
     assert "Permission denied; make " in run.stdout and ".git writable for you" in run.stdout, run.stderr

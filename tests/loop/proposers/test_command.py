@@ -18,8 +18,8 @@ import pytest
 from loop.proposers import Abandoned, Brief, Proposal, command
 from loop.proposers.agent import LONGEST_OUTPUT, MARK, Exit, claim, execute
 from loop.proposers.command import Command
-from loop.types import Author, Failure, FailureKind, ProposalFailed
-from tests.loop.test_llm import CANARIES, DEEPER, TEXT, brief, canaries, history  # noqa: F401 - a fixture that is always on
+from loop.record.types import Author, Failure, FailureKind, ProposalFailed
+from tests.loop.proposers.test_llm import CANARIES, DEEPER, TEXT, brief, canaries, history  # noqa: F401 - a fixture that is always on
 
 EDIT = "p = pathlib.Path('train.py'); p.write_text(p.read_text().replace('DEPTH = 2', 'DEPTH = 3'))\n"
 SAY = "print('HYPOTHESIS: one more layer pays'); print('EXPECTED: -0.01')\n"
@@ -136,7 +136,7 @@ async def test_no_change_is_asked_for_once_more(tmp_path: Path) -> None:
 
 
 async def test_a_text_that_was_measured_is_asked_for_once_more(tmp_path: Path) -> None:
-    from loop.canvas import fingerprint
+    from loop.text.canvas import fingerprint
 
     asked = brief(ledger=history(fingerprint=fingerprint(DEEPER)))
     other = EDIT.replace("= 3", "= 4")

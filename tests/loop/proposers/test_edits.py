@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.edits import EditError, edit
-from loop.replies import read
+from loop.proposers.edits import EditError, edit
+from loop.proposers.replies import read
 
 CANVAS = "train.py"
 TEXT = """import torch

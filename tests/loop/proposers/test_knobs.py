@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loop.canvas import Knob, Value, changed_knobs, fingerprint, knobs
-from loop.entries import CampaignCreated
-from loop.experiment import Experiment
-from loop.ledger import Ledger
-from loop.program import Program
 from loop.proposers import Brief, Proposal
 from loop.proposers.knobs import Knobs
 from loop.proposers.roles import DOWN, UP, role_of, step, write
-from loop.types import Author, Failure, FailureKind, Metric, ProposalFailed, Reason, ScoreSource, Verdict
+from loop.record.entries import CampaignCreated
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Failure, FailureKind, Metric, ProposalFailed, Reason, ScoreSource, Verdict
+from loop.settings.program import Program
+from loop.text.canvas import Knob, Value, changed_knobs, fingerprint, knobs
 
 CANVAS = """\
 SEED = 42
@@ -95,7 +95,7 @@ def test_the_same_brief_gives_the_same_proposal() -> None:
 
 
 def test_this_projects_canvas_offers_many_changes_none_of_them_twice() -> None:
-    text = (Path(__file__).parents[2] / "train.py").read_bytes().decode()
+    text = (Path(__file__).parents[3] / "train.py").read_bytes().decode()
     proposals, _ = exhaust(brief(text), 40)
     assert len({fingerprint(p.text) for p in proposals}) == len({p.hypothesis for p in proposals}) == 40
     for proposal in proposals:

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from loop.canvas import fingerprint
-from loop.ledger import Ledger
-from loop.program import Program
 from loop.proposers import Brief, Proposal, llm
 from loop.proposers.llm import LLM, Clock
 from loop.proposers.scrub import scrub
 from loop.proposers.trouble import OWN_KEY
-from loop.types import Author, Failure, FailureKind, ProposalFailed, Reason, Verdict
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Failure, FailureKind, ProposalFailed, Reason, Verdict
+from loop.settings.program import Program
+from loop.text.canvas import fingerprint
 from tests.fake_llm import Answer, FakeLLM, prompt_of, reply
-from tests.loop.test_prompt import CREATED, experiment
+from tests.loop.proposers.test_prompt import CREATED, experiment
 
 TEXT = "DEPTH = 2  # layers\nLR = 0.04  # Muon\n\n\ndef build_model():\n    return DEPTH\n"
 DEEPER = TEXT.replace("DEPTH = 2", "DEPTH = 3")

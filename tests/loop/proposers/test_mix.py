@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from loop.experiment import Run
-from loop.ledger import Ledger
-from loop.program import Program, Stop
 from loop.proposers import Abandoned, Brief, Proposal
 from loop.proposers.mix import Mix, order, share_used
-from loop.types import Author, Cost, Failure, FailureKind, Outcome, ProposalFailed, Purpose, Reason, Verdict
-from tests.loop.test_prompt import CREATED, brief, experiment
+from loop.record.experiment import Run
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Cost, Failure, FailureKind, Outcome, ProposalFailed, Purpose, Reason, Verdict
+from loop.settings.program import Program, Stop
+from tests.loop.proposers.test_prompt import CREATED, brief, experiment
 
 NAMES = ("llm", "knobs")
 

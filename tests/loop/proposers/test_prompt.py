@@ -9,15 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from loop.digest import fenced, select, tail
-from loop.entries import CampaignCreated, NoteAdded
-from loop.experiment import Experiment, Run
-from loop.failure import failure_in
-from loop.ledger import Ledger
-from loop.program import Program, Stop, parse
-from loop.prompt import Message, Mode, again, build, repair, shorten, size
 from loop.proposers import Brief, Proposal
-from loop.types import (
+from loop.proposers.digest import fenced, select, tail
+from loop.proposers.prompt import Message, Mode, again, build, repair, shorten, size
+from loop.record.entries import CampaignCreated, NoteAdded
+from loop.record.experiment import Experiment, Run
+from loop.record.ledger import Ledger
+from loop.record.types import (
     Author,
     Failure,
     FailureKind,
@@ -29,6 +27,8 @@ from loop.types import (
     ScoreSource,
     Verdict,
 )
+from loop.runs.failure import failure_in
+from loop.settings.program import Program, Stop, parse
 
 TEXT = "DEPTH = 2  # layers\nLR = 0.04  # Muon\n" + "".join(f"line_{n} = {n}\n" for n in range(80))
 CREATED = CampaignCreated(

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from loop import backup
-from loop.backup import Copy, Row
-from loop.entries import NoteAdded, PauseRequested, StateChanged
-from loop.home import Home
-from loop.journal import Journal
-from loop.types import JournalError, State
+from loop.record import backup
+from loop.record.backup import Copy, Row
+from loop.record.entries import NoteAdded, PauseRequested, StateChanged
+from loop.record.home import Home
+from loop.record.journal import Journal
+from loop.record.types import JournalError, State
 
 PAGE = 4096
 

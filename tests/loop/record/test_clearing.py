@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.clearing import ASIDE, clear, left_aside, make_folder, unlock
+from loop.record.clearing import ASIDE, clear, left_aside, make_folder, unlock
 
 
 def deep(place: Path, levels: int = 2000) -> None:
@@ -117,10 +117,10 @@ def test_what_cannot_be_removed_gets_another_name(tmp_path: Path, monkeypatch: p
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError("busy")
 
-    monkeypatch.setattr("loop.clearing.os.rmdir", refuse)
+    monkeypatch.setattr("loop.record.clearing.os.rmdir", refuse)
     assert clear(tmp_path / "left")
     assert left_aside(tmp_path) == [f"left{ASIDE}1"]
-    monkeypatch.setattr("loop.clearing.os.rename", refuse)
+    monkeypatch.setattr("loop.record.clearing.os.rename", refuse)
     (tmp_path / "left").mkdir()
     assert not clear(tmp_path / "left"), "and it says so where nothing helps"
 

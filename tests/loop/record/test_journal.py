@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 
-from loop.entries import (
+from loop.record.entries import (
     Answered,
     Body,
     NoteAdded,
@@ -24,9 +24,9 @@ from loop.entries import (
     StateChanged,
     StopRequested,
 )
-from loop.journal import Journal, decode
-from loop.ledger import Ledger
-from loop.types import Author, Failure, FailureKind, JournalError, Outcome, Purpose, State, Verdict
+from loop.record.journal import Journal, decode
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Failure, FailureKind, JournalError, Outcome, Purpose, State, Verdict
 
 FULL = Proposed(
     experiment=3,
@@ -154,7 +154,7 @@ def test_a_journal_of_the_first_version_is_read_and_goes_on(tmp_path: Path) -> N
 
 def test_durations_are_counted_by_a_clock_that_nobody_sets(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     journal.append("night", StateChanged(State.RUNNING))
-    monkeypatch.setattr("loop.journal.time.time", lambda: 4e9)  # decades later, by the clock on the wall
+    monkeypatch.setattr("loop.record.journal.time.time", lambda: 4e9)  # decades later, by the clock on the wall
     journal.append("night", StateChanged(State.RUNNING))
     first, second = journal.read()
     assert second.at == 4e9 and 0 <= second.tick - first.tick < 3600

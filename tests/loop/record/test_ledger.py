@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from loop.entries import (
+from loop.record.entries import (
     Answered,
     Body,
     Entry,
@@ -23,9 +23,9 @@ from loop.entries import (
     StartRequested,
     StateChanged,
 )
-from loop.ledger import Ledger, overridden
-from loop.status import message_text
-from loop.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
+from loop.record.ledger import Ledger, overridden
+from loop.record.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
+from loop.views.status import message_text
 
 
 def entries(*bodies: Body, step_s: float = 1.0) -> list[Entry]:

@@ -7,8 +7,8 @@ import statistics
 
 import pytest
 
-from loop.noise import ENOUGH, Pool, decimals, differences, interval, noise_floor, student, unit_of
-from loop.types import TooFewRuns
+from loop.record.noise import ENOUGH, Pool, decimals, differences, interval, noise_floor, student, unit_of
+from loop.record.types import TooFewRuns
 
 
 def test_a_noise_floor_is_the_deviation_of_a_sample() -> None:

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from loop.values import BudgetKind
-from loop.work import Allowance, Reference, Work, beyond, reference_of, work_of
+from loop.record.values import BudgetKind
+from loop.record.work import Allowance, Reference, Work, beyond, reference_of, work_of
 
 BASELINE = Reference(setup_cpu_s=1.0, cpu_s=14.0, clock_s=14.0)
 HONEST = {"setup_cpu_s": 1.0, "cpu_s": 14.0, "clock_s": 14.0, "explained_s": 15.0}

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from loop import cli
-from loop.best import return_to
-from loop.entries import Judged, ProposeRequested
-from loop.status import best_text
-from loop.types import Author, Reason, Refused, Verdict
+from loop.record.entries import Judged, ProposeRequested
+from loop.record.types import Author, Reason, Refused, Verdict
+from loop.review.best import return_to
+from loop.views.status import best_text
 from tests.campaigns import Campaign, make_repository
 from tests.stub import make_campaign, run_to_end
 

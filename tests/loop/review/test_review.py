@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from loop import review
-from loop.checkout import Checkout
-from loop.diff import split_lines
-from loop.entries import ProposeRequested, Withdrawn, WithdrawRequested
-from loop.holding import Holding, holding
-from loop.hunks import Hunk, apply, hunks, invert
-from loop.lineage import Kept, Removal, Reviewed, authors, parts_of
-from loop.types import Author, Refused
+from loop.record.entries import ProposeRequested, Withdrawn, WithdrawRequested
+from loop.record.types import Author, Refused
+from loop.review import review
+from loop.review.checkout import Checkout
+from loop.text.diff import split_lines
+from loop.text.holding import Holding, holding
+from loop.text.hunks import Hunk, apply, hunks, invert
+from loop.text.lineage import Kept, Removal, Reviewed, authors, parts_of
 from tests.campaigns import Campaign, git, make_repository
 
 BASE = "import os\nLR = 0.1\nWD = 0.2\n\n\ndef main():\n    print('val_bpb: 1.0')\n\n\nmain()\n"

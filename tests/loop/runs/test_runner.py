@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from loop.probe import probe
-from loop.repo import Repo
-from loop.runner import Conditions, Runner, untold
-from loop.sandbox import PROCESS_GROUP, Sandbox
-from loop.types import Failure, FailureKind, Metric
-from loop.values import parse_budget
+from loop.git.repo import Repo
+from loop.record.types import Failure, FailureKind, Metric
+from loop.record.values import parse_budget
+from loop.runs.runner import Conditions, Runner, untold
+from loop.trust.probe import probe
+from loop.trust.sandbox import PROCESS_GROUP, Sandbox
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ async def test_two_rehearsals_at_once_have_the_slot_in_turn(repository: Path, mo
         await asyncio.sleep(0)
         return Failure(FailureKind.OTHER, (folder / canvas).read_text())
 
-    monkeypatch.setattr("loop.runner.dry_run", read)
+    monkeypatch.setattr("loop.runs.runner.dry_run", read)
     repo = Repo(repository)
     ruler: Any = SimpleNamespace(read_paths=(), sealed_paths=(), text_paths=(), mounts=(), training_file=None)
     conditions = Conditions("python", "", "train.py", "python train.py", parse_budget("5s"), Metric(), ruler)

@@ -15,12 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
-from loop import scorer
-from loop.probe import probe
-from loop.sandbox import environment
-from loop.scorer import BrokenRuler, Ruler, Scorer, SealedScore, Tampered, is_ruler, prepare_data, prepare_scorer
-from loop.trainer import RunSpec, launch, sha256
-from loop.types import Failure, FailureKind, Outcome, Refused
+from loop.record.types import Failure, FailureKind, Outcome, Refused
+from loop.runs import scorer
+from loop.runs.scorer import BrokenRuler, Ruler, Scorer, SealedScore, Tampered, is_ruler, prepare_data, prepare_scorer
+from loop.runs.trainer import RunSpec, launch, sha256
+from loop.trust.probe import probe
+from loop.trust.sandbox import environment
 
 # A ruler that is started like ours and answers what the test wants.
 STUB = """
@@ -252,7 +252,7 @@ def test_whose_prepare_it_is_is_decided_without_running_it(tmp_path: Path, text:
 
 
 def test_our_own_prepare_is_a_ruler() -> None:
-    assert is_ruler(Path(scorer.__file__).parents[1] / "prepare.py")
+    assert is_ruler(Path(scorer.__file__).parents[2] / "prepare.py")
 
 
 CANVAS = """
@@ -285,7 +285,7 @@ def ruled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ruler, dict[s
     top = tmp_path_factory.mktemp("re po")
     slot = top / "slot"
     slot.mkdir()
-    shutil.copy(Path(scorer.__file__).parents[1] / "prepare.py", slot)
+    shutil.copy(Path(scorer.__file__).parents[2] / "prepare.py", slot)
     (slot / "train.py").write_text(CANVAS)
     sources = sorted(Path(asyncio.__file__).parents[1].glob("*.py"))[:60]
     (top / "corpus.txt").write_text("".join(path.read_text(errors="ignore") for path in sources))

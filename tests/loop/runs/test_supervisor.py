@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loop import supervisor
-from loop.leash import Ending, Supervised, supervise
+from loop.runs import supervisor
+from loop.runs.leash import Ending, Supervised, supervise
 
 # Ways to leave processes behind. Each starts `sleep` under the marker's name, says so in a file, and then `then` runs.
 TREES = {
@@ -116,7 +116,7 @@ async def test_a_run_that_ignores_term_is_killed_after_its_grace(tmp_path: Path,
 DAEMON = """
 import asyncio, sys
 from pathlib import Path
-from loop.leash import supervise
+from loop.runs.leash import supervise
 async def main(folder, mark, code):
     run = await supervise((sys.executable, "-c", code, mark), folder=folder, environment={}, log=folder / "log",
                           gate=None, lock=folder / "lock")
@@ -139,7 +139,7 @@ def is_free(lock: Path) -> bool:
 async def test_a_daemon_killed_with_9_leaves_neither_training_nor_lease(tmp_path: Path, mark: Path, tree: str) -> None:
     code = SCRIPT.format(tree=TREES[tree], then="time.sleep(60)")
     daemon = subprocess.Popen(
-        [sys.executable, "-c", DAEMON, tmp_path, mark, code], cwd=Path(supervisor.__file__).parents[1]
+        [sys.executable, "-c", DAEMON, tmp_path, mark, code], cwd=Path(supervisor.__file__).parents[2]
     )
     await until(lambda: marks(mark) >= 2)
     assert not is_free(tmp_path / "lock")

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from loop.failure import clean, failure_in
-from loop.leash import Ending
-from loop.limits import Limits
-from loop.probe import probe
-from loop.progress import LOG, Progress, number_printed, numbers_in, read_progress, read_tail
-from loop.sandbox import environment
-from loop.trainer import Run, RunResult, RunSpec, classify, command_of, explain, launch, python_for
-from loop.types import Failure, FailureKind, Metric, Outcome, Refused
-from loop.values import BudgetKind
-from loop.work import Allowance
+from loop.record.types import Failure, FailureKind, Metric, Outcome, Refused
+from loop.record.values import BudgetKind
+from loop.record.work import Allowance
+from loop.runs.failure import clean, failure_in
+from loop.runs.leash import Ending
+from loop.runs.progress import LOG, Progress, number_printed, numbers_in, read_progress, read_tail
+from loop.runs.trainer import Run, RunResult, RunSpec, classify, command_of, explain, launch, python_for
+from loop.trust.limits import Limits
+from loop.trust.probe import probe
+from loop.trust.sandbox import environment
 
 GATE = """import os, json, sys, time
 RUN = os.environ['AUTORESEARCH_RUN']

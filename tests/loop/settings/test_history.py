@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loop.history import read_results
-from loop.types import RepoError
+from loop.record.types import RepoError
+from loop.settings.history import read_results
 
 
 def forgotten(commit: str) -> str:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loop.program import (
+from loop.record.types import ProgramError, Refused
+from loop.settings.program import (
     KEYS,
     Budget,
     BudgetKind,
@@ -24,7 +25,6 @@ from loop.program import (
     parse_budget,
     program_hash,
 )
-from loop.types import ProgramError, Refused
 
 
 def front(*lines: str) -> str:

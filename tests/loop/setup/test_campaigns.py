@@ -11,15 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from loop import campaigns, control
-from loop.asking import answer_to
 from loop.cli import main
-from loop.entries import Body, CampaignCreated, Imported, Judged, NoteAdded, Proposed, StartRequested, StateChanged
-from loop.home import find_home
-from loop.journal import Journal
-from loop.lock import holding, is_alive, served
-from loop.status import message_text, status_line
-from loop.types import Author, Metric, Reason, Refused, ScoreSource, State, Verdict
+from loop.control import control
+from loop.control.asking import answer_to
+from loop.record.entries import (
+    Body,
+    CampaignCreated,
+    Imported,
+    Judged,
+    NoteAdded,
+    Proposed,
+    StartRequested,
+    StateChanged,
+)
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.lock import holding, is_alive, served
+from loop.record.types import Author, Metric, Reason, Refused, ScoreSource, State, Verdict
+from loop.setup import campaigns
+from loop.views.status import message_text, status_line
 from tests.stub import CANVAS, PROGRAM, git, make_campaign
 
 PAST = Imported("", 0.9979, 44.0, Verdict.KEEP, "baseline")
@@ -188,7 +198,7 @@ def test_the_second_of_two_starts_at_once_is_answered_with_what_runs(top: Path, 
         home.lock.write_text("first")
         assert served(home) == "first"
         late = journal.append("second", StartRequested({}, ""))[0]
-        command = [sys.executable, "-P", "-m", "loop.daemon", "--attached", "--folder", str(top), "--campaign"]
+        command = [sys.executable, "-P", "-m", "loop.engine.daemon", "--attached", "--folder", str(top), "--campaign"]
         assert subprocess.run([*command, "second"], timeout=120).returncode == 1
         with pytest.raises(Refused, match="campaign first runs in this repository; stop it first"):
             answer_to(home, journal, late)
@@ -198,7 +208,17 @@ def test_the_second_of_two_starts_at_once_is_answered_with_what_runs(top: Path, 
 
 
 def test_a_daemon_takes_its_name_out_of_the_lock_however_it_ends(top: Path) -> None:
-    command = [sys.executable, "-P", "-m", "loop.daemon", "--attached", "--folder", str(top), "--campaign", "first"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "loop.engine.daemon",
+        "--attached",
+        "--folder",
+        str(top),
+        "--campaign",
+        "first",
+    ]
     home, no_git = find_home(top), {**os.environ, "PATH": os.devnull}
     home.lock.parent.mkdir(parents=True, exist_ok=True)
     home.lock.write_text("killed")

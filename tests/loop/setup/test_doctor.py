@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from loop import facts as looking
-from loop.doctor import Check, Level, diagnose
-from loop.entries import StateChanged
-from loop.facts import Facts, look
-from loop.home import find_home
-from loop.interpreter import Interpreter, ask, imports, prepare
-from loop.journal import Journal
-from loop.program import Program, Stop
-from loop.providers import key_of
-from loop.types import Problem, State
+from loop.proposers.providers import key_of
+from loop.record.entries import StateChanged
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.types import Problem, State
+from loop.settings.program import Program, Stop
+from loop.setup import facts as looking
+from loop.setup.doctor import Check, Level, diagnose
+from loop.setup.facts import Facts, look
+from loop.setup.interpreter import Interpreter, ask, imports, prepare
 
 RUNNER = Interpreter("/venv/bin/python", "3.11.7", (), "2.13.0", (), False, 2)
 WELL = Facts(

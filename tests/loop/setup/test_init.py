@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from loop.init import NAMES, find_template, init
-from loop.program import check
-from loop.types import Refused
+from loop.record.types import Refused
+from loop.settings.program import check
+from loop.setup.init import NAMES, find_template, init
 
 
 @pytest.fixture

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loop import backup, claims, control
-from loop.chart import draw
-from loop.digest import digest, select
-from loop.doctor import diagnose
-from loop.entries import (
+from loop.control import control
+from loop.proposers.digest import digest, select
+from loop.record import backup
+from loop.record.entries import (
     CampaignCreated,
     Judged,
     NoteAdded,
@@ -25,14 +24,17 @@ from loop.entries import (
     StartRequested,
     StateChanged,
 )
-from loop.home import find_home
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.lock import holding
-from loop.rebuild import rebuild
-from loop.status import status_dict, status_line, verdict_text
-from loop.types import Author, JournalError, Mark, Outcome, Purpose, Reason, Refused, ScoreSource, State, Verdict
-from loop.view import render
+from loop.record.home import find_home
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.lock import holding
+from loop.record.types import Author, JournalError, Mark, Outcome, Purpose, Reason, Refused, ScoreSource, State, Verdict
+from loop.setup.doctor import diagnose
+from loop.setup.rebuild import rebuild
+from loop.views import claims
+from loop.views.chart import draw
+from loop.views.status import status_dict, status_line, verdict_text
+from loop.views.view import render
 from tests.campaigns import Campaign, make_repository
 from tests.stub import git, make_campaign, run_to_end
 

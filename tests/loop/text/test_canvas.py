@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.canvas import all_knobs, changed_knobs, changed_lines, fingerprint, knobs, value_of, with_knob
-from loop.diff import in_form_of
+from loop.text.canvas import all_knobs, changed_knobs, changed_lines, fingerprint, knobs, value_of, with_knob
+from loop.text.diff import in_form_of
 
 PROFILES = """\
 LR = 0.04  # rate
@@ -194,7 +194,7 @@ def test_a_literal_has_a_value(literal: str, value: object) -> None:
 
 
 def test_this_projects_own_canvas_has_its_knobs() -> None:
-    text = (Path(__file__).parents[2] / "train.py").read_bytes().decode()
+    text = (Path(__file__).parents[3] / "train.py").read_bytes().decode()
     for profile in ("cpu", "gpu"):
         found = knobs(text, profile)
         assert {"TOTAL_BATCH", "MATRIX_LR", "DEPTH", "WARMDOWN"} <= set(found)

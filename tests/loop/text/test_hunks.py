@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop import lineage
-from loop.diff import carry, changes, converted, split_lines
-from loop.hunks import advance_all, apply, hunks, invert, locate, shows, take_out
-from loop.types import Refused
+from loop.record.types import Refused
+from loop.text import lineage
+from loop.text.diff import carry, changes, converted, split_lines
+from loop.text.hunks import advance_all, apply, hunks, invert, locate, shows, take_out
 
 # Few different lines, so that repeats, moves and ambiguous places are common; several kinds of ends, one without.
 LINE = st.sampled_from(["a\n", "b\n", "\n", "x = 1\n", "x = 1\r\n", "é😋\n", "}\r", "\x0c\n"])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.merge import merge, merge_again, merge_over
-from loop.types import MergeConflict
+from loop.record.types import MergeConflict
+from loop.text.merge import merge, merge_again, merge_over
 
 BASE = "A = 1\nB = 2\nC = 3\n\ntrain()\n"
 

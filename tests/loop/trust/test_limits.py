@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from loop import limits
-from loop.bounds import MEMORY, PROCESSES, Bounds, number_in
-from loop.limits import Limits, own_groups
+from loop.trust import limits
+from loop.trust.bounds import MEMORY, PROCESSES, Bounds, number_in
+from loop.trust.limits import Limits, own_groups
 
 V1 = "9:name=systemd:/\n8:pids:/p\n4:memory:/m/own\n1:cpu,cpuacct:/\n0::/\n"
 V2 = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/x.scope\n"

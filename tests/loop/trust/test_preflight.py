@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from loop.canvas import changed_knobs, changed_lines, fingerprint
-from loop.preflight import Severity, check, failure
-from loop.rehearsal import dry_run, read
-from loop.types import Failure, FailureKind
+from loop.record.types import Failure, FailureKind
+from loop.runs.rehearsal import dry_run, read
+from loop.text.canvas import changed_knobs, changed_lines, fingerprint
+from loop.trust.preflight import Severity, check, failure
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CANVAS = '''"""A small canvas with the contract of train.py."""
 
 import math

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from loop import probe as probing
-from loop import sandbox
-from loop.places import Needed, mode_of
-from loop.probe import probe
-from loop.sandbox import BUBBLEWRAP, PROCESS_GROUP, Sandbox, environment, online
+from loop.trust import probe as probing
+from loop.trust import sandbox
+from loop.trust.places import Needed, mode_of
+from loop.trust.probe import probe
+from loop.trust.sandbox import BUBBLEWRAP, PROCESS_GROUP, Sandbox, environment, online
 
 confining = pytest.mark.bubblewrap
 
@@ -75,7 +75,7 @@ def test_bubblewrap_works_here() -> None:
 def test_home_and_repository_cannot_be_read(places: dict[str, Path]) -> None:
     paths = [places["home"] / ".ssh/id", places["top"] / "train.py", places["top"] / ".git/config", __file__]
     assert inside(places, READ, *paths[:3]).split() == ["no"] * 3
-    assert inside(places, READ, paths[3], top=Path(__file__).parents[2]) == "no"
+    assert inside(places, READ, paths[3], top=Path(__file__).parents[3]) == "no"
 
 
 @confining

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loop.secrets import looks_secret
+from loop.trust.secrets import looks_secret
 
 SECRETS = """
 PGPASSWORD PGPASSFILE MYSQL_PWD MYSQL_ROOT_PASSWORD POSTGRES_PASSWORD DB_PASS DB_PASSWORD_FILE REDIS_PASSWORD

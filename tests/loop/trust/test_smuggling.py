@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from loop.backlog import Backlog
-from loop.entries import Answered, Entry, Judged, Proposed, ProposeRequested
-from loop.preflight import Severity, check
-from loop.smuggling import DATA, LARGEST, NEW, REMARKS, smuggled
-from loop.types import ScoreSource, Verdict
+from loop.engine.backlog import Backlog
+from loop.record.entries import Answered, Entry, Judged, Proposed, ProposeRequested
+from loop.record.types import ScoreSource, Verdict
+from loop.trust.preflight import Severity, check
+from loop.trust.smuggling import DATA, LARGEST, NEW, REMARKS, smuggled
 from tests.campaigns import Campaign, make_repository
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OWN = (ROOT / "train.py").read_text(encoding="utf-8")
 DICE = random.Random(0)
 BYTES = DICE.randbytes(12_000)

@@ -7,12 +7,23 @@ import random
 import pytest
 
 from bench.nights import Night, nothing
-from loop import claims
-from loop.entries import Body, CampaignCreated, Judged, Price, Priced, Proposed, RunEnded, RunStarted, Scored, Verified
-from loop.ledger import Ledger
-from loop.status import best_text
-from loop.types import Author, Metric, Outcome, Purpose, Reason, ScoreSource, Verdict
-from tests.loop.test_ledger import entries
+from loop.record.entries import (
+    Body,
+    CampaignCreated,
+    Judged,
+    Price,
+    Priced,
+    Proposed,
+    RunEnded,
+    RunStarted,
+    Scored,
+    Verified,
+)
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Metric, Outcome, Purpose, Reason, ScoreSource, Verdict
+from loop.views import claims
+from loop.views.status import best_text
+from tests.loop.record.test_ledger import entries
 
 
 def measured(number: int, *scores: float, human: bool = False, over: int = 0) -> list[Body]:

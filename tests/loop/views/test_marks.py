@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from loop.chart import draw
-from loop.claims import counts
-from loop.entries import Judged, RunEnded, RunStarted
-from loop.ledger import Ledger
-from loop.report import write_html
-from loop.status import status_dict, verdict_text
-from loop.types import Author, Mark, Outcome, Purpose, Reason, Verdict
-from loop.view import render
+from loop.record.entries import Judged, RunEnded, RunStarted
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Mark, Outcome, Purpose, Reason, Verdict
+from loop.views.chart import draw
+from loop.views.claims import counts
+from loop.views.report import write_html
+from loop.views.status import status_dict, verdict_text
+from loop.views.view import render
 from tests.campaigns import Campaign, make_repository
 
 BASE = "LR = 0.1\nWD = 0.2\n"

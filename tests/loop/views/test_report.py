@@ -16,9 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from loop import report
-from loop.chart import BOTTOM, FONT, LEFT, LETTER, RIGHT, TOP, Chart, Label, draw, short, ticks
-from loop.entries import (
+from loop.record.entries import (
     Audited,
     Body,
     CampaignCreated,
@@ -31,9 +29,9 @@ from loop.entries import (
     Scored,
     Verified,
 )
-from loop.experiment import Experiment
-from loop.ledger import Ledger
-from loop.types import (
+from loop.record.experiment import Experiment
+from loop.record.ledger import Ledger
+from loop.record.types import (
     Author,
     Cost,
     Failure,
@@ -47,6 +45,8 @@ from loop.types import (
     ScoreSource,
     Verdict,
 )
+from loop.views import report
+from loop.views.chart import BOTTOM, FONT, LEFT, LETTER, RIGHT, TOP, Chart, Label, draw, short, ticks
 
 HOSTILE = '</script><script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }} $\\frac{\u202e\tnext\nline'
 KEEP = (Verdict.KEEP, Reason.BETTER)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loop.entries import (
+from loop.record.entries import (
     Body,
     CampaignCreated,
     Entry,
@@ -21,13 +21,10 @@ from loop.entries import (
     RunStarted,
     StateChanged,
 )
-from loop.home import Home, find_home
-from loop.journal import Journal
-from loop.ledger import Ledger
-from loop.numbers import number, plain, signed_number, uncertainty, visible
-from loop.progress import Progress, present_progress
-from loop.status import cost_text, sandbox_text, silence_text, status_dict, status_line
-from loop.types import (
+from loop.record.home import Home, find_home
+from loop.record.journal import Journal
+from loop.record.ledger import Ledger
+from loop.record.types import (
     Author,
     Cost,
     Failure,
@@ -41,8 +38,11 @@ from loop.types import (
     State,
     Verdict,
 )
-from loop.view import render, verdict_line
-from loop.watch import Means, watch
+from loop.runs.progress import Progress, present_progress
+from loop.text.numbers import number, plain, signed_number, uncertainty, visible
+from loop.views.status import cost_text, sandbox_text, silence_text, status_dict, status_line
+from loop.views.view import render, verdict_line
+from loop.views.watch import Means, watch
 
 SEALED, CLAIMED = ScoreSource.SEALED, ScoreSource.SELF_REPORTED
 MIDWAY = Progress(step=120, share=0.62, loss=3.2149, remaining_s=5.0)
