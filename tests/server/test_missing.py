@@ -20,7 +20,7 @@ from loop.holding import Holding, holding
 from loop.hunks import advance_all, take_out
 from loop.lineage import Kept, Lineage, Removal, Reviewed
 from loop.merge import merge
-from loop.review import pulled
+from loop.review import pulled, undone_in
 from loop.types import MergeConflict, Refused
 from server.documents import Document
 from server.snapshot import Pending, Reading, Review, read_canvas
@@ -50,6 +50,7 @@ class Revert:
     after: list[str]
     removal: Removal | None
     mine: dict[str, int]
+    place: int = 0  # of the incumbent then
 
 
 @dataclass
@@ -64,6 +65,7 @@ class History:
     reverts: list[Revert] = field(default_factory=list)
     adopted_reverts: list[Revert] = field(default_factory=list)  # each with the price that was kept of it
     undone: list[Removal] = field(default_factory=list)  # of adopted reverts that the human undid
+    edits: list[int] = field(default_factory=list)  # the keeps that the human wrote
     mine: dict[str, int] = field(default_factory=dict)  # knob → the keep at which the human made it their own
     typed: list[str] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
@@ -143,9 +145,12 @@ class History:
                 self.forget_kept()
             case "undo" if self.adopted_reverts and not self.reverts and self.adopted_reverts[-1].after == self.text:
                 self.undo_adopted(self.adopted_reverts.pop())
+            case "undo" if self.reverts and self.reverts[-1].after == self.text:
+                self.undo_taken_in(self.reverts[-1])
             case "price" if self.reverts and (removal := self.reverts[0].removal):
                 self.adopt(removal)
             case "measure" if not reading.held.torn and tuple(reading.held.whole) != self.kept.line.lines:
+                self.edits.append(len(self.texts))
                 self.keep(list(reading.held.whole))
         if self.chance.random() < 0.2:  # a restart reads the whole line anew
             line = lineage.extend(lineage.begin(self.texts[0]), list(enumerate(self.texts))[1:])
@@ -196,7 +201,7 @@ class History:
                 break
             except Refused:
                 continue
-        self.reverts.append(Revert(before, [], removal, dict(self.mine)))
+        self.reverts.append(Revert(before, [], removal, dict(self.mine), len(self.texts) - 1))
         self.text, self.reverts[-1].after = after, list(after)
         was, now = knobs(before), knobs(self.text)
         for name in {*was, *now}:
@@ -227,6 +232,27 @@ class History:
         self.mine |= {name: len(self.texts) - 1 for name in {*was, *now} if was.get(name) != now.get(name)}
         self.forget_kept()
         self.done["undone after it was adopted"] += 1
+
+    def undo_taken_in(self, last: Revert) -> None:
+        """Bring back what the human took out and then had measured with an edit, and was kept with it."""
+        was, now, tip = knobs(last.before), knobs(last.after), knobs(self.texts[-1])
+        undone, theirs = list[Removal](), set[str]()
+        for edit in [n for n in self.edits if last.removal and n > last.place]:
+            assert last.removal is not None
+            before, text = self.texts[int(last.removal.parent)], self.texts[edit]
+            without = undone_in(before, last.removal.lines, self.texts[edit - 1], text)
+            if without != text:
+                undone.append(Removal(str(edit), tuple(without)))
+                old, new = knobs(without), knobs(text)
+                theirs |= {name for name in {*old, *new} if old.get(name) != new.get(name)}
+        adopted = {name for name in {*was, *now} if was.get(name) != now.get(name) == tip.get(name)}
+        if not adopted <= theirs:
+            return  # an agent's keep says it too
+        self.reverts.remove(last)
+        self.text, self.mine = last.before, last.mine | dict.fromkeys(adopted, len(self.texts) - 1)
+        self.undone += undone
+        self.forget_kept()
+        self.done["undone after an edit took it in"] += 1
 
 
 def history(number: int) -> History:

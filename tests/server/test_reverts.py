@@ -112,6 +112,33 @@ async def test_an_adopted_revert_that_is_undone_lacks_nothing_and_no_pull_redoes
         assert isinstance(asked, ProposeRequested) and asked.text == FOURTH + "main()\n"
 
 
+@pytest.mark.parametrize("by_command", [True, False], ids=["our undo", "the editor's own"])
+async def test_a_revert_that_a_measured_edit_took_in_is_undone_as_an_adopted_one(
+    campaign: Campaign, by_command: bool
+) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+        campaign.judge(_take_up(campaign), 1.02, Verdict.DISCARD)
+        editor.type(uri, WITHOUT_FIRST + "# mine\n")
+        assert (await editor.run("measureEdit", uri=uri))["ok"]
+        campaign.judge(_take_up(campaign), 0.97, Verdict.KEEP)
+        await editor.until(lambda: says(editor, uri, "every kept patch is in this file"))
+        if by_command:
+            undone = (await editor.run("undoRevert", uri=uri))["message"]
+            assert "your edit #4 took it in; measure your edit to bring it back" in undone
+        else:
+            editor.type(uri, FOURTH + "# mine\n")
+            await editor.until(lambda: told(editor, "the revert of #1 was undone; #3, without it, is measured"))
+        assert editor.buffers[uri].text == FOURTH + "# mine\n" and withdrawn(campaign) == [1]
+        await editor.until(lambda: says(editor, uri, "every kept patch is in this file except #4, which you changed"))
+    campaign.keep(WITHOUT_FIRST + "# mine\nmain()\n", "run twice", 0.96)
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH + "# mine\n", 3)
+        assert (await editor.run("pull", uri=uri))["pulled"] == 1
+        assert editor.buffers[uri].text == FOURTH + "# mine\nmain()\n", "no pull undoes the undo"
+
+
 async def test_a_file_that_lacks_an_adopted_revert_is_told_so_and_not_that_a_patch_is_missing(
     campaign: Campaign,
 ) -> None:
