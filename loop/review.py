@@ -293,13 +293,19 @@ def propose_file(
 
 def last_revert(folder: Path, campaign: str | None = None) -> tuple[Revert, list[Hunk]]:
     """Return the newest revert and the hunks that bring it back, as far as journal and git remember it."""
-    ledger = control.load(folder, campaign)
-    stand = reverts(ledger)
-    if not stand:
+    last = standing(folder, control.load(folder, campaign), 1)
+    if not last:
         raise Refused("nothing was reverted in this campaign")
-    last, repo = stand[-1], Checkout(folder)
-    before, after = repo.text_at(last.parent, control.canvas_path(ledger)), _text_without(repo, ledger, last)
-    return last, [invert(hunk) for hunk in hunks(split_lines(before), split_lines(after))]
+    return last[0]
+
+
+def standing(folder: Path, ledger: Ledger, most: int) -> list[tuple[Revert, list[Hunk]]]:
+    """Return the newest reverts that stand, the oldest first, each with the hunks that bring it back."""
+    repo, found = Checkout(folder), list[tuple[Revert, list[Hunk]]]()
+    for revert in reverts(ledger)[-most:]:
+        before, after = _lines_at(repo, ledger, revert.parent), split_lines(_text_without(repo, ledger, revert))
+        found.append((revert, [invert(hunk) for hunk in hunks(before, after)]))
+    return found
 
 
 def withdraw(folder: Path, removes: int, campaign: str | None = None, intent: int | None = None) -> tuple[bool, str]:

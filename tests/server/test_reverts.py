@@ -68,6 +68,21 @@ async def test_an_undo_after_a_restart_is_read_from_the_journal(campaign: Campai
         assert editor.buffers[uri].text == FOURTH and withdrawn(campaign) == [1]
 
 
+async def test_the_editors_own_undo_after_a_restart_takes_the_price_back(campaign: Campaign) -> None:
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, WITHOUT_FIRST, 1)
+        assert (await editor.run("revertHunk", uri=uri, line=6))["measured"], (
+            "and with it what was before is remembered"
+        )
+        editor.type(uri, FOURTH)
+        await editor.until(lambda: logged(editor, "the revert of #1 was undone; it will not be measured"))
+        await editor.until(lambda: logged(editor, "the revert of #2 was undone; it will not be measured"))
+        assert sorted(withdrawn(campaign)) == [1, 2] and editor.client.messages == []
+
+
 async def test_a_price_that_has_begun_or_is_known_is_said(campaign: Campaign) -> None:
     async with editing("eglot", campaign.folder) as editor:
         uri = await opened(editor, FOURTH, 2)
