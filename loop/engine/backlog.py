@@ -164,7 +164,8 @@ class Backlog:
     def withdraw(self, intent: Entry) -> None:
         """Take back a revert of an experiment and answer the intent, in one transaction.
 
-        One that was adopted stays in the kept line; that its human undid it is recorded, so that no pull redoes it.
+        One that is measured stays what it is. That its human undid it is recorded: the kept line may have it, by its
+        own price or by an edit of theirs, and no pull redoes it.
         """
         request = intent.body
         assert isinstance(request, WithdrawRequested)
@@ -178,7 +179,9 @@ class Backlog:
             return
         last = max(found, key=lambda e: e.number)
         what = "runs already and will not be adopted" if last.runs else "is not measured"
-        what = what if queued else "is measured and was adopted; your file is not the branch's there"
+        if not queued:
+            adopted = last.verdict is Verdict.KEEP
+            what = "is measured and was adopted; your file is not the branch's there" if adopted else "is not adopted"
         self.engine.record(Withdrawn(last.number), Answered(intent.seq, True, f"#{last.number} {what}"))
 
     def _propose(

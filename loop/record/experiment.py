@@ -55,6 +55,7 @@ class Experiment:
     removes: int | None = None
     intent: int | None = None  # what asked for it, where a human did
     withdrawn: bool = False  # its human wants it no more
+    withdrawn_before: int = 0  # the number that came next then: what has it or a later one was asked for since
     fingerprint: str = ""
     knobs: dict[str, tuple[str, str]] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
@@ -108,12 +109,12 @@ class Experiment:
         return self.score is not None
 
     def undone_by(self, intent: int | None, seq: int) -> bool:
-        """Return whether a withdrawal at `seq` of what `intent` asked for may mean this, which was adopted.
+        """Return whether a withdrawal at `seq` of what `intent` asked for may mean this, which is judged.
 
         One that was written before the verdict means it only where it names what asked for it.
         """
         named = intent is not None and intent == self.intent
-        return self.verdict is Verdict.KEEP and (named or (self.judged_seq < seq and None in (intent, self.intent)))
+        return self.verdict is not None and (named or (self.judged_seq < seq and None in (intent, self.intent)))
 
     @property
     def failure(self) -> Failure | None:

@@ -342,7 +342,7 @@ class Ledger:
             case Imported():
                 self.history.append(body)
             case Withdrawn():
-                self._change(body.experiment, withdrawn=True)
+                self._change(body.experiment, withdrawn=True, withdrawn_before=max(self.experiments) + 1)
             case VerdictLost(number, kept):
                 runs = len(self.experiments[number].runs)
                 self._change(number, restored=True, known_runs=runs, was_kept=kept)

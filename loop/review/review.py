@@ -16,11 +16,11 @@ from loop.control import control
 from loop.record.entries import ProposeRequested, WithdrawRequested
 from loop.record.experiment import Experiment
 from loop.record.ledger import Ledger
-from loop.record.types import MergeConflict, Refused, RepoError, Verdict
+from loop.record.types import Author, MergeConflict, Refused, RepoError, Verdict
 from loop.record.values import counted
 from loop.review.checkout import Checkout
 from loop.text import lineage
-from loop.text.diff import converted, in_form_of, split_lines
+from loop.text.diff import changes, converted, in_form_of, split_lines
 from loop.text.holding import Holding, holding
 from loop.text.hunks import Hunk, advance_all, hunks, invert, take_out
 from loop.text.lineage import Kept, Removal, Reviewed
@@ -69,7 +69,8 @@ def read_reviewed(repo: Checkout, ledger: Ledger) -> Reviewed | None:
 def read_removals(repo: Checkout, ledger: Ledger, known: Sequence[Removal] = ()) -> tuple[Removal, ...]:
     """Return what the human took out and the kept line has: reverts that stand, and adopted ones that they undid.
 
-    A revert that stands waits to be measured, or was measured in vain. What is `known` is not read again.
+    A revert that stands waits to be measured, or was measured in vain. One may have been adopted by its own price, or
+    with an edit that was measured. What is `known` is not read again.
     """
     read = {(removal.parent, removal.commit): removal for removal in known if removal.commit}
     found: list[Removal] = []
@@ -80,11 +81,43 @@ def read_removals(repo: Checkout, ledger: Ledger, known: Sequence[Removal] = ())
         commit = one.experiment.commit if one.experiment is not None else ""
         again = read.get((one.parent, commit))
         found.append(again or Removal(one.parent, tuple(split_lines(_text_without(repo, ledger, one))), commit))
-    path = control.canvas_path(ledger)
     for e in undone:  # what it took out is back, so the text is that of before it
-        again = read.get((e.commit, e.parent))
-        found.append(again or Removal(e.commit, tuple(split_lines(repo.text_at(e.parent, path))), e.parent))
+        if e.verdict is Verdict.KEEP:
+            again = read.get((e.commit, e.parent))
+            found.append(again or Removal(e.commit, tuple(_lines_at(repo, ledger, e.parent)), e.parent))
+        for edit in _edits_since(ledger, e):
+            again = read.get((edit.commit, e.commit))
+            without = () if again else _taken_in(repo, ledger, e, edit)
+            found += [again] if again else [Removal(edit.commit, without, e.commit)] if without else []
     return tuple(found)
+
+
+def _edits_since(ledger: Ledger, revert: Experiment) -> list[Experiment]:
+    """Return the kept edits that the human had measured between a revert and its undo."""
+    last = revert.withdrawn_before or max(ledger.experiments) + 1
+    later = [e for n, e in ledger.experiments.items() if revert.number < n < last]
+    return [e for e in later if e.author is Author.HUMAN and e.removes is None and e.verdict is Verdict.KEEP]
+
+
+def _taken_in(repo: Checkout, ledger: Ledger, revert: Experiment, edit: Experiment) -> tuple[str, ...]:
+    """Return the text of a kept edit without a revert that it took in; () where it took in none of it."""
+    commits = (revert.parent, revert.commit, edit.parent, edit.commit)
+    before, after, parent, text = (_lines_at(repo, ledger, commit) for commit in commits)
+    without = undone_in(before, after, parent, text)
+    return () if without == text else tuple(without)
+
+
+def undone_in(before: Sequence[str], after: Sequence[str], parent: Sequence[str], text: Sequence[str]) -> list[str]:
+    """Return a text without what a revert, from `before` to `after`, and the text's own change both say. Pure."""
+    step = changes(parent, text)
+    came = {line for change in step for line in text[change.b : change.b_end]}
+    went = {line for change in step for line in parent[change.a : change.a_end]}
+    without = list(text)
+    for hunk in hunks(before, after, range(len(after))):  # line by line: the edit may have only some of them
+        if came.issuperset(hunk.new) if hunk.new else went.issuperset(hunk.old):
+            with suppress(Refused):
+                without = take_out(without, after, [hunk], before)
+    return without
 
 
 @dataclass(frozen=True)
@@ -118,9 +151,9 @@ def reverts(ledger: Ledger) -> list[Revert]:
 
 
 def _sorted_out(ledger: Ledger) -> tuple[list[Revert], list[Experiment]]:
-    """Return the reverts that nobody has taken back, and of the others those that the kept line has all the same."""
+    """Return the reverts that nobody has taken back, and the others that were numbered before they were."""
     made = [e for e in ledger.experiments.values() if e.removes is not None]
-    undone = [e for e in made if e.withdrawn and e.verdict is Verdict.KEEP]
+    undone = [e for e in made if e.withdrawn]
     stand = [  # both are in order: numbers and sequence numbers only grow
         Revert(e.removes, e.parent, "", e.intent, e) for e in made if e.removes is not None and not e.withdrawn
     ]
@@ -131,10 +164,10 @@ def _sorted_out(ledger: Ledger) -> tuple[list[Revert], list[Experiment]]:
             case WithdrawRequested(removes=removes, intent=intent):
                 meant = [revert for revert in stand if revert.is_meant(removes, intent)]
                 waiting = [revert for revert in meant if revert.waits]
-                adopted = [one for one in meant if one.experiment and one.experiment.undone_by(intent, entry.seq)]
-                for revert in (waiting or adopted)[-1:]:
+                judged = [one for one in meant if one.experiment and one.experiment.undone_by(intent, entry.seq)]
+                for revert in (waiting or judged)[-1:]:
                     stand.remove(revert)
-                    undone += [revert.experiment] if revert.experiment and not waiting else []
+                    undone += [revert.experiment] if revert.experiment else []
     return stand, undone
 
 
@@ -142,6 +175,10 @@ def _text_without(repo: Checkout, ledger: Ledger, revert: Revert) -> str:
     if revert.experiment is None:
         return revert.text
     return repo.text_at(revert.experiment.commit, control.canvas_path(ledger))
+
+
+def _lines_at(repo: Checkout, ledger: Ledger, commit: str) -> list[str]:
+    return split_lines(repo.text_at(commit, control.canvas_path(ledger)))
 
 
 def accept(folder: Path, ledger: Ledger, seen: Reviewed, taken: Sequence[Hunk], experiments: Sequence[int]) -> Reviewed:
@@ -258,34 +295,46 @@ def propose_file(
 
 def last_revert(folder: Path, campaign: str | None = None) -> tuple[Revert, list[Hunk]]:
     """Return the newest revert and the hunks that bring it back, as far as journal and git remember it."""
-    ledger = control.load(folder, campaign)
-    stand = reverts(ledger)
-    if not stand:
+    last = standing(folder, control.load(folder, campaign), 1)
+    if not last:
         raise Refused("nothing was reverted in this campaign")
-    last, repo = stand[-1], Checkout(folder)
-    before, after = repo.text_at(last.parent, control.canvas_path(ledger)), _text_without(repo, ledger, last)
-    return last, [invert(hunk) for hunk in hunks(split_lines(before), split_lines(after))]
+    return last[0]
+
+
+def standing(folder: Path, ledger: Ledger, most: int) -> list[tuple[Revert, list[Hunk]]]:
+    """Return the newest reverts that stand, the oldest first, each with the hunks that bring it back."""
+    repo, found = Checkout(folder), list[tuple[Revert, list[Hunk]]]()
+    for revert in reverts(ledger)[-most:]:
+        before, after = _lines_at(repo, ledger, revert.parent), split_lines(_text_without(repo, ledger, revert))
+        found.append((revert, [invert(hunk) for hunk in hunks(before, after)]))
+    return found
 
 
 def withdraw(folder: Path, removes: int, campaign: str | None = None, intent: int | None = None) -> tuple[bool, str]:
     """Take back a revert that was undone; return whether it stays unmeasured, and why.
 
-    One that was adopted is recorded too: from then on the human's text holds those lines by their own will.
+    One that is measured is recorded too: where it was adopted, by itself or with a measured edit, the human's text
+    holds those lines by their own will from then on.
     `intent` asked for its price; with None it is the newest revert of experiment `removes`.
     """
-    stand = [revert for revert in reverts(control.load(folder, campaign)) if revert.is_meant(removes, intent)]
+    ledger = control.load(folder, campaign)
+    stand = [revert for revert in reverts(ledger) if revert.is_meant(removes, intent)]
     if not stand:
         return False, f"no revert of #{removes} waits to be measured"
     last, done = stand[-1], stand[-1].experiment
-    if done is not None and done.verdict is not None and not last.adopted:
-        return False, f"#{done.number}, without it, is measured and was not adopted"
     try:
         answer = control.withdraw(folder, removes, campaign, intent)
     except Refused as refusal:
         return False, str(refusal)
-    if last.adopted and done is not None:
-        return False, f"#{done.number}, without it, is measured and was adopted; measure your edit to bring it back"
-    return not (done and done.runs), answer.message
+    if done is None or last.waits:
+        return not (done and done.runs), answer.message
+    repo, told = Checkout(folder), f"#{done.number}, without it, is measured and was"
+    if last.adopted:
+        return False, f"{told} adopted; measure your edit to bring it back"
+    edits = [e.number for e in _edits_since(ledger, done) if _taken_in(repo, ledger, done, e)]
+    if not edits:
+        return False, f"{told} not adopted"
+    return False, f"{told} not adopted, but your edit {names(edits)} took it in; measure your edit to bring it back"
 
 
 def find(ledger: Ledger, number: int) -> Experiment:

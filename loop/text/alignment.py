@@ -6,18 +6,16 @@ first. That decides where lines stand, never what a text has or lacks. Pure: no 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from loop.text.diff import fates
-from loop.text.lineage import TRIVIAL, Lineage, Part, Strand
+from loop.text.lineage import TARGET, TRIVIAL, Lineage, Part, Strand
 
 TIES = 8  # kept texts with the same lines that are laid beside a text
 PAIRS = 64  # that are looked at closely at one place
 ALIKE = 0.7  # of two lines that are versions of each other
-TARGET = re.compile(r"\s*([\w.]+)\s*(?::[^=]+)?=[^=]")
 
 
 def places(text: Sequence[str], line: Lineage) -> list[int]:
@@ -36,7 +34,7 @@ def places(text: Sequence[str], line: Lineage) -> list[int]:
             between = fates(text[start:end], [strand.line for strand in strands[low:high]])
             at[start:end] = [low + n if n >= 0 else -1 for n in between]
     alone = {one.came: n for n, one in enumerate(strands) if len(one.came.came) == 1}
-    above, below = _running(at), len(strands)
+    above, below = running(at), len(strands)
     for n in reversed(range(len(at))):
         if at[n] >= 0:
             window = range(above[n] + 1, below)
@@ -44,7 +42,7 @@ def places(text: Sequence[str], line: Lineage) -> list[int]:
     return at
 
 
-def _running(at: Sequence[int]) -> list[int]:
+def running(at: Sequence[int]) -> list[int]:
     """Return for each line the place of the last line above that has one, -1 where none has."""
     found, last = [], -1
     for place in at:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
-from loop.text.alignment import places, versions
+from loop.text.alignment import places, running, versions
 from loop.text.diff import changes
 from loop.text.lineage import TRIVIAL, Kept, Part, Removal, Strand, in_order
 
@@ -31,15 +32,21 @@ def holding(kept: Kept, removals: Sequence[Removal], text: Sequence[str]) -> Hol
     """Return what a text has and lacks. `removals` are the reverts that stand and were not adopted."""
     if tuple(text) == kept.line.lines:
         return Holding(base=kept.line.lines, whole=kept.line.lines)
-    return _Comparison(kept, removals, text).holding()
+    first = _Comparison(kept, removals, text, places(text, kept.line))
+    held, at = first.holding(), first.returned()
+    if at == first.at:
+        return held
+    again = _Comparison(kept, removals, text, at).holding()
+    disputed = {*held.changed, *held.torn}  # without any, the first answer makes the kept text of this one
+    same = bool(disputed) or (again.whole, again.base) == (held.whole, held.base)
+    return again if same and {*again.changed} <= disputed else held
 
 
 class _Comparison:
     """One text beside every line that was ever kept."""
 
-    def __init__(self, kept: Kept, removals: Sequence[Removal], text: Sequence[str]) -> None:
-        self.line, self.text, self.strands = kept.line, text, kept.line.weave
-        self.at = places(text, kept.line)
+    def __init__(self, kept: Kept, removals: Sequence[Removal], text: Sequence[str], at: list[int]) -> None:
+        self.line, self.text, self.strands, self.at = kept.line, text, kept.line.weave, at
         self.matched = {place: n for n, place in enumerate(self.at) if place >= 0}  # strand → line of the text
         self.stands = dict(versions(text, self.at, self.strands))  # strand → the human's own line in its place
         self.gone: set[int] = set()  # strands that the human reverted
@@ -65,6 +72,16 @@ class _Comparison:
         self.lacking: dict[Part, bool] = {}
         for part in self.parts:
             self.lacking[part] = self._lacks(part)
+        self.comes = {
+            n
+            for n, strand in enumerate(self.strands)
+            if strand.went is None and n not in self.matched and self.lacking.get(strand.came)
+        }
+        self.goes = {
+            n
+            for n in self.matched
+            if (went := self.strands[n].went) is not None and n not in self.back and self.lacking[went]
+        }
 
     def _take_out(self, without: Sequence[str], place: int) -> None:
         """Note which strands a revert took out of the text of a keep, and which it brought back."""
@@ -78,9 +95,11 @@ class _Comparison:
             start = then[a - 1] + 1 if a else 0
             end = then[a_end] if a_end < len(then) else len(self.strands)
             old = {*without[b:b_end]}
-            self.back.update(
-                n for n in range(start, end) if self.strands[n].line in old and n not in then and self._died(n, place)
-            )
+            dead = [n for n, strand in enumerate(self.strands) if strand.line in old and self._died(n, place)]
+            self.back.update(n for n in dead if start <= n < end)
+            for line in old - {self.strands[n].line for n in dead if start <= n < end}:  # it came back elsewhere
+                same = [n for n in dead if self.strands[n].line == line]
+                self.back.update(nsmallest(1, same, key=lambda n: abs(n - start)))
 
     def _died(self, n: int, place: int) -> bool:
         went = self.strands[n].went
@@ -121,9 +140,9 @@ class _Comparison:
         found: list[bool] = []
         for n in side:
             strand = self.strands[n]
-            if TRIVIAL.fullmatch(strand.line):
+            if TRIVIAL.fullmatch(strand.line) or n in self.gone:  # what was reverted by itself tells nothing
                 continue
-            if n in self.matched:
+            if n in self.matched or n in self.stands:
                 found.append(True)
             elif strand.went is None and not self.lacking.get(strand.came, strand.came.keep > 0):
                 found.append(False)
@@ -139,18 +158,23 @@ class _Comparison:
         )
         return any(self.at[n] < 0 and self.text[n].strip() for n in range(above + 1, below))
 
+    def returned(self) -> list[int]:
+        """Return where each line stands, where one that went was brought again later at that very place."""
+        at, above, below = list(self.at), running(self.at), len(self.strands)
+        for n in reversed(range(len(at))):
+            if at[n] >= 0 and self.strands[at[n]].went and not TRIVIAL.fullmatch(self.text[n]):
+                window = (k for k in range(above[n] + 1, below) if k not in self.matched and k not in self.stands)
+                again = [k for k in window if self.strands[k].line == self.text[n] and self._died(at[n], self._came(k))]
+                at[n] = max(again, key=self._came, default=at[n])
+            below = at[n] if at[n] >= 0 else below
+        return at
+
+    def _came(self, n: int) -> int:
+        return self.strands[n].came.keep
+
     def holding(self) -> Holding:
         """Return what comes of it."""
-        comes = {
-            n
-            for n, strand in enumerate(self.strands)
-            if strand.went is None and n not in self.matched and self.lacking.get(strand.came)
-        }
-        goes = {
-            n
-            for n in self.matched
-            if (part := self.strands[n].went) is not None and n not in self.back and self.lacking[part]
-        }
+        comes, goes = self.comes, self.goes
         missing = self._behind(comes, goes)
         changed = {
             part

@@ -221,13 +221,30 @@ def take_out(lines: Sequence[str], shown: Sequence[str], taken: Sequence[Hunk], 
     text = list(lines)
     for hunk in sorted(taken, key=lambda h: (h.start, h.old_start), reverse=True):
         places = where[hunk.start : hunk.start + len(hunk.new)]
-        above = where[hunk.start - 1] + 1 if hunk.start else 0
-        below = where[hunk.start] if hunk.start < len(where) else len(lines)
-        start = places[0] if places else above or (below if hunk.start else 0)
-        if start < 0 or places != list(range(start, start + len(places))) or (not places and above == 0 and hunk.start):
+        # What stands there still comes only once.
+        gone = [[line] if not old or stood[n] < 0 else [] for n, line in enumerate(hunk.old, hunk.old_start)]
+        if len(gone) == len(places) and min(places) >= 0:  # line by line: others may have come between them
+            for place, lines_back in reversed([*zip(places, gone, strict=True)]):
+                text[place : place + 1] = lines_back
+            continue
+        start = places[0] if places else _place_of_none(hunk, where, stood, len(lines))
+        if start < 0 or places != list(range(start, start + len(places))):
             raise Refused(f"hunk {hunk.id}: its lines are not in this text any more; look at the file as it is now")
-        if not places:  # behind what stood above them, where the shown text lacks that too
-            start = max([start, *(at + 1 for at in stood[: hunk.old_start] if start <= at < below)])
-        gone = [line for n, line in enumerate(hunk.old, hunk.old_start) if not old or stood[n] < 0]
-        text[start : start + len(places)] = gone  # what stands there still comes only once
+        text[start : start + len(places)] = [line for back in gone for line in back]
     return text
+
+
+def _place_of_none(hunk: Hunk, where: Sequence[int], stood: Sequence[int], end: int) -> int:
+    """Return where the old lines of a hunk without new ones belong in a relative, -1 where nothing there says so.
+
+    `where` and `stood` are the places there of the shown and of the old lines, -1 or less for none; `end` is its last.
+    """
+    above = where[hunk.start - 1] + 1 if hunk.start else 0
+    below = where[hunk.start] if hunk.start < len(where) else end
+    start = above or (below if hunk.start else 0)
+    if above == 0 and hunk.start:  # below a line that the relative has not: by what stood above it
+        start = next((at + 1 for at in reversed(where[: hunk.start]) if at >= 0), 0)
+        below = next((at for at in where[hunk.start :] if at >= 0), end)
+        return max((at + 1 for at in stood[: hunk.old_start] if start <= at < below), default=-1)
+    # Behind what stood above them, where the shown text lacks that too.
+    return max([start, *(at + 1 for at in stood[: hunk.old_start] if start <= at < below)])

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from loop.text.diff import Change, changes, fates
 
 TRIVIAL = re.compile(r"\W*(?:(?:else|try|finally|pass|break|continue|return)\b\W*)?")  # says nothing of its author
+TARGET = re.compile(r"\s*([\w.]+)\s*(?::[^=]+)?=[^=]")  # what a line assigns to
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _interlace(
     writes: Sequence[Part],
     takes: Sequence[Part],
 ) -> None:
-    """Put the lines that came behind those that went for them, one by one where they pair up.
+    """Put the lines that came behind those that went for them, and behind their own older versions.
 
     `places` says where each line of the text stands in the weave.
     """
@@ -116,14 +117,40 @@ def _interlace(
     count = b_end - b
     if count == a_end - a:
         spots = [place + 1 for place in places[a:a_end]]
-    elif a < a_end:
-        spots = [places[a_end - 1] + 1] * count
     else:
-        spots = [places[a - 1] + 1 if a else 0] * count  # above what stood there before the line below
+        start = places[a - 1] + 1 if a else 0
+        end = places[a_end] if a_end < len(places) else len(weave)
+        usual = places[a_end - 1] + 1 if a < a_end else start  # above what stood there before the line below
+        spots = _spots([strand.line for strand in weave[start:end]], text[b:b_end], start, usual)
     for n in reversed(range(count)):
         weave.insert(spots[n], Strand(text[b + n], writes[n]))
     places[a:a_end] = [spot + n for n, spot in enumerate(spots)]
     places[a + count :] = [place + count for place in places[a + count :]]
+
+
+def _spots(gone: Sequence[str], came: Sequence[str], start: int, usual: int) -> list[int]:
+    """Return where lines come among those that went: each behind its last older version, others where it is usual.
+
+    A text may have one line and lack its neighbour, so versions of one line must not stand on both sides of another.
+    """
+    old = [_subject(line) for line in gone]
+    stands = [at if at >= 0 and old[at] else -1 for at in fates([_subject(line) for line in came], old)]
+    ends, spots, following = list[int](), list[int](), len(gone)
+    for at in reversed(stands):
+        ends.append(following)
+        following = at if at >= 0 else following
+    for at, until in zip(stands, reversed(ends), strict=True):
+        spot = min(usual, start + until)
+        if at >= 0:
+            spot = start + 1 + max(k for k in range(at, until) if old[k] == old[at])
+        spots.append(max([spot, *spots[-1:]]))
+    return spots
+
+
+def _subject(line: str) -> str:
+    """Return what versions of a line have in common: what it assigns to, else the line; "" where it says nothing."""
+    target = TARGET.match(line)
+    return "" if TRIVIAL.fullmatch(line) else target[1] if target else line
 
 
 def _cut(

@@ -23,7 +23,7 @@ def merge(base: str, ours: str, theirs: str) -> str:
             raise MergeConflict(f"both changed line {change.a + 1} of the text they started from")
         if not rivals:  # else both made the same change, which is there already
             sides.append((change, their_lines))
-    return _put(old, sides)
+    return _put(old, [side for side in sides if not any(_has(other, side) for other in sides)])
 
 
 def merge_over(base: str, ours: str, theirs: str) -> str:
@@ -77,6 +77,16 @@ def _holds(lines: Sequence[str], part: Sequence[str]) -> bool:
 
 def _says(change: Change, lines: list[str]) -> tuple[int, int, list[str]]:
     return change.a, change.a_end, lines[change.b : change.b_end]
+
+
+def _has(one: tuple[Change, list[str]], other: tuple[Change, list[str]]) -> bool:
+    """Return whether one side's change of a line has what the other side inserts right above or below that line."""
+    (change, lines), (inserted, from_lines) = one, other
+    if lines is from_lines or inserted.a < inserted.a_end or change.a == change.a_end:
+        return False
+    here, come = lines[change.b : change.b_end], from_lines[inserted.b : inserted.b_end]
+    above = change.a == inserted.a and here[: len(come)] == come
+    return above or (change.a_end == inserted.a and here[len(here) - len(come) :] == come)
 
 
 def _clash(one: Change, other: Change) -> bool:

@@ -38,6 +38,7 @@ def folders(session: Session, params: t.DidChangeWorkspaceFoldersParams) -> None
 def opened(session: Session, params: t.DidOpenTextDocumentParams) -> None:
     session.opened(params)
     reverting.look_for_undo(session, params.text_document.uri)  # an editor may read a file again by opening it again
+    reverting.recall(session, params.text_document.uri)
 
 
 def changed(session: Session, params: t.DidChangeTextDocumentParams) -> None:

@@ -26,9 +26,12 @@ from server.features.editing import apply_edit, canvas_asked, experiment_pending
 from server.snapshot import Pending, Reading, Review, Snapshot, read_canvas
 
 if TYPE_CHECKING:
+    from loop.review.review import Revert
     from server.session import Session
 
 
+RECALL_S = 30.0  # until a folder that was just opened has been read
+RECALLED = 16  # reverts of earlier sessions that may still be undone by the editor itself
 HALF = re.compile("[\ud800-\udfff]")  # of two that are one character in UTF-16
 
 
@@ -162,7 +165,11 @@ async def _recorded(snapshot: Snapshot, state: Review) -> Reverted:
     """Return the last revert that the journal remembers; raises Refused."""
     from loop.review import review
 
-    last, hunks = await work(review.last_revert, snapshot.folder, name_of(snapshot))
+    return _remembered(state, *await work(review.last_revert, snapshot.folder, name_of(snapshot)))
+
+
+def _remembered(state: Review, last: Revert, hunks: list[Hunk]) -> Reverted:
+    """Return a revert of an earlier session."""
     line = state.kept.line
     wrote = {n for hunk in hunks for n in experiments_of(line, hunk.old, hunk.new, map(line.wrote.get, hunk.new))}
     price: asyncio.Future[Price] = asyncio.get_running_loop().create_future()
@@ -195,6 +202,33 @@ async def _withdraw(snapshot: Snapshot, revert: Reverted) -> tuple[bool, str]:
         return bool(withdrawn), str(sentence)
     except AutoResearchError as refusal:
         return False, str(refusal)
+
+
+def recall(session: Session, uri: str) -> None:
+    """Remember the reverts of earlier sessions that a canvas shows, so that the editor's own undo of one is noticed.
+
+    One that it does not show may have been undone while no server looked, or the text was never saved: nobody knows.
+    """
+    looked = session.look(uri)
+    if looked:
+        session.server.wire.spawn(_recall(session, looked[0], looked[1].folder))
+
+
+async def _recall(session: Session, opened: Document, folder: Path) -> None:
+    from loop.review import review
+
+    await session.until(lambda: session.snapshot(folder).review is not None, RECALL_S)
+    snapshot = session.snapshot(folder)
+    state, ledger = snapshot.review, snapshot.ledger
+    if state is None or ledger is None or not snapshot.undoable or snapshot.role(opened) is not Role.CANVAS:
+        return
+    stand = await work(review.standing, folder, ledger, RECALLED)
+    lines = read_canvas(state, opened).lines
+    stack = session.reverted.setdefault(folder, [])
+    known = {(await revert.price).intent for revert in list(stack)}
+    shown = [one for one in stand if one[0].intent not in known and not all(shows(lines, hunk) for hunk in one[1])]
+    stack[:0] = [_remembered(state, *one) for one in shown]
+    look_for_undo(session, opened.uri)  # it may have been quicker
 
 
 def look_for_undo(session: Session, uri: str) -> None:

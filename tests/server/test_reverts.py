@@ -68,6 +68,21 @@ async def test_an_undo_after_a_restart_is_read_from_the_journal(campaign: Campai
         assert editor.buffers[uri].text == FOURTH and withdrawn(campaign) == [1]
 
 
+async def test_the_editors_own_undo_after_a_restart_takes_the_price_back(campaign: Campaign) -> None:
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+    async with editing("neovim", campaign.folder) as editor:
+        uri = await opened(editor, WITHOUT_FIRST, 1)
+        assert (await editor.run("revertHunk", uri=uri, line=6))["measured"], (
+            "and with it what was before is remembered"
+        )
+        editor.type(uri, FOURTH)
+        await editor.until(lambda: logged(editor, "the revert of #1 was undone; it will not be measured"))
+        await editor.until(lambda: logged(editor, "the revert of #2 was undone; it will not be measured"))
+        assert sorted(withdrawn(campaign)) == [1, 2] and editor.client.messages == []
+
+
 async def test_a_price_that_has_begun_or_is_known_is_said(campaign: Campaign) -> None:
     async with editing("eglot", campaign.folder) as editor:
         uri = await opened(editor, FOURTH, 2)
@@ -110,6 +125,33 @@ async def test_an_adopted_revert_that_is_undone_lacks_nothing_and_no_pull_redoes
         assert (await editor.run("measureEdit", uri=uri))["ok"], "and it can be brought back as it is told"
         asked = campaign.journal.read()[-1].body
         assert isinstance(asked, ProposeRequested) and asked.text == FOURTH + "main()\n"
+
+
+@pytest.mark.parametrize("by_command", [True, False], ids=["our undo", "the editor's own"])
+async def test_a_revert_that_a_measured_edit_took_in_is_undone_as_an_adopted_one(
+    campaign: Campaign, by_command: bool
+) -> None:
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH, 2)
+        assert (await editor.run("revertHunk", uri=uri, line=1))["measured"]
+        campaign.judge(_take_up(campaign), 1.02, Verdict.DISCARD)
+        editor.type(uri, WITHOUT_FIRST + "# mine\n")
+        assert (await editor.run("measureEdit", uri=uri))["ok"]
+        campaign.judge(_take_up(campaign), 0.97, Verdict.KEEP)
+        await editor.until(lambda: says(editor, uri, "every kept patch is in this file"))
+        if by_command:
+            undone = (await editor.run("undoRevert", uri=uri))["message"]
+            assert "your edit #4 took it in; measure your edit to bring it back" in undone
+        else:
+            editor.type(uri, FOURTH + "# mine\n")
+            await editor.until(lambda: told(editor, "the revert of #1 was undone; #3, without it, is measured"))
+        assert editor.buffers[uri].text == FOURTH + "# mine\n" and withdrawn(campaign) == [1]
+        await editor.until(lambda: says(editor, uri, "every kept patch is in this file except #4, which you changed"))
+    campaign.keep(WITHOUT_FIRST + "# mine\nmain()\n", "run twice", 0.96)
+    async with editing("vscode", campaign.folder) as editor:
+        uri = await opened(editor, FOURTH + "# mine\n", 3)
+        assert (await editor.run("pull", uri=uri))["pulled"] == 1
+        assert editor.buffers[uri].text == FOURTH + "# mine\nmain()\n", "no pull undoes the undo"
 
 
 async def test_a_file_that_lacks_an_adopted_revert_is_told_so_and_not_that_a_patch_is_missing(

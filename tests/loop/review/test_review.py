@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loop.record.entries import ProposeRequested, Withdrawn, WithdrawRequested
-from loop.record.types import Author, Refused
+from loop.record.types import Author, Refused, Verdict
 from loop.review import review
 from loop.review.checkout import Checkout
 from loop.text.diff import split_lines
@@ -153,6 +153,17 @@ def test_reverts_stand_until_they_are_taken_back_queued_or_still_to_be_answered(
         False,
         "#3, without it, is measured and was adopted; measure your edit to bring it back",
     )
+
+
+def test_a_revert_measured_in_vain_stands_no_more_once_it_is_undone(campaign: Campaign) -> None:
+    without = FOURTH.replace("0.3", "0.1")
+    measured = campaign.propose(without, "Without #1", Author.HUMAN, removes=1)
+    campaign.judge(measured, 1.02, Verdict.DISCARD)
+    assert review.withdraw(campaign.folder, 1) == (False, "#3, without it, is measured and was not adopted")
+    assert review.reverts(campaign.ledger) == [] and review.read_removals(campaign.repo, campaign.ledger) == ()
+    campaign.record(Withdrawn(measured))
+    campaign.judge(campaign.propose(without + "# mine\n", "an edit by hand", Author.HUMAN), 0.97)
+    assert review.read_removals(campaign.repo, campaign.ledger) == (), "an edit that was asked for later undoes nothing"
 
 
 def test_of_two_reverts_of_an_experiment_the_very_one_is_taken_back(campaign: Campaign) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from loop.record.types import Refused
 from loop.text import lineage
 from loop.text.diff import carry, changes, converted, split_lines
-from loop.text.hunks import advance_all, apply, hunks, invert, locate, shows, take_out
+from loop.text.hunks import Hunk, advance_all, apply, hunks, invert, locate, shows, take_out
 
 # Few different lines, so that repeats, moves and ambiguous places are common; several kinds of ends, one without.
 LINE = st.sampled_from(["a\n", "b\n", "\n", "x = 1\n", "x = 1\r\n", "é😋\n", "}\r", "\x0c\n"])
@@ -127,6 +127,21 @@ def test_a_hunk_is_taken_out_of_a_relative_whatever_else_differs() -> None:
     assert take_out(relative, mine, taken) == [*old[:-1], "other\n"]
     with pytest.raises(Refused, match="not in this text any more"):
         take_out(old, mine, taken)
+
+
+@pytest.mark.parametrize(
+    ("old", "shown", "relative", "hunk", "expected"),
+    [
+        pytest.param("wcs", "wC", "wc", Hunk("", 2, 2, ("s",), ()), "wcs", id="a deletion below a line of one's own"),
+        pytest.param("dl", "DL", "DnL", Hunk("", 0, 0, ("d", "l"), ("D", "L")), "dnl", id="others came in between"),
+    ],
+)
+def test_a_hunk_is_taken_out_beside_lines_that_only_one_text_has(
+    old: str, shown: str, relative: str, hunk: Hunk, expected: str
+) -> None:
+    assert take_out([*relative], [*shown], [hunk], [*old]) == [*expected]
+    with pytest.raises(Refused):
+        take_out([*"xyz"], [*shown], [hunk], [*old])
 
 
 def test_neighbouring_lines_of_two_experiments_are_two_hunks() -> None:

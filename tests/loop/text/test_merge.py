@@ -21,9 +21,11 @@ BASE = "A = 1\nB = 2\nC = 3\n\ntrain()\n"
         pytest.param(
             ("C = 3", "C = 3\nD = 4"), ("train", "learn"), "A = 1\nB = 2\nC = 3\nD = 4\n\nlearn()\n", id="far"
         ),
+        pytest.param(("A = 1\n", "A = 9\nN = 1\n"), ("A = 1\n", "A = 1\nN = 1\n"),
+                     "A = 9\nN = 1\nB = 2\nC = 3\n\ntrain()\n", id="one line that both insert"),
         pytest.param(("B = 2\n", "B = 2\r\n"), ("train()\n", "train()"), "A = 1\nB = 2\r\nC = 3\n\ntrain()", id="ends"),
     ],
-)
+)  # fmt: skip
 def test_changes_of_different_lines_are_both_taken(ours: tuple[str, str], theirs: tuple[str, str], merged: str) -> None:
     assert merge(BASE, BASE.replace(*ours), BASE.replace(*theirs)) == merged
 
