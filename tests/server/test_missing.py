@@ -140,8 +140,7 @@ class History:
             case "revert" if reading.pending:
                 self.revert(reading, self.chance.choice(reading.pending))
             case "undo" if self.reverts and self.reverts[-1].after == self.text and not self.adopted(self.reverts[-1]):
-                last = self.reverts.pop()
-                self.text, self.mine = last.before, last.mine
+                self.bring_back(self.reverts.pop())
                 self.forget_kept()
             case "undo" if self.adopted_reverts and not self.reverts and self.adopted_reverts[-1].after == self.text:
                 self.undo_adopted(self.adopted_reverts.pop())
@@ -233,6 +232,13 @@ class History:
         self.forget_kept()
         self.done["undone after it was adopted"] += 1
 
+    def bring_back(self, last: Revert) -> None:
+        """Undo a revert: its knobs are whose they were before it, the others whose they are now."""
+        was, now = knobs(last.before), knobs(last.after)
+        its = {name for name in {*was, *now} if was.get(name) != now.get(name)}
+        others = {name: place for name, place in self.mine.items() if name not in its}
+        self.text, self.mine = last.before, others | {name: last.mine[name] for name in its & {*last.mine}}
+
     def undo_taken_in(self, last: Revert) -> None:
         """Bring back what the human took out and then had measured with an edit, and was kept with it."""
         was, now, tip = knobs(last.before), knobs(last.after), knobs(self.texts[-1])
@@ -249,7 +255,8 @@ class History:
         if not adopted <= theirs:
             return  # an agent's keep says it too
         self.reverts.remove(last)
-        self.text, self.mine = last.before, last.mine | dict.fromkeys(adopted, len(self.texts) - 1)
+        self.bring_back(last)
+        self.mine |= dict.fromkeys(adopted, len(self.texts) - 1)
         self.undone += undone
         self.forget_kept()
         self.done["undone after an edit took it in"] += 1

@@ -133,6 +133,7 @@ def test_a_hunk_is_taken_out_of_a_relative_whatever_else_differs() -> None:
     ("old", "shown", "relative", "hunk", "expected"),
     [
         pytest.param("wcs", "wC", "wc", Hunk("", 2, 2, ("s",), ()), "wcs", id="a deletion below a line of one's own"),
+        pytest.param("a", "amn", "an", Hunk("", 1, 1, (), ("m", "n")), "a", id="one of two lines that go"),
         pytest.param("dl", "DL", "DnL", Hunk("", 0, 0, ("d", "l"), ("D", "L")), "dnl", id="others came in between"),
     ],
 )
