@@ -243,7 +243,10 @@ def propose_without(
         commit, without = kept.commits[-1], take_out(kept.line.lines, shown, taken, seen.lines)
     except Refused:
         commit = find(ledger, experiments[-1]).commit
-        without = take_out(split_lines(Checkout(folder).text_at(commit, path)), shown, taken, seen.lines)
+        try:
+            without = take_out(split_lines(Checkout(folder).text_at(commit, path)), shown, taken, seen.lines)
+        except Refused:  # no keep had all of them together: those that the incumbent has
+            commit, without = kept.commits[-1], take_out(kept.line.lines, shown, taken, seen.lines, some=True)
     told = [find(ledger, number).hypothesis for number in experiments[-NAMED:]]
     about = "; ".join(plain(hypothesis, 120 // len(told)) for hypothesis in told)
     why = f"Without {names(experiments)}: {about}"

@@ -211,11 +211,13 @@ def advance_all(base: Sequence[str], taken: Sequence[Hunk]) -> list[str]:
     return text
 
 
-def take_out(lines: Sequence[str], shown: Sequence[str], taken: Sequence[Hunk], old: Sequence[str] = ()) -> list[str]:
+def take_out(
+    lines: Sequence[str], shown: Sequence[str], taken: Sequence[Hunk], old: Sequence[str] = (), some: bool = False
+) -> list[str]:
     """Return a relative of the shown text without these hunks, which lead from the old text to the shown one.
 
     The two texts are aligned by what they share, so edits elsewhere do not matter. Raises Refused where a hunk's own
-    lines are not in the relative: all of them and together, where others come for them.
+    lines are not in the relative, all of them and together; with `some`, of lines that only go one is enough.
     """
     where, stood = carry(lines, shown, range(len(lines)), -1), fates(old, lines)
     text = list(lines)
@@ -223,7 +225,7 @@ def take_out(lines: Sequence[str], shown: Sequence[str], taken: Sequence[Hunk], 
         places = where[hunk.start : hunk.start + len(hunk.new)]
         # What stands there still comes only once.
         gone = [[line] if not old or stood[n] < 0 else [] for n, line in enumerate(hunk.old, hunk.old_start)]
-        if not gone and max(places) >= 0:  # lines that only go: of some the relative may be rid already
+        if some and not gone and max(places) >= 0:
             places = [place for place in places if place >= 0]
             gone = [[] for _ in places]
         if len(gone) == len(places) and min(places) >= 0:  # line by line: others may have come between them

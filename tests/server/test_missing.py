@@ -193,9 +193,10 @@ class History:
         if len(knobs(after)) < sum(" = " in line or "# mine" in line for line in after):
             return  # lines that do not pair up: a knob would be there twice
         removal = None
-        for place in (len(self.texts) - 1, pending.newest):
+        tip = len(self.texts) - 1
+        for place, some in ((tip, False), (pending.newest, False), (tip, True)):
             try:
-                without = take_out(self.texts[place], self.text, [hunk], self.base)
+                without = take_out(self.texts[place], self.text, [hunk], self.base, some)
                 removal = Removal(str(place), tuple(without))
                 break
             except Refused:

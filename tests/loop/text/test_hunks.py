@@ -133,16 +133,16 @@ def test_a_hunk_is_taken_out_of_a_relative_whatever_else_differs() -> None:
     ("old", "shown", "relative", "hunk", "expected"),
     [
         pytest.param("wcs", "wC", "wc", Hunk("", 2, 2, ("s",), ()), "wcs", id="a deletion below a line of one's own"),
-        pytest.param("a", "amn", "an", Hunk("", 1, 1, (), ("m", "n")), "a", id="one of two lines that go"),
+        pytest.param("a", "axn", "an", Hunk("", 1, 1, (), ("x", "n")), "a", id="one of two lines that go"),
         pytest.param("dl", "DL", "DnL", Hunk("", 0, 0, ("d", "l"), ("D", "L")), "dnl", id="others came in between"),
     ],
 )
 def test_a_hunk_is_taken_out_beside_lines_that_only_one_text_has(
     old: str, shown: str, relative: str, hunk: Hunk, expected: str
 ) -> None:
-    assert take_out([*relative], [*shown], [hunk], [*old]) == [*expected]
+    assert take_out([*relative], [*shown], [hunk], [*old], some="x" in shown) == [*expected]
     with pytest.raises(Refused):
-        take_out([*"xyz"], [*shown], [hunk], [*old])
+        take_out([*"uyz"], [*shown], [hunk], [*old])
 
 
 def test_neighbouring_lines_of_two_experiments_are_two_hunks() -> None:
