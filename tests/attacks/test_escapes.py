@@ -16,7 +16,8 @@ from loop.trust.probe import MEMORY
 from tests.attacks.escapes import BOTH, CONTROLS, CONTROLS_AS_ROOT, PROBES
 from tests.attacks.world import NOBODY, TOP, as_user, folder, world
 
-pytestmark = pytest.mark.bubblewrap
+# One test of a user makes all its attempts, the others ask how they went.
+pytestmark = [pytest.mark.bubblewrap, pytest.mark.timeout(900)]
 ROOT, USER = "root", "an ordinary user"
 
 

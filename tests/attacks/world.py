@@ -40,6 +40,7 @@ from tests.attacks.escapes import PRELUDE
 TOP = Path(__file__).parents[2]
 NOBODY = 54321  # an ordinary user that has nothing on this machine
 CANARY = "CANARY of the user's"
+PATIENCE_S = 400.0  # for all attempts of one user together: seconds alone, minutes among neighbours
 ADD_KEY = {"x86_64": 248, "aarch64": 217}
 
 
@@ -71,7 +72,7 @@ class World:
             supervised = await supervise(
                 (*self.wrap(sealed), *self.program(code)),
                 folder=self.slot, environment=environment(self.run_dir, {}), log=self.run_dir / LOG, gate=None,
-                limit_s=60.0, reply=True,
+                limit_s=PATIENCE_S, reply=True,
             )  # fmt: skip
             supervised.send("go")
             return await supervised.ended()
@@ -86,7 +87,7 @@ class World:
     def control(self, code: str, prefix: tuple[str, ...]) -> str:
         """Run a program in the open, or in namespaces where everything is allowed; return what it prints."""
         argv = [*prefix, *self.program(code)]
-        return subprocess.run(argv, cwd=self.slot, capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(argv, cwd=self.slot, capture_output=True, text=True, timeout=PATIENCE_S).stdout
 
     def harm(self) -> str:
         """Return what of the outside is no longer as it was."""
