@@ -63,7 +63,7 @@ def read_reviewed(repo: Checkout, ledger: Ledger) -> Reviewed | None:
     if ledger.created is None:
         return None
     commit = repo.ref(repo.accepted_ref(ledger.campaign)) or ledger.created.baseline
-    return Reviewed(commit, tuple(split_lines(repo.text_at(commit, control.canvas_path(ledger)))))
+    return Reviewed(commit, tuple(_lines_at(repo, ledger, commit)))
 
 
 def read_removals(repo: Checkout, ledger: Ledger, known: Sequence[Removal] = ()) -> tuple[Removal, ...]:
@@ -238,13 +238,12 @@ def propose_without(
     wrote them, as they were kept, and the hypothesis names them: what is measured is the price of all that they wrote
     there.
     """
-    path = control.canvas_path(ledger)
     try:
         commit, without = kept.commits[-1], take_out(kept.line.lines, shown, taken, seen.lines)
     except Refused:
         commit = find(ledger, experiments[-1]).commit
         try:
-            without = take_out(split_lines(Checkout(folder).text_at(commit, path)), shown, taken, seen.lines)
+            without = take_out(_lines_at(Checkout(folder), ledger, commit), shown, taken, seen.lines)
         except Refused:  # no keep had all of them together: those that the incumbent has
             commit, without = kept.commits[-1], take_out(kept.line.lines, shown, taken, seen.lines, some=True)
     told = [find(ledger, number).hypothesis for number in experiments[-NAMED:]]
