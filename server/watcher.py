@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from server.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from server.facts import Facts
+    from server.reader import Reader
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Watcher:
 
     def __init__(self, publish: Callable[[Snapshot], None]) -> None:
         self._publish = publish
-        self._facts: dict[Path, Facts] = {}
+        self._readers: dict[Path, Reader] = {}
         self._orders: list[Callable[[], object]] = []  # what the thread is to do before its next look
         self._wake = threading.Event()
         self._poked = threading.Event()
@@ -51,7 +51,7 @@ class Watcher:
 
     def forget(self, folder: Path) -> None:
         """Look after a folder no longer."""
-        self._order(lambda: self._facts.pop(folder, None))
+        self._order(lambda: self._readers.pop(folder, None))
 
     def pick(self, folder: Path, campaign: str | None) -> None:
         """Show another campaign of a folder; None is its last."""
@@ -66,17 +66,17 @@ class Watcher:
         self._orders.append(order)
         self._wake.set()
 
-    def _reader(self, folder: Path) -> Facts:
-        from server.facts import Facts
+    def _reader(self, folder: Path) -> Reader:
+        from server.reader import Reader
 
-        return self._facts.setdefault(folder, Facts(folder))
+        return self._readers.setdefault(folder, Reader(folder))
 
     def _run(self) -> None:
         while not self._stopped:
             while self._orders:
                 self._orders.pop(0)()
-            for facts in list(self._facts.values()):
-                self._look(facts)
+            for reader in list(self._readers.values()):
+                self._look(reader)
             try:
                 if not self._blind:
                     self._observe()
@@ -92,17 +92,17 @@ class Watcher:
             self._observer.unschedule_all()
             self._observer.stop()
 
-    def _look(self, facts: Facts) -> None:
-        snapshot = facts.poll()
+    def _look(self, reader: Reader) -> None:
+        snapshot = reader.poll()
         if snapshot is not None and not self._stopped:
             self._publish(snapshot)
 
     def _observe(self) -> None:
         """Ask the system for events of the folders, the journal's and git's refs; do without where it refuses."""
-        places = set(self._facts)
-        for facts in self._facts.values():
-            if facts.home is not None:
-                places |= {facts.home.root, facts.home.root.parent / "refs" / "autoresearch"}
+        places = set(self._readers)
+        for reader in self._readers.values():
+            if reader.home is not None:
+                places |= {reader.home.root, reader.home.root.parent / "refs" / "autoresearch"}
         new = [place for place in places - self._observed if place.is_dir()]
         if not new:
             return

@@ -9,7 +9,7 @@ import pytest
 from loop.record.entries import NoteAdded
 from loop.record.home import find_home
 from loop.record.lock import holding
-from server.facts import Facts
+from server.reader import Reader
 from server.snapshot import Snapshot
 from tests.campaigns import Campaign, git, make_repository
 
@@ -26,18 +26,18 @@ def top(tmp_path: Path) -> Path:
     return top
 
 
-def shown(facts: Facts) -> Snapshot:
+def shown(reader: Reader) -> Snapshot:
     """Return what a folder shows now."""
-    snapshot = facts.poll() or facts._snapshot
+    snapshot = reader.poll() or reader._snapshot
     assert snapshot is not None and not snapshot.trouble, snapshot
     return snapshot
 
 
 def test_each_folder_shows_its_own_last_campaign(top: Path) -> None:
     made = {name: Campaign(top, name, name[0]) for name in ("b1", "a1", "b2")}
-    a, b = Facts(top / "a"), Facts(top / "b")
-    for facts, name in ((a, "a1"), (b, "b2")):
-        snapshot = shown(facts)
+    a, b = Reader(top / "a"), Reader(top / "b")
+    for reader, name in ((a, "a1"), (b, "b2")):
+        snapshot = shown(reader)
         assert snapshot.ledger is not None and snapshot.ledger.campaign == name
     assert shown(b).campaigns == ("b2", "b1")
     made["b1"].record(NoteAdded("this one again"))
@@ -52,4 +52,4 @@ def test_only_the_folder_whose_campaign_runs_is_alive(top: Path) -> None:
     home = find_home(top)
     with holding(home.lock):
         home.lock.write_text("b1")
-        assert [shown(Facts(top / name)).alive for name in "ab"] == [False, True]
+        assert [shown(Reader(top / name)).alive for name in "ab"] == [False, True]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from server.facts import Facts
 from server.features import showing
+from server.reader import Reader
 from server.snapshot import Snapshot
 from server.watcher import Watcher
 from tests.campaigns import Campaign, git
@@ -23,11 +23,11 @@ from tests.server.editor import DEADLINE_S, editing
 from tests.server.small import FOURTH, opened, told, waiting
 
 
-def polled(facts: Facts, holds: Callable[[Snapshot], bool]) -> Snapshot:
+def polled(reader: Reader, holds: Callable[[Snapshot], bool]) -> Snapshot:
     """Poll until a snapshot is as wanted."""
     end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:
-        snapshot = facts.poll()
+        snapshot = reader.poll()
         if snapshot is not None and holds(snapshot):
             return snapshot
         time.sleep(0.01)
@@ -35,57 +35,57 @@ def polled(facts: Facts, holds: Callable[[Snapshot], bool]) -> Snapshot:
 
 
 @pytest.fixture
-def facts(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> Facts:
+def reader(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> Reader:
     """A reader that has seen the campaign and is impatient."""
-    monkeypatch.setattr("server.facts.RETRY_S", 0.0)
+    monkeypatch.setattr("server.reader.RETRY_S", 0.0)
     monkeypatch.setattr("loop.record.journal.BUSY_S", 0.05)
-    reader = Facts(campaign.folder)
+    reader = Reader(campaign.folder)
     polled(reader, lambda s: s.review is not None)
     return reader
 
 
 def test_a_locked_journal_is_said_and_what_was_known_stays_shown(
-    campaign: Campaign, facts: Facts, caplog: pytest.LogCaptureFixture
+    campaign: Campaign, reader: Reader, caplog: pytest.LogCaptureFixture
 ) -> None:
     with closing(sqlite3.connect(campaign.home.journal, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        seen = polled(facts, lambda s: bool(s.trouble))
+        seen = polled(reader, lambda s: bool(s.trouble))
         assert seen.trouble == "journal.db: database is locked; the file was left as it is"
         assert seen.ledger is not None and seen.review is not None
-        assert facts.poll() is None, "the same trouble is told once"
-    assert polled(facts, lambda s: not s.trouble).ledger is not None
+        assert reader.poll() is None, "the same trouble is told once"
+    assert polled(reader, lambda s: not s.trouble).ledger is not None
     assert [bool(r.exc_info) for r in caplog.records if r.levelno >= logging.WARNING] == [False]
 
 
 def test_a_journal_damaged_while_it_is_read_is_said_and_read_again_when_it_is_whole(
-    campaign: Campaign, facts: Facts
+    campaign: Campaign, reader: Reader
 ) -> None:
     whole = campaign.home.journal.read_bytes()
     campaign.home.journal.write_bytes(b"this is no database" * 1000)
-    assert "file is not a database" in polled(facts, lambda s: bool(s.trouble)).trouble
+    assert "file is not a database" in polled(reader, lambda s: bool(s.trouble)).trouble
     campaign.home.journal.write_bytes(whole)
-    assert polled(facts, lambda s: not s.trouble).status["keeps"] == 2
+    assert polled(reader, lambda s: not s.trouble).status["keeps"] == 2
 
 
-def test_a_journal_that_was_deleted_is_gone_and_a_new_one_is_noticed(campaign: Campaign, facts: Facts) -> None:
+def test_a_journal_that_was_deleted_is_gone_and_a_new_one_is_noticed(campaign: Campaign, reader: Reader) -> None:
     shutil.rmtree(campaign.home.root)
-    gone = polled(facts, lambda s: s.ledger is None)
+    gone = polled(reader, lambda s: s.ledger is None)
     assert not gone.trouble and gone.campaigns == () and gone.review is None
     Campaign(campaign.top, name="fresh")
-    fresh = polled(facts, lambda s: s.review is not None)
+    fresh = polled(reader, lambda s: s.review is not None)
     assert fresh.campaigns == ("fresh",) and fresh.status["keeps"] == 0
 
 
 def test_a_bug_is_logged_once_with_its_traceback_and_reading_goes_on(
-    campaign: Campaign, facts: Facts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    campaign: Campaign, reader: Reader, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("server.facts.status_line", lambda *_: 1 // 0)
+        broken.setattr("server.reader.status_line", lambda *_: 1 // 0)
         campaign.keep(FOURTH.replace("0.2", "0.4"), "decay", 0.9)
-        seen = polled(facts, lambda s: bool(s.trouble))
+        seen = polled(reader, lambda s: bool(s.trouble))
         assert seen.trouble == "ZeroDivisionError while reading the campaign; see the log"
-        assert facts.poll() is None
-    assert polled(facts, lambda s: not s.trouble).status["keeps"] == 3
+        assert reader.poll() is None
+    assert polled(reader, lambda s: not s.trouble).status["keeps"] == 3
     assert [bool(r.exc_info) for r in caplog.records if r.levelno >= logging.WARNING] == [True]
 
 

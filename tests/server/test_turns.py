@@ -11,12 +11,12 @@ from loop.control import control
 from loop.record.entries import ProposeRequested
 from server.convert import Encoding
 from server.documents import Document
-from server.facts import Facts
 from server.features.actions import code_actions
 from server.features.diagnostics import diagnose
 from server.features.hints import inlay_hints
 from server.features.hovers import hover
 from server.features.lenses import code_lenses
+from server.reader import Reader
 from server.snapshot import LABEL, Snapshot
 from tests.campaigns import Campaign
 from tests.server.editor import editing
@@ -35,7 +35,7 @@ def twice(campaign: Campaign) -> Campaign:
 
 
 def seen(folder: Path, text: str) -> tuple[Snapshot, Document]:
-    snapshot = Facts(folder).poll()
+    snapshot = Reader(folder).poll()
     assert snapshot is not None
     path = folder / "train.py"
     return snapshot, Document(path.as_uri(), path, 1, text)

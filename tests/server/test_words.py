@@ -17,7 +17,6 @@ from loop.record.values import counted
 from loop.text.numbers import signed_number
 from server.convert import Encoding, unmarked
 from server.documents import Document, Role
-from server.facts import Facts
 from server.features.actions import code_actions
 from server.features.citations import cited_lines
 from server.features.diagnostics import diagnose
@@ -25,6 +24,7 @@ from server.features.hints import _caused
 from server.features.hovers import details, hover
 from server.features.lenses import code_lenses
 from server.features.showing import summary
+from server.reader import Reader
 from server.snapshot import LABEL, Snapshot, label
 from tests.campaigns import Campaign, make_repository
 from tests.server.editor import edited
@@ -34,7 +34,7 @@ UTF16 = Encoding("utf-16")
 
 
 def seen(folder: Path) -> Snapshot:
-    snapshot = Facts(folder).poll()
+    snapshot = Reader(folder).poll()
     assert snapshot is not None
     return snapshot
 

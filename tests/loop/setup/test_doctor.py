@@ -1,4 +1,4 @@
-"""What the doctor finds, as tables over facts; and that looking at a real folder ends in facts."""
+"""What the doctor finds, as tables over what was seen; and that a look at a real folder always says something."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from loop.record.home import find_home
 from loop.record.journal import Journal
 from loop.record.types import Problem, State
 from loop.settings.program import Program, Stop
-from loop.setup import facts as looking
+from loop.setup import machine as looking
 from loop.setup.doctor import Check, Level, diagnose
-from loop.setup.facts import Facts, look
 from loop.setup.interpreter import Interpreter, ask, imports, prepare
+from loop.setup.machine import Machine, look
 
 RUNNER = Interpreter("/venv/bin/python", "3.11.7", (), "2.13.0", (), False, 2)
-WELL = Facts(
+WELL = Machine(
     python=(3, 11, 7),
     git="2.39.5",
     top="/repo",
@@ -34,8 +34,8 @@ WELL = Facts(
 
 
 def findings(**changes: object) -> dict[str, Check]:
-    facts = dataclasses.replace(WELL, **changes)
-    return {check.name: check for check in diagnose(Path("/repo"), look=lambda folder, full: facts)}
+    machine = dataclasses.replace(WELL, **changes)
+    return {check.name: check for check in diagnose(Path("/repo"), look=lambda folder, full: machine)}
 
 
 def program(**changes: object) -> Program:
@@ -159,16 +159,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
 
 
-def test_a_real_folder_ends_in_facts(repository, quick):
+def test_a_real_folder_is_seen(repository, quick):
     (repository / "train.py").write_text("import torch, os.path\nLR = 0.2\n")
     (repository / "prepare.py").write_text("RULER_VERSION = 1\n")
     (repository / ".gitignore").write_text("prepare.py\n")
-    facts = look(repository)
-    assert (facts.branch, facts.changed, facts.ignored) == ("branch main", 2, ("prepare.py",))
-    assert facts.sealed and facts.program is not None and facts.canvas_error == ""
-    assert set(facts.runner.missing) == {"numpy", "os", "rustbpe", "tiktoken", "torch"}
-    assert facts.runs is None and facts.journal_error == ""
-    assert "OPENAI_API_KEY" in facts.variables and "sk-canary" not in repr(facts)
+    machine = look(repository)
+    assert (machine.branch, machine.changed, machine.ignored) == ("branch main", 2, ("prepare.py",))
+    assert machine.sealed and machine.program is not None and machine.canvas_error == ""
+    assert set(machine.runner.missing) == {"numpy", "os", "rustbpe", "tiktoken", "torch"}
+    assert machine.runs is None and machine.journal_error == ""
+    assert "OPENAI_API_KEY" in machine.variables and "sk-canary" not in repr(machine)
 
 
 @pytest.mark.parametrize(
@@ -196,12 +196,12 @@ def test_the_canvas_is_compiled_and_never_run(repository, quick):
     assert not (repository / "ran").exists()
 
 
-def test_a_campaign_and_a_broken_journal_are_facts(repository, quick):
+def test_a_campaign_and_a_broken_journal_are_seen(repository, quick):
     home = find_home(repository)
     with Journal(home.journal) as journal:
         journal.append("jun14", StateChanged(State.RUNNING))
-    facts = look(repository)
-    assert (facts.campaign, facts.state, facts.runs) == ("jun14", State.RUNNING, None)
+    machine = look(repository)
+    assert (machine.campaign, machine.state, machine.runs) == ("jun14", State.RUNNING, None)
     home.journal.write_bytes(b"no database" * 100)
     assert "not a database" in look(repository).journal_error
 

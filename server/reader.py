@@ -1,4 +1,4 @@
-"""One folder's facts: tails the journal, asks the review about git, builds the next Snapshot. In the watcher's thread.
+"""The reader of one folder: tails the journal, asks git, builds the next Snapshot. In the watcher's thread.
 
 Costs a few system calls while nothing happens. What fails becomes the snapshot's one sentence of trouble, never an end.
 """
@@ -37,7 +37,7 @@ ALIVE_S = 0.5  # how often the daemon's lock is tried; asking holds it for an in
 RETRY_S = 2.0  # after a failure of git or of the journal
 
 
-class Facts:
+class Reader:
     """The reader of one folder. Not shared between threads."""
 
     def __init__(self, folder: Path) -> None:

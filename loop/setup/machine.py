@@ -28,8 +28,8 @@ from loop.setup.interpreter import NEEDED, Interpreter, answer, ask, imports, pr
 
 
 @dataclass(frozen=True)
-class Facts:
-    """All that was seen. An empty `…_error` means that there was none."""
+class Machine:
+    """All that was seen of it and of the folder. An empty `…_error` means that there was none."""
 
     python: tuple[int, ...]
     git: str | None
@@ -64,8 +64,8 @@ class Facts:
     runs: str | None = None  # the campaign that a living daemon serves
 
 
-def look(folder: Path, full: bool = False) -> Facts:
-    """Return the facts for a campaign in `folder`; `full` lets prepare.py prepare its data."""
+def look(folder: Path, full: bool = False) -> Machine:
+    """Return what is seen for a campaign in `folder`; `full` lets prepare.py prepare its data."""
     from loop.runs.scorer import is_ruler
     from loop.runs.trainer import python_for
     from loop.trust.probe import probe
@@ -80,7 +80,7 @@ def look(folder: Path, full: bool = False) -> Facts:
     seen |= _repository(folder, program.canvas) if top else {}
     seen |= _campaign(folder) if top else {}
     seen |= prepare(folder, runner.path, program) if full and sealed and not runner.error else {}
-    return Facts(
+    return Machine(
         python=tuple(sys.version_info[:3]),
         git=(answer("git", "--version", folder=Path("/"))[0] or "").removeprefix("git version ").strip() or None,
         top=str(top) if top else None,
