@@ -12,7 +12,8 @@ from statistics import NormalDist
 
 from bench.stubs import run_campaign, scratch, sealed_campaign
 from bench.table import Row, Table, percentile
-from loop.record.entries import Entry, Proposed, RunEnded, RunStarted, Scored
+from loop.record.entries import Entry
+from loop.record.experiment_facts import Proposed, RunEnded, RunStarted, Scored
 from loop.record.types import Purpose
 
 SCALE = 100  # the engine's own work is not scaled: a millisecond counts as a tenth of a second

@@ -9,7 +9,8 @@ from statistics import median
 
 from bench.stubs import bare_campaign, run_campaign, scratch
 from bench.table import Row, Table, percentile
-from loop.record.entries import Entry, Judged, RunEnded, RunStarted
+from loop.record.entries import Entry
+from loop.record.experiment_facts import Judged, RunEnded, RunStarted
 
 MEDIAN_MS, P99_MS = 100.0, 300.0
 

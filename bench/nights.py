@@ -14,22 +14,14 @@ from collections.abc import Callable
 from loop.engine.plan import Planned, decide
 from loop.engine.verdict import RULE
 from loop.engine.verification import next_check
-from loop.record.entries import (
-    Body,
-    CampaignCreated,
-    Entry,
-    Judged,
-    NoiseMeasured,
-    Proposed,
-    RunEnded,
-    RunStarted,
-    Scored,
-    Verified,
-)
+from loop.record.campaign_facts import CampaignCreated, NoiseMeasured
+from loop.record.entries import Body, Entry
 from loop.record.experiment import Experiment
+from loop.record.experiment_facts import Judged, Proposed, RunEnded, RunStarted, Scored
 from loop.record.ledger import Ledger
 from loop.record.noise import noise_floor
 from loop.record.types import Author, Metric, Outcome, ScoreSource, Verdict
+from loop.record.verification_facts import Verified
 
 RUNS, REPEATS = 100, 3
 

@@ -14,7 +14,8 @@ import psutil
 
 from bench.stubs import scratch
 from bench.table import Row, Table, percentile
-from loop.record.entries import Body, Judged, Proposed, RunEnded, RunStarted, Scored
+from loop.record.entries import Body
+from loop.record.experiment_facts import Judged, Proposed, RunEnded, RunStarted, Scored
 from loop.record.types import Author, Cost, Outcome, Purpose, Reason, ScoreSource, Verdict
 from tests.campaigns import Campaign, make_repository
 

@@ -15,7 +15,8 @@ from sys import intern
 from typing import Any
 
 from loop.control import control
-from loop.record.entries import Entry, Proposed, Repaired, RunStarted
+from loop.record.entries import Entry
+from loop.record.experiment_facts import Proposed, Repaired, RunStarted
 from loop.record.home import Home, find_home
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger

@@ -7,19 +7,11 @@ import time
 from pathlib import Path
 
 from loop.control.control import canvas_path
-from loop.record.entries import (
-    Body,
-    CampaignCreated,
-    Judged,
-    NoiseMeasured,
-    Proposed,
-    RunEnded,
-    RunStarted,
-    Scored,
-    StartRequested,
-    StateChanged,
-)
+from loop.record.campaign_facts import CampaignCreated, NoiseMeasured, StateChanged
+from loop.record.entries import Body
+from loop.record.experiment_facts import Judged, Proposed, RunEnded, RunStarted, Scored
 from loop.record.home import Home
+from loop.record.intents import StartRequested
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.types import (

@@ -8,8 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.record.entries import Answered, Entry, StartRequested, StateChanged
+from loop.record.campaign_facts import Answered, StateChanged
+from loop.record.entries import Entry
 from loop.record.home import Home
+from loop.record.intents import StartRequested
 from loop.record.journal import Journal
 from loop.record.lock import is_alive, silent_s
 from loop.record.types import Refused

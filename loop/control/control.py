@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from loop.control.asking import Answer as Answer
 from loop.control.asking import answer_to, await_answer, spawn
 from loop.record import lock
+from loop.record.campaign_facts import Imported
 from loop.record.disk import check_disk
-from loop.record.entries import (
-    Body,
-    Imported,
+from loop.record.entries import Body
+from loop.record.experiment import Experiment
+from loop.record.home import Home, find_home, find_top
+from loop.record.intents import (
     NoteAdded,
     PauseRequested,
     ProposeRequested,
@@ -28,8 +30,6 @@ from loop.record.entries import (
     VerifyRequested,
     WithdrawRequested,
 )
-from loop.record.experiment import Experiment
-from loop.record.home import Home, find_home, find_top
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.types import Refused, State, Verdict

@@ -11,19 +11,11 @@ from typing import TYPE_CHECKING
 
 from loop.engine.plan import limit_reached
 from loop.proposers import Brief, Proposal
-from loop.record.entries import (
-    Answered,
-    Entry,
-    Judged,
-    Merged,
-    Proposed,
-    ProposeRequested,
-    Repaired,
-    Spent,
-    Withdrawn,
-    WithdrawRequested,
-)
+from loop.record.campaign_facts import Answered, Spent
+from loop.record.entries import Entry
 from loop.record.experiment import Experiment
+from loop.record.experiment_facts import Judged, Merged, Proposed, Repaired, Withdrawn
+from loop.record.intents import ProposeRequested, WithdrawRequested
 from loop.record.types import Author, Failure, MergeConflict, Reason, RepoError, ScoreSource, Verdict
 from loop.text.canvas import changed_knobs, changed_lines, fingerprint
 from loop.text.diff import BOM, in_form_of

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from loop.proposers.agent import claim
 from loop.record.backup import keeping
-from loop.record.entries import Answered, StartRequested, VerifyRequested
+from loop.record.campaign_facts import Answered
 from loop.record.home import Home, find_home
+from loop.record.intents import StartRequested, VerifyRequested
 from loop.record.journal import Journal
 from loop.record.lock import BEAT_S, beat, holding
 from loop.record.types import Refused

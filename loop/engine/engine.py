@@ -21,16 +21,14 @@ from loop.engine.verifying import Verifying
 from loop.engine.writing import Writing
 from loop.git.repo import Repo
 from loop.proposers import Proposer
-from loop.record.entries import (
-    Answered,
-    Body,
-    Entry,
+from loop.record.campaign_facts import Answered, StateChanged
+from loop.record.entries import Body, Entry
+from loop.record.intents import (
     NoteAdded,
     PauseRequested,
     ProposeRequested,
     ResumeRequested,
     StartRequested,
-    StateChanged,
     StopRequested,
     VerifyRequested,
     WithdrawRequested,

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loop.engine.plan import Planned, crashes_in_a_row, decide
-from loop.record.entries import Body, Judged, NoiseMeasured, RunEnded, RunStarted, Scored, StateChanged
+from loop.record.campaign_facts import NoiseMeasured, StateChanged
+from loop.record.entries import Body
 from loop.record.experiment import Experiment
+from loop.record.experiment_facts import Judged, RunEnded, RunStarted, Scored
 from loop.record.noise import noise_floor
 from loop.record.types import AutoResearchError, Failure, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 

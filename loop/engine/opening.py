@@ -9,7 +9,9 @@ import time
 from typing import TYPE_CHECKING
 
 from loop.engine.verdict import RULE
-from loop.record.entries import CampaignCreated, Proposed, Resumed, StartRequested, StateChanged
+from loop.record.campaign_facts import CampaignCreated, Resumed, StateChanged
+from loop.record.experiment_facts import Proposed
+from loop.record.intents import StartRequested
 from loop.record.ledger import overridden
 from loop.record.types import Author, Refused, RepoError, ScoreSource, State
 from loop.record.values import parse_budget

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from loop.engine.verdict import judge
-from loop.record.entries import Judged
 from loop.record.experiment import MOST_LOST, Experiment
+from loop.record.experiment_facts import Judged
 from loop.record.ledger import Ledger
 from loop.record.noise import differences
 from loop.record.types import Author, Cost, FailureKind, Outcome, Purpose, Reason, Verdict

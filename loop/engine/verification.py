@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from loop.engine.plan import Planned
-from loop.record.entries import Price, Priced, Verified
 from loop.record.experiment import MOST_LOST, Experiment, Run
 from loop.record.ledger import Ledger
 from loop.record.types import FailureKind, Purpose, ScoreSource
+from loop.record.verification_facts import Price, Priced, Verified
 
 FIRST_SEED = 7919  # baselines and confirming pairs count up from 0
 ENOUGH_IF_EXACT = 2  # pairs of a script that ignores its seed: a third would say the same

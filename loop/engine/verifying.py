@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from loop.engine.plan import Planned
 from loop.engine.verification import largest_keeps, next_check, next_price
-from loop.record.entries import Price, Priced, StateChanged, Verified
+from loop.record.campaign_facts import StateChanged
 from loop.record.experiment import Experiment
 from loop.record.types import MergeConflict, State
 from loop.record.values import counted
+from loop.record.verification_facts import Price, Priced, Verified
 from loop.review.review import kept_line
 from loop.text.merge import merge
 

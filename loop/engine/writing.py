@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from loop.engine.plan import limit_reached, spent_limit
 from loop.proposers import Abandoned, Brief, Proposer
-from loop.record.entries import Doomed, Spent, StateChanged
+from loop.record.campaign_facts import Spent, StateChanged
 from loop.record.experiment import Experiment
+from loop.record.experiment_facts import Doomed
 from loop.record.ledger import add
 from loop.record.types import Author, Cost, ProgramError, ProposalFailed
 from loop.settings.program import Program, override, parse, program_hash

@@ -10,42 +10,34 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from loop.record.entries import (
-    Answered,
-    Audited,
-    Body,
-    CampaignCreated,
+from loop.record.campaign_facts import Answered, CampaignCreated, Imported, NoiseMeasured, Resumed, Spent, StateChanged
+from loop.record.entries import Body, Entry, Intent
+from loop.record.experiment import CHOSE_NOTHING, Experiment, Run
+from loop.record.experiment_facts import (
     Doomed,
-    Entry,
-    Imported,
-    Intent,
     Judged,
     Merged,
-    NoiseMeasured,
-    NoteAdded,
-    PauseRequested,
-    Priced,
     Proposed,
-    ProposeRequested,
     Repaired,
-    Resumed,
-    ResumeRequested,
     RunEnded,
     RunStarted,
     Scored,
-    Spent,
-    StartRequested,
-    StateChanged,
-    StopRequested,
     VerdictLost,
-    Verified,
-    VerifyRequested,
     Withdrawn,
+)
+from loop.record.intents import (
+    NoteAdded,
+    PauseRequested,
+    ProposeRequested,
+    ResumeRequested,
+    StartRequested,
+    StopRequested,
+    VerifyRequested,
     WithdrawRequested,
 )
-from loop.record.experiment import CHOSE_NOTHING, Experiment, Run
 from loop.record.noise import ENOUGH, Noise, Pool, decimals, differences, unit_of
 from loop.record.types import Author, Cost, Mark, Purpose, Reason, State, Verdict
+from loop.record.verification_facts import Audited, Priced, Verified
 from loop.record.work import Reference, reference_of
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loop.control import control
-from loop.record.entries import ProposeRequested, WithdrawRequested
 from loop.record.experiment import Experiment
+from loop.record.intents import ProposeRequested, WithdrawRequested
 from loop.record.ledger import Ledger
 from loop.record.types import Author, MergeConflict, Refused, RepoError, Verdict
 from loop.record.values import counted

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from loop.record.entries import Imported
+from loop.record.campaign_facts import Imported
 from loop.record.types import Refused, RepoError, Verdict
 from loop.text.canvas import changed_knobs
 

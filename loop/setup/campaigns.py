@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from loop.record.entries import LOST, CampaignCreated, Imported, StartRequested, StateChanged
+from loop.record.campaign_facts import LOST, CampaignCreated, Imported, StateChanged
 from loop.record.home import Home, find_home, find_top
+from loop.record.intents import StartRequested
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.lock import served

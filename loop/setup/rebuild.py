@@ -16,25 +16,22 @@ from pathlib import Path
 from loop.git.repo import Repo
 from loop.record import backup
 from loop.record.backup import Copy, Found, Row, spans
-from loop.record.entries import (
-    Answered,
-    Body,
+from loop.record.campaign_facts import Answered, Resumed, StateChanged
+from loop.record.entries import Body, Entry
+from loop.record.experiment_facts import (
     Doomed,
-    Entry,
     Judged,
     Merged,
     Proposed,
-    ProposeRequested,
     Repaired,
-    Resumed,
     RunEnded,
     RunStarted,
     Scored,
-    StateChanged,
     VerdictLost,
     Withdrawn,
 )
 from loop.record.home import Home
+from loop.record.intents import ProposeRequested
 from loop.record.journal import Journal, decode
 from loop.record.ledger import Ledger
 from loop.record.lock import holding

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from loop.git.repo import Repo
-from loop.record.entries import LOST, CampaignCreated, Proposed
+from loop.record.campaign_facts import LOST, CampaignCreated
 from loop.record.experiment import Experiment
+from loop.record.experiment_facts import Proposed
 from loop.record.home import Home
 from loop.record.ledger import Ledger
 from loop.record.types import Author, AutoResearchError, Cost, Metric, ProgramError, ScoreSource

@@ -9,12 +9,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from loop.record.entries import Verified
 from loop.record.experiment import Experiment
 from loop.record.ledger import Ledger
 from loop.record.noise import Interval, interval
 from loop.record.types import Purpose, ScoreSource, Verdict
 from loop.record.values import counted
+from loop.record.verification_facts import Verified
 from loop.text.numbers import number, plain, signed, signed_number, uncertainty
 from loop.views.status import tip_text
 

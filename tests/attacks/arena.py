@@ -18,9 +18,9 @@ import pytest
 from loop.engine import measuring, plan, verdict, writing
 from loop.engine.engine import Engine
 from loop.proposers import Brief, Proposal
-from loop.record.entries import StopRequested
 from loop.record.experiment import Experiment
 from loop.record.home import find_home
+from loop.record.intents import StopRequested
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Failure, ProposalFailed, State, Verdict

@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from loop.record.entries import Judged, StateChanged
+from loop.record.campaign_facts import StateChanged
+from loop.record.experiment_facts import Judged
 from loop.record.types import Reason, State, Verdict
 from tests.campaigns import Campaign, make_repository
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from loop.engine.engine import Engine
 from loop.proposers import make
-from loop.record.entries import Answered, Body, Entry
+from loop.record.campaign_facts import Answered
+from loop.record.entries import Body, Entry
 from loop.record.home import find_home
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger

@@ -160,7 +160,9 @@ def test_a_campaign_never_takes_over_a_branch_of_the_users(tmp_path: Path) -> No
 
 
 def test_hours_between_an_import_or_a_dead_daemon_and_the_start_are_nobodys() -> None:
-    from loop.record.entries import Answered, Entry, Imported, NoteAdded, Resumed, StartRequested, StateChanged
+    from loop.record.campaign_facts import Answered, Imported, Resumed, StateChanged
+    from loop.record.entries import Entry
+    from loop.record.intents import NoteAdded, StartRequested
     from loop.record.ledger import Ledger
 
     told = Imported("", 1.0, None, Verdict.KEEP, "an idea")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from loop.record.entries import ResumeRequested, Spent
+from loop.record.campaign_facts import Spent
+from loop.record.intents import ResumeRequested
 from loop.record.types import Author, State
 from tests.nights.night import Night, bodies, campaign, front, paused, run
 from tests.stub import git

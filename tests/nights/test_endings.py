@@ -9,7 +9,8 @@ import pytest
 
 from loop.proposers import llm
 from loop.proposers.trouble import OWN_KEY
-from loop.record.entries import ResumeRequested, Spent, StateChanged
+from loop.record.campaign_facts import Spent, StateChanged
+from loop.record.intents import ResumeRequested
 from loop.record.types import State
 from tests.fake_llm import Answer, FakeLLM, prompt_of, reply
 from tests.nights.night import CANVAS, MODEL, Night, Researcher, bodies, campaign, front, paused, price, run, turn

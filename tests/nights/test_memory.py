@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from loop.record.entries import Doomed, Merged, Repaired, RunStarted, Spent
+from loop.record.campaign_facts import Spent
+from loop.record.experiment_facts import Doomed, Merged, Repaired, RunStarted
 from loop.record.ledger import Ledger
 from loop.record.types import State
 from loop.text.canvas import fingerprint

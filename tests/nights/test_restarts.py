@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from loop.record.entries import StartRequested, StopRequested
 from loop.record.home import find_home
+from loop.record.intents import StartRequested, StopRequested
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.types import State

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from loop import cli
-from loop.record.entries import NoteAdded, ResumeRequested, StartRequested
 from loop.record.home import find_home
+from loop.record.intents import NoteAdded, ResumeRequested, StartRequested
 from loop.record.journal import Journal
 from loop.record.types import State
 from loop.trust.probe import probe

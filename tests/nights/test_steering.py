@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from loop.record.entries import Doomed, NoteAdded, ProposeRequested, Repaired
+from loop.record.experiment_facts import Doomed, Repaired
+from loop.record.intents import NoteAdded, ProposeRequested
 from loop.record.types import Author, Outcome, State, Verdict
 from tests.fake_llm import FakeLLM, prompt_of, reply
 from tests.nights.night import CANVAS, MODEL, Night, Researcher, bodies, campaign, canvas_in, front, run, turn

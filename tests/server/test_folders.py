@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loop.record.entries import NoteAdded
 from loop.record.home import find_home
+from loop.record.intents import NoteAdded
 from loop.record.lock import holding
 from server.reader import Reader
 from server.snapshot import Snapshot

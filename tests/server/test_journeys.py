@@ -40,7 +40,7 @@ async def test_a_night_in(client: str, tmp_path: Path) -> None:
 
 
 def stub_stop() -> Any:
-    from loop.record.entries import StopRequested
+    from loop.record.intents import StopRequested
 
     return StopRequested(now=True)
 

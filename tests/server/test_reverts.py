@@ -7,7 +7,9 @@ import asyncio
 import pytest
 from lsprotocol import types as t
 
-from loop.record.entries import Answered, ProposeRequested, Withdrawn, WithdrawRequested
+from loop.record.campaign_facts import Answered
+from loop.record.experiment_facts import Withdrawn
+from loop.record.intents import ProposeRequested, WithdrawRequested
 from loop.record.types import Author, Verdict
 from loop.review.review import reverts
 from tests.campaigns import Campaign

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from lsprotocol import types as t
 
-from loop.record.entries import StateChanged
+from loop.record.campaign_facts import StateChanged
 from loop.record.lock import beat, holding
 from loop.record.types import State, Verdict
 from server.documents import Document

@@ -8,7 +8,7 @@ import pytest
 from lsprotocol import types as t
 
 from loop.control import control
-from loop.record.entries import ProposeRequested
+from loop.record.intents import ProposeRequested
 from server.convert import Encoding
 from server.documents import Document
 from server.features.actions import code_actions

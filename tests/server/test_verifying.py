@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from loop.control import control
-from loop.record.entries import StateChanged, VerifyRequested
+from loop.record.campaign_facts import StateChanged
+from loop.record.intents import VerifyRequested
 from loop.record.types import State
 from tests import stub
 from tests.campaigns import Campaign, make_repository

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from lsprotocol import types as t
 
-from loop.record.entries import StartRequested, StateChanged, VerdictLost, Verified
+from loop.record.campaign_facts import StateChanged
 from loop.record.experiment import Experiment
+from loop.record.experiment_facts import VerdictLost
 from loop.record.home import find_home
+from loop.record.intents import StartRequested
 from loop.record.journal import Journal
 from loop.record.types import Author, State, Verdict
 from loop.record.values import counted
+from loop.record.verification_facts import Verified
 from loop.text.numbers import signed_number
 from server.convert import Encoding, unmarked
 from server.documents import Document, Role

@@ -10,8 +10,10 @@ import pytest
 
 from loop.control import control
 from loop.control.asking import answer_to
-from loop.record.entries import Answered, Entry, Imported, NoteAdded, StartRequested, StateChanged
+from loop.record.campaign_facts import Answered, Imported, StateChanged
+from loop.record.entries import Entry
 from loop.record.home import find_home
+from loop.record.intents import NoteAdded, StartRequested
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.lock import beat, holding, is_alive

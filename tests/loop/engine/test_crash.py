@@ -13,8 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loop.record.entries import Body, Entry, Judged, Proposed, RunEnded, RunStarted, Scored, StartRequested
+from loop.record.entries import Body, Entry
+from loop.record.experiment_facts import Judged, Proposed, RunEnded, RunStarted, Scored
 from loop.record.home import find_home
+from loop.record.intents import StartRequested
 from loop.record.ledger import Ledger
 from loop.record.types import Outcome, State
 from tests.stub import CANVAS, DEADLINE_S, daemon, ended, entries, git, make_campaign, until

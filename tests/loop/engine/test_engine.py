@@ -14,21 +14,11 @@ from loop.control import control
 from loop.engine.engine import Engine
 from loop.git.repo import Repo
 from loop.proposers import make
-from loop.record.entries import (
-    Answered,
-    Body,
-    Judged,
-    Merged,
-    PauseRequested,
-    Proposed,
-    ProposeRequested,
-    RunEnded,
-    RunStarted,
-    Scored,
-    StartRequested,
-    StopRequested,
-)
+from loop.record.campaign_facts import Answered
+from loop.record.entries import Body
+from loop.record.experiment_facts import Judged, Merged, Proposed, RunEnded, RunStarted, Scored
 from loop.record.home import find_home
+from loop.record.intents import PauseRequested, ProposeRequested, StartRequested, StopRequested
 from loop.record.journal import Journal
 from loop.record.types import Author, Outcome, Purpose, Reason, Refused, RepoError, ScoreSource, State, Verdict
 from loop.setup.inputs import find_data

@@ -7,18 +7,9 @@ from dataclasses import replace
 import pytest
 
 from loop.engine.plan import Planned, crashes_in_a_row, decide, limit_reached
-from loop.record.entries import (
-    Body,
-    Judged,
-    NoiseMeasured,
-    Proposed,
-    Repaired,
-    RunEnded,
-    RunStarted,
-    Scored,
-    StateChanged,
-    Withdrawn,
-)
+from loop.record.campaign_facts import NoiseMeasured, StateChanged
+from loop.record.entries import Body
+from loop.record.experiment_facts import Judged, Proposed, Repaired, RunEnded, RunStarted, Scored, Withdrawn
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 from loop.record.values import counted

@@ -6,9 +6,11 @@ import pytest
 
 from loop.engine.plan import Planned
 from loop.engine.verification import FIRST_SEED, largest_keeps, next_check, next_price
-from loop.record.entries import Audited, Body, Price, Priced, RunEnded, RunStarted, Scored, Verified
+from loop.record.entries import Body
+from loop.record.experiment_facts import RunEnded, RunStarted, Scored
 from loop.record.ledger import Ledger
 from loop.record.types import Failure, FailureKind, Outcome, Purpose, ScoreSource
+from loop.record.verification_facts import Audited, Price, Priced, Verified
 from tests.loop.views.test_claims import campaign, kept, measured
 
 

@@ -10,8 +10,10 @@ import pytest
 from loop.cli import main
 from loop.control import control
 from loop.engine.verdict import RULE
-from loop.record.entries import NoiseMeasured, RunStarted, Scored, StartRequested
+from loop.record.campaign_facts import NoiseMeasured
+from loop.record.experiment_facts import RunStarted, Scored
 from loop.record.home import find_home
+from loop.record.intents import StartRequested
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.types import Purpose, Refused, State

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from loop.proposers import Brief, Proposal
 from loop.proposers.knobs import Knobs
 from loop.proposers.roles import DOWN, UP, role_of, step, write
-from loop.record.entries import CampaignCreated
+from loop.record.campaign_facts import CampaignCreated
 from loop.record.experiment import Experiment
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Failure, FailureKind, Metric, ProposalFailed, Reason, ScoreSource, Verdict

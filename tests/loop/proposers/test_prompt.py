@@ -12,8 +12,9 @@ import pytest
 from loop.proposers import Brief, Proposal
 from loop.proposers.digest import fenced, select, tail
 from loop.proposers.prompt import Message, Mode, again, build, repair, shorten, size
-from loop.record.entries import CampaignCreated, NoteAdded
+from loop.record.campaign_facts import CampaignCreated
 from loop.record.experiment import Experiment, Run
+from loop.record.intents import NoteAdded
 from loop.record.ledger import Ledger
 from loop.record.types import (
     Author,

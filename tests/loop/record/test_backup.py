@@ -11,8 +11,9 @@ import pytest
 
 from loop.record import backup
 from loop.record.backup import Copy, Row
-from loop.record.entries import NoteAdded, PauseRequested, StateChanged
+from loop.record.campaign_facts import StateChanged
 from loop.record.home import Home
+from loop.record.intents import NoteAdded, PauseRequested
 from loop.record.journal import Journal
 from loop.record.types import JournalError, State
 

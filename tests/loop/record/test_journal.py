@@ -13,17 +13,10 @@ from typing import get_args
 
 import pytest
 
-from loop.record.entries import (
-    Answered,
-    Body,
-    NoteAdded,
-    PauseRequested,
-    Proposed,
-    RunEnded,
-    RunStarted,
-    StateChanged,
-    StopRequested,
-)
+from loop.record.campaign_facts import Answered, StateChanged
+from loop.record.entries import Body
+from loop.record.experiment_facts import Proposed, RunEnded, RunStarted
+from loop.record.intents import NoteAdded, PauseRequested, StopRequested
 from loop.record.journal import Journal, decode
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Failure, FailureKind, JournalError, Outcome, Purpose, State, Verdict

@@ -6,23 +6,10 @@ from itertools import count
 
 import pytest
 
-from loop.record.entries import (
-    Answered,
-    Body,
-    Entry,
-    Judged,
-    NoiseMeasured,
-    PauseRequested,
-    Proposed,
-    Repaired,
-    Resumed,
-    RunEnded,
-    RunStarted,
-    Scored,
-    Spent,
-    StartRequested,
-    StateChanged,
-)
+from loop.record.campaign_facts import Answered, NoiseMeasured, Resumed, Spent, StateChanged
+from loop.record.entries import Body, Entry
+from loop.record.experiment_facts import Judged, Proposed, Repaired, RunEnded, RunStarted, Scored
+from loop.record.intents import PauseRequested, StartRequested
 from loop.record.ledger import Ledger, overridden
 from loop.record.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 from loop.views.status import message_text

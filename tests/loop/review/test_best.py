@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from loop import cli
-from loop.record.entries import Judged, ProposeRequested
+from loop.record.experiment_facts import Judged
+from loop.record.intents import ProposeRequested
 from loop.record.types import Author, Reason, Refused, Verdict
 from loop.review.best import return_to
 from loop.views.status import best_text

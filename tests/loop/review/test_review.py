@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loop.record.entries import ProposeRequested, Withdrawn, WithdrawRequested
+from loop.record.experiment_facts import Withdrawn
+from loop.record.intents import ProposeRequested, WithdrawRequested
 from loop.record.types import Author, Refused, Verdict
 from loop.review import review
 from loop.review.checkout import Checkout

@@ -14,17 +14,11 @@ import pytest
 from loop.cli import main
 from loop.control import control
 from loop.control.asking import answer_to
-from loop.record.entries import (
-    Body,
-    CampaignCreated,
-    Imported,
-    Judged,
-    NoteAdded,
-    Proposed,
-    StartRequested,
-    StateChanged,
-)
+from loop.record.campaign_facts import CampaignCreated, Imported, StateChanged
+from loop.record.entries import Body
+from loop.record.experiment_facts import Judged, Proposed
 from loop.record.home import find_home
+from loop.record.intents import NoteAdded, StartRequested
 from loop.record.journal import Journal
 from loop.record.lock import holding, is_alive, served
 from loop.record.types import Author, Metric, Reason, Refused, ScoreSource, State, Verdict

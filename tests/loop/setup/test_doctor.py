@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loop.proposers.providers import key_of
-from loop.record.entries import StateChanged
+from loop.record.campaign_facts import StateChanged
 from loop.record.home import find_home
 from loop.record.journal import Journal
 from loop.record.types import Problem, State

@@ -12,19 +12,10 @@ from rich.console import Console
 from loop.control import control
 from loop.proposers.digest import digest, select
 from loop.record import backup
-from loop.record.entries import (
-    CampaignCreated,
-    Judged,
-    NoteAdded,
-    Proposed,
-    ProposeRequested,
-    RunEnded,
-    RunStarted,
-    Scored,
-    StartRequested,
-    StateChanged,
-)
+from loop.record.campaign_facts import CampaignCreated, StateChanged
+from loop.record.experiment_facts import Judged, Proposed, RunEnded, RunStarted, Scored
 from loop.record.home import find_home
+from loop.record.intents import NoteAdded, ProposeRequested, StartRequested
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.lock import holding

@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from loop.engine.backlog import Backlog
-from loop.record.entries import Answered, Entry, Judged, Proposed, ProposeRequested
+from loop.record.campaign_facts import Answered
+from loop.record.entries import Entry
+from loop.record.experiment_facts import Judged, Proposed
+from loop.record.intents import ProposeRequested
 from loop.record.types import ScoreSource, Verdict
 from loop.trust.preflight import Severity, check
 from loop.trust.smuggling import DATA, LARGEST, NEW, REMARKS, smuggled

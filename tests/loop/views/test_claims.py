@@ -7,20 +7,12 @@ import random
 import pytest
 
 from bench.nights import Night, nothing
-from loop.record.entries import (
-    Body,
-    CampaignCreated,
-    Judged,
-    Price,
-    Priced,
-    Proposed,
-    RunEnded,
-    RunStarted,
-    Scored,
-    Verified,
-)
+from loop.record.campaign_facts import CampaignCreated
+from loop.record.entries import Body
+from loop.record.experiment_facts import Judged, Proposed, RunEnded, RunStarted, Scored
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Metric, Outcome, Purpose, Reason, ScoreSource, Verdict
+from loop.record.verification_facts import Price, Priced, Verified
 from loop.views import claims
 from loop.views.status import best_text
 from tests.loop.record.test_ledger import entries

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.record.entries import Judged, RunEnded, RunStarted
+from loop.record.experiment_facts import Judged, RunEnded, RunStarted
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Mark, Outcome, Purpose, Reason, Verdict
 from loop.views.chart import draw

@@ -16,20 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from loop.record.entries import (
-    Audited,
-    Body,
-    CampaignCreated,
-    Entry,
-    Judged,
-    NoiseMeasured,
-    Proposed,
-    RunEnded,
-    RunStarted,
-    Scored,
-    Verified,
-)
+from loop.record.campaign_facts import CampaignCreated, NoiseMeasured
+from loop.record.entries import Body, Entry
 from loop.record.experiment import Experiment
+from loop.record.experiment_facts import Judged, Proposed, RunEnded, RunStarted, Scored
 from loop.record.ledger import Ledger
 from loop.record.types import (
     Author,
@@ -45,6 +35,7 @@ from loop.record.types import (
     ScoreSource,
     Verdict,
 )
+from loop.record.verification_facts import Audited, Verified
 from loop.views import report
 from loop.views.chart import BOTTOM, FONT, LEFT, LETTER, RIGHT, TOP, Chart, Label, draw, short, ticks
 

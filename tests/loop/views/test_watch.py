@@ -10,17 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loop.record.entries import (
-    Body,
-    CampaignCreated,
-    Entry,
-    Judged,
-    NoiseMeasured,
-    Proposed,
-    RunEnded,
-    RunStarted,
-    StateChanged,
-)
+from loop.record.campaign_facts import CampaignCreated, NoiseMeasured, StateChanged
+from loop.record.entries import Body, Entry
+from loop.record.experiment_facts import Judged, Proposed, RunEnded, RunStarted
 from loop.record.home import Home, find_home
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
