@@ -944,11 +944,10 @@ def replace_text(path: Path, text: str) -> None:
 # --- Loader ------------------------------------------------------------------------------------------------------
 
 
-def batches(rows: int, *, shuffle: bool = True) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield inputs and targets, (rows, T) int64 on the device, for ever.
 
-    The order of rows depends on the seed alone: the stream is the same whatever `rows` is. Every epoch has a new
-    order; `shuffle=False` gives the stored one, for comparison with batches_on_the_fly().
+    The order of rows depends on the seed alone: the stream is the same whatever `rows` is. Every epoch has a new order.
     """
     _refuse_in_scorer("batches()")
     tokens = rows * profile().context
@@ -960,7 +959,7 @@ def batches(rows: int, *, shuffle: bool = True) -> Iterator[tuple[Tensor, Tensor
         epoch = 0
         while True:
             dice = np.random.default_rng((seed(), epoch))
-            yield dice.permutation(count) if shuffle else np.arange(count)
+            yield dice.permutation(count)
             epoch += 1
 
     picked = _regrouped(order(), rows)
@@ -1076,18 +1075,6 @@ class Loop:
 
 
 _loop = Loop()
-
-
-def batches_on_the_fly(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield one epoch of batches(rows, shuffle=False) by tokenizing and packing the source as it goes.
-
-    For the bench and the tests: it shows that the stored rows are the same stream, and what storing them saves.
-    """
-    p, tokenizer = profile(), dataset().tokenizer()
-    documents = open_corpus(p.source, cache_root()).train()
-    packed = pack(encode(documents, open_tokenizer(tokenizer)), p.context, tokenizer["bos"])
-    for block in _regrouped(packed, rows):
-        yield _to_device(block)
 
 
 def _regrouped(blocks: Iterable[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:

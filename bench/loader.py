@@ -32,13 +32,14 @@ def run(quick: bool) -> Table:
     context = prepare.PROFILE.context
     tokens = length * ROWS * context
     packed, fly = [], []
-    prepare.dataset()
+    rows = prepare.dataset().rows(prepare.TRAIN)
     for _ in range(1 if quick else ROUNDS):
         # One after the other: the threads that tokenize would slow the loader down if both ran at once.
-        fly.append(tokens / seconds(prepare.batches_on_the_fly(ROWS), length))
+        fly.append(tokens / seconds(on_the_fly(ROWS), length))
         packed.append(max(tokens / seconds(prepare.batches(ROWS), length) for _ in range(3)))
     ratios = [a / b for a, b in zip(packed, fly, strict=True)]
-    same = compare(prepare.batches(ROWS, shuffle=False), islice(prepare.batches_on_the_fly(ROWS), length))
+    stored = (prepare._to_device(block) for block in prepare._regrouped([rows], ROWS))
+    same = compare(stored, islice(on_the_fly(ROWS), length))
     ratio = median(ratios)
     return Table(
         f"loader: packed rows against tokenizing and packing on the fly ({prepare.profile().source})",
@@ -51,6 +52,17 @@ def run(quick: bool) -> Table:
             Row("identical token stream", f"{same * ROWS * context:,} tokens", "all", same == length),
         ],
     )
+
+
+def on_the_fly(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield one epoch of the training rows in their stored order, tokenizing and packing the source anew."""
+    import prepare
+
+    source, tokenizer = prepare.profile().source, prepare.dataset().tokenizer()
+    documents = prepare.open_corpus(source, prepare.cache_root()).train()
+    tokens = prepare.encode(documents, prepare.open_tokenizer(tokenizer))
+    packed = prepare.pack(tokens, prepare.profile().context, tokenizer["bos"])
+    return (prepare._to_device(block) for block in prepare._regrouped(packed, rows))
 
 
 def seconds(batches: Iterator[tuple[Tensor, Tensor]], length: int) -> float:

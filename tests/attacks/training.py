@@ -263,7 +263,11 @@ BEFORE = (
     + LOOP
 )
 ON_THE_FLY = (
-    f"""    train_on(model, optimizers, rows, prepare.batches_on_the_fly(step_rows), {STEPS})
+    f"""    tokenizer = prepare.dataset().tokenizer()
+    documents = prepare.open_corpus(prepare.PROFILE.source, prepare.cache_root()).train()
+    tokens = prepare.encode(documents, prepare.open_tokenizer(tokenizer))
+    packed = prepare._regrouped(prepare.pack(tokens, prepare.PROFILE.context, tokenizer["bos"]), step_rows)
+    train_on(model, optimizers, rows, map(prepare._to_device, packed), {STEPS})
 """
     + LOOP
 )
@@ -335,7 +339,7 @@ PAIRED = (MAIN, PAIRS + MAIN)
 EARLY: tuple[Attack, ...] = (
     attack("a second copy of the ruler", (LOOP, OTHER_RULER), stopped_by="work check, covers"),
     attack("trains from train.bin before the clock", TOOLS, (LOOP, BEFORE), stopped_by="work check"),
-    attack("trains on batches_on_the_fly()", TOOLS, (LOOP, ON_THE_FLY), stopped_by="work check"),
+    attack("tokenizes the source and trains on it", TOOLS, (LOOP, ON_THE_FLY), stopped_by="work check"),
     attack("a table of all of train.bin", PAIRED, *TABLE_MODEL, (LOOP, WHOLE_TABLE), stopped_by="work check, covers"),
     attack("reads train.bin before it imports the ruler", (IMPORT, BEFORE_IMPORT), *TABLE_MODEL,
            (LOOP, "    if READ is not None:\n        model.table.copy_(torch.from_numpy(READ))\n" + LOOP), stopped_by="work check, covers"),
