@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as t
 
-from loop.record.types import State, Verdict
+from loop.record.types import Cause, State
 from loop.text.numbers import plain
 from loop.views.status import message_text
 from server.documents import Role
@@ -163,22 +163,14 @@ class Publisher:
         if new.ledger.state is not old.ledger.state:
             if new.ledger.state is State.FINISHED:
                 self.session.say(t.MessageType.Info, f"{new.ledger.campaign} has ended: {new.ledger.message}")
-            elif new.ledger.state is State.STOPPED and _broke(new):
+            elif new.ledger.state is State.STOPPED and new.ledger.cause is Cause.ERROR:
                 self.session.say(t.MessageType.Error, f"{new.ledger.campaign} stopped: {new.ledger.message}")
-            elif new.ledger.state is State.PAUSED and "crash" in new.ledger.message:
+            elif new.ledger.state is State.PAUSED and new.ledger.cause is Cause.CRASHES:
                 self.session.say(t.MessageType.Warning, f"{new.ledger.campaign} waits: {new.ledger.message}")
 
 
 def _seq(snapshot: Snapshot) -> tuple[str, int]:
     return (snapshot.ledger.campaign, snapshot.ledger.last_seq) if snapshot.ledger else ("", 0)
-
-
-def _broke(snapshot: Snapshot) -> bool:
-    """Return whether a campaign stopped by itself: nobody asked, or its baseline does not run."""
-    ledger = snapshot.ledger
-    assert ledger is not None
-    baseline = ledger.experiments.get(0)
-    return not ledger.message.startswith("stopped") or (baseline is not None and baseline.verdict is Verdict.CRASH)
 
 
 def describe(snapshot: Snapshot) -> dict[str, Any]:

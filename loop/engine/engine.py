@@ -35,7 +35,7 @@ from loop.record.intents import (
 )
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
-from loop.record.types import AutoResearchError, JournalError, State
+from loop.record.types import AutoResearchError, Cause, JournalError, State
 from loop.runs.runner import Runner
 from loop.settings.program import Program
 from loop.setup.campaigns import is_broken
@@ -61,6 +61,7 @@ class Engine:
         self.measuring = Measuring(self)
         self.verifying = Verifying(self)
         self.paused = ""  # why no new run starts
+        self._paused_by = Cause.ASKED
         self._runner: Runner | None = None
         self._wake = asyncio.Event()  # something changed: an intent, a proposal, a verdict
         self._stop_now = asyncio.Event()
@@ -95,9 +96,9 @@ class Engine:
         """Record how the campaign ended, and answer whoever still waits for an answer."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        sentence = ""
+        sentence, cause = "", Cause.ERROR
         if interrupted:
-            sentence = "stopped; the run was interrupted"
+            sentence, cause = "stopped; the run was interrupted", Cause.ASKED
         elif isinstance(error, AutoResearchError):
             sentence = str(error)
         elif error is not None:
@@ -105,7 +106,7 @@ class Engine:
             sentence = f"{type(error).__name__}: {error}; see 'autoresearch doctor' and the daemon's log"
         # A campaign that had ended and could not be opened again has still ended.
         if sentence and not (self._runner is None and self.ledger.state is State.FINISHED):
-            self.record(StateChanged(State.STOPPED, sentence))
+            self.record(StateChanged(State.STOPPED, sentence, cause=cause))
         for seq, intent in list(self.ledger.unanswered.items()):
             # A human's text waits for the next start, unless there will be none.
             if is_broken(self.ledger) or not isinstance(intent.body, ProposeRequested | WithdrawRequested):
@@ -117,13 +118,13 @@ class Engine:
 
     async def _work(self) -> None:
         verify_alone = self.ledger.verifying is not None and not self._asked_to_begin
-        was = self.ledger.state, self.ledger.message
+        was = StateChanged(self.ledger.state, self.ledger.message, cause=self.ledger.cause)
         try:
             self._runner = await open_campaign(self)
             for intent in list(self.ledger.unanswered.values()):
                 self._heed(intent)
             if verify_alone:
-                await self._verify_alone(*was)
+                await self._verify_alone(was)
                 return
             async with asyncio.TaskGroup() as group:
                 ahead = group.create_task(self.writing.ahead())
@@ -133,15 +134,15 @@ class Engine:
         finally:
             await self.staging.drop()
 
-    async def _verify_alone(self, state: State, message: str) -> None:
+    async def _verify_alone(self, was: StateChanged) -> None:
         """Verify a campaign that nobody asked to go on, and leave it in the state that it was in."""
         await self.measuring.heal()
         if not await self._verify():
-            self.record(StateChanged(State.STOPPED, "stopped while verifying"))
-        elif state is State.FINISHED:
-            self.record(StateChanged(state, message))
+            self.record(StateChanged(State.STOPPED, "stopped while verifying", cause=Cause.ASKED))
+        elif was.state is State.FINISHED:
+            self.record(was)
         else:
-            self.record(StateChanged(State.STOPPED, "verified; 'autoresearch start' goes on"))
+            self.record(StateChanged(State.STOPPED, "verified; 'autoresearch start' goes on", cause=Cause.VERIFIED))
 
     async def _verify(self) -> bool:
         request = self.ledger.verifying
@@ -152,7 +153,7 @@ class Engine:
             await self.pause_here()
             self.measuring.follow()
             if self.stopping:
-                self.record(StateChanged(State.STOPPED, "stopped after the experiment"))
+                self.record(StateChanged(State.STOPPED, "stopped after the experiment", cause=Cause.ASKED))
                 return
             if self.ledger.verifying is not None:
                 await self._verify()
@@ -163,10 +164,11 @@ class Engine:
             # Looking may have taken in an intent: what it asks for is looked at after, with no await between.
             if experiment is not None:
                 await self.measuring.measure(experiment.number)
-            elif limit := limit or ("" if self.paused else self.writing.exhausted):
+            elif ended := limit or ("" if self.paused else self.writing.exhausted):
                 pairs = self.writing.program.verify
                 if not (pairs and self.verifying.due):
-                    self.record(StateChanged(State.FINISHED, limit))
+                    cause = Cause.LIMIT if limit else Cause.EXHAUSTED
+                    self.record(StateChanged(State.FINISHED, ended, cause=cause))
                     return
                 await self.verifying.verify(pairs)
             elif not (self.paused or self.stopping):
@@ -208,7 +210,7 @@ class Engine:
                 late = "the daemon had ended before it read this; a start came after it"
                 self.record(Answered(intent.seq, False, late))
             case PauseRequested():
-                self.paused = "paused; 'autoresearch resume' goes on"
+                self.pause("paused; 'autoresearch resume' goes on", Cause.ASKED)
                 self._answer(intent, "pausing after this experiment")
             case ResumeRequested():
                 self._resume()
@@ -249,7 +251,7 @@ class Engine:
     def _resume(self) -> None:
         self.paused = self.writing.exhausted = ""
         if self.ledger.state is State.PAUSED:
-            self.record(StateChanged(State.RUNNING, "going on"))
+            self.record(StateChanged(State.RUNNING, "going on", cause=Cause.ASKED))
         self._wake.set()
 
     async def _tail(self) -> None:
@@ -262,14 +264,14 @@ class Engine:
         """Wait at a run's boundary while paused, with one recorded sentence."""
         while self.paused and not self.stopping:
             if self.ledger.state is not State.PAUSED:
-                self.record(StateChanged(State.PAUSED, self.paused))
+                self.record(StateChanged(State.PAUSED, self.paused, cause=self._paused_by))
                 await self.staging.drop()  # it holds hundreds of megabytes
                 continue  # a stop or a resume may have come meanwhile, and its news with it
             await self.news()
 
-    def pause(self, sentence: str) -> None:
+    def pause(self, sentence: str, cause: Cause) -> None:
         """Start no new run after the present experiment; the sentence says why and what to do."""
-        self.paused = sentence
+        self.paused, self._paused_by = sentence, cause
 
     async def news(self) -> None:
         """Wait until something has changed."""

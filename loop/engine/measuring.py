@@ -20,7 +20,7 @@ from loop.record.entries import Body
 from loop.record.experiment import Experiment
 from loop.record.experiment_facts import Judged, RunEnded, RunStarted, Scored
 from loop.record.noise import noise_floor
-from loop.record.types import AutoResearchError, Failure, Outcome, Purpose, Reason, ScoreSource, State, Verdict
+from loop.record.types import AutoResearchError, Cause, Failure, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 
 if TYPE_CHECKING:
     from loop.engine.engine import Engine
@@ -134,7 +134,8 @@ class Measuring:
         crashes = crashes_in_a_row(self.engine.ledger)
         if crashes >= MAX_CRASHES_IN_ROW:
             self.engine.pause(
-                f"{crashes} experiments in a row crashed, the last: {experiment.explanation}; mend and resume"
+                f"{crashes} experiments in a row crashed, the last: {experiment.explanation}; mend and resume",
+                Cause.CRASHES,
             )
 
     def follow(self) -> None:
@@ -154,7 +155,7 @@ class Measuring:
                 f"the branch {name} is checked out and stays where it is, what is kept is not on it; "
                 "it follows again once you switch to a branch of your own: git switch -c mine"
             )
-        self.engine.record(StateChanged(self.engine.ledger.state, sentence))
+        self.engine.record(StateChanged(self.engine.ledger.state, sentence, cause=self.engine.ledger.cause))
 
     def _move_branch(self, commit: str) -> None:
         """Let the branch follow the incumbent, unless the user stands on it or has put commits of their own there."""

@@ -19,7 +19,7 @@ from loop.record.campaign_facts import Spent, StateChanged
 from loop.record.experiment import Experiment
 from loop.record.experiment_facts import Doomed
 from loop.record.ledger import add
-from loop.record.types import Author, Cost, ProgramError, ProposalFailed
+from loop.record.types import Author, Cause, Cost, ProgramError, ProposalFailed
 from loop.settings.program import Program, override, parse, program_hash
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Writing:
             return
         self._unread = why
         sentence = f"program.md is not used as it is now: {why}" if why else "program.md is used again"
-        self.engine.record(StateChanged(self.engine.ledger.state, sentence))
+        self.engine.record(StateChanged(self.engine.ledger.state, sentence, cause=self.engine.ledger.cause))
 
     @property
     def proposer(self) -> Proposer:
@@ -178,4 +178,4 @@ class Writing:
         """No proposal will come: a person may mend that, unless the built-in search has nothing left to try."""
         self.exhausted = sentence
         if self.proposer.name != "knobs":
-            self.engine.pause(sentence)
+            self.engine.pause(sentence, Cause.PROPOSALS)

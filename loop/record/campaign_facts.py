@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from loop.record.types import Cost, Metric, ScoreSource, State, Verdict
+from loop.record.types import Cause, Cost, Metric, ScoreSource, State, Verdict
 
 LOST = "unknown"  # the budget of a campaign that was restored without the conditions under which it was measured
 
@@ -57,11 +57,15 @@ class Resumed:
 
 @dataclass(frozen=True)
 class StateChanged:
-    """Fact: the campaign's state, with the sentence that explains it; a `passing` one holds until the next run."""
+    """Fact: the campaign's state, with the sentence that explains it; a `passing` one holds until the next run.
+
+    Code decides by `cause`, never by the sentence; None in older journals and where nothing depends on it.
+    """
 
     state: State
     message: str = ""
     passing: bool = False
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from loop.record.intents import (
     WithdrawRequested,
 )
 from loop.record.noise import ENOUGH, Noise, Pool, decimals, differences, unit_of
-from loop.record.types import Author, Cost, Mark, Purpose, Reason, State, Verdict
+from loop.record.types import Author, Cause, Cost, Mark, Purpose, Reason, State, Verdict
 from loop.record.verification_facts import Audited, Priced, Verified
 from loop.record.work import Reference, reference_of
 
@@ -53,6 +53,7 @@ class Ledger:
     state: State = State.PREPARING
     message: str = ""
     passing: bool = False  # the message is about the moment, until the next run
+    cause: Cause | None = None  # of the state; None where the journal does not say
     experiments: dict[int, Experiment] = field(default_factory=dict)
     noise_floor: float | None = None  # standard deviation of the baseline's single runs
     rule: str = ""  # by which verdicts are reached now
@@ -398,6 +399,7 @@ class Ledger:
                 self.trouble = body.message
             case StateChanged():
                 self.state, self.message, self.passing = body.state, body.message, body.passing
+                self.cause = body.cause
 
     def _use_up(self) -> None:
         audits = (r.seed for e in self.experiments.values() for r in e.runs if r.purpose is Purpose.AUDIT)

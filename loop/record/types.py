@@ -156,6 +156,18 @@ class State(StrEnum):
     FINISHED = "finished"
 
 
+class Cause(StrEnum):
+    """Why a campaign came into its state, where the sentence that says so is for people."""
+
+    ASKED = "asked"  # a person paused, resumed or stopped it
+    LIMIT = "limit"  # one of `stop:` is reached
+    EXHAUSTED = "exhausted"  # the built-in search has nothing left to try
+    VERIFIED = "verified"  # what was asked for is verified, and nothing else was
+    CRASHES = "crashes"  # too many in a row
+    PROPOSALS = "proposals"  # none comes: no key, no credit, too many failures in a row
+    ERROR = "error"  # it cannot continue until a person has looked
+
+
 class FailureKind(StrEnum):
     """Why a run gave no score."""
 

@@ -215,7 +215,8 @@ def make(repo: Repo, sources: Sources) -> Plan:
     if known and last != known[-1]:  # the last campaign is the one that is meant where none is named, and stays so
         ledger = _replay(plan, known[-1])
         now = time.time()
-        _append(plan, known[-1], [(Resumed(), now), (StateChanged(ledger.state, ledger.message), now)])
+        as_it_was = StateChanged(ledger.state, ledger.message, cause=ledger.cause)
+        _append(plan, known[-1], [(Resumed(), now), (as_it_was, now)])
     return plan
 
 

@@ -13,7 +13,7 @@ from lsprotocol import types as t
 
 from loop.record.campaign_facts import StateChanged
 from loop.record.lock import beat, holding
-from loop.record.types import State, Verdict
+from loop.record.types import Cause, State, Verdict
 from server.documents import Document
 from server.features.commands import unsaved
 from server.snapshot import Snapshot
@@ -383,6 +383,33 @@ async def test_a_daemon_that_dies_is_told_and_one_that_ends_its_campaign_is_not(
             campaign.record(StateChanged(State.STOPPED, "stopped after the experiment"))
         await editor.until(lambda: editor.button(program, "▶ Continue campaign"))
         assert len(editor.client.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "cause", "shown"),
+    [
+        (State.PAUSED, Cause.CRASHES, "waits"),
+        (State.PAUSED, Cause.ASKED, ""),
+        (State.STOPPED, Cause.ERROR, "stopped"),
+        (State.STOPPED, Cause.VERIFIED, ""),
+        (State.STOPPED, None, ""),
+    ],
+)
+async def test_the_cause_of_a_state_decides_whether_it_interrupts_and_not_its_words(
+    campaign: Campaign, state: State, cause: Cause | None, shown: str
+) -> None:
+    campaign.home.lock.write_text(campaign.name)
+    with holding(campaign.home.lock):
+        async with editing("vscode", campaign.folder) as editor:
+            program = editor.open(campaign.folder / "program.md")
+            await editor.until(lambda: editor.button(program, "⏸ Pause"))
+            campaign.record(StateChanged(state, "crash, stopped", cause=cause))
+            resume = "▶ Resume" if state is State.PAUSED else "▶ Continue campaign"
+            await editor.until(lambda: editor.button(program, resume))
+            if not shown:
+                campaign.record(StateChanged(State.FINISHED, "done"))
+            await editor.until(lambda: told(editor, f" {shown or 'has ended'}: "))
+            assert len(editor.client.messages) == 1
 
 
 async def test_a_daemon_that_does_not_answer_is_shown_above_the_title(campaign: Campaign) -> None:

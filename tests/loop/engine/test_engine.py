@@ -20,7 +20,7 @@ from loop.record.experiment_facts import Judged, Merged, Proposed, RunEnded, Run
 from loop.record.home import find_home
 from loop.record.intents import PauseRequested, ProposeRequested, StartRequested, StopRequested
 from loop.record.journal import Journal
-from loop.record.types import Author, Outcome, Purpose, Reason, Refused, RepoError, ScoreSource, State, Verdict
+from loop.record.types import Author, Cause, Outcome, Purpose, Reason, Refused, RepoError, ScoreSource, State, Verdict
 from loop.setup.inputs import find_data
 from tests.stub import (
     CANVAS,
@@ -46,7 +46,7 @@ def campaign(tmp_path: Path) -> Path:
 
 def test_a_campaign_measures_a_baseline_improves_on_it_and_ends_at_its_limit(campaign: Path) -> None:
     ledger = run_to_end(campaign)
-    assert ledger.state is State.FINISHED and "6 experiments" in ledger.message
+    assert ledger.state is State.FINISHED and "6 experiments" in ledger.message and ledger.cause is Cause.LIMIT
     assert ledger.judged == 6 and ledger.keeps >= 1
     assert ledger.baseline is not None and ledger.best is not None and ledger.best.score is not None
     assert ledger.best.score < ledger.baseline
@@ -426,6 +426,7 @@ def test_what_ends_the_reading_of_the_journal_is_said(campaign: Path, monkeypatc
     asyncio.run(Engine(campaign, "night", make).run())
     ledger = control.load(campaign)
     assert (ledger.state, ledger.message) == (State.STOPPED, "no space left on the device; free some")
+    assert ledger.cause is Cause.ERROR
 
 
 def test_a_text_that_git_cannot_take_is_refused_and_the_campaign_goes_on(campaign: Path) -> None:

@@ -14,12 +14,12 @@ from typing import get_args
 import pytest
 
 from loop.record.campaign_facts import Answered, StateChanged
-from loop.record.entries import Body
+from loop.record.entries import Body, Entry
 from loop.record.experiment_facts import Proposed, RunEnded, RunStarted
 from loop.record.intents import NoteAdded, PauseRequested, StopRequested
 from loop.record.journal import Journal, decode
 from loop.record.ledger import Ledger
-from loop.record.types import Author, Failure, FailureKind, JournalError, Outcome, Purpose, State, Verdict
+from loop.record.types import Author, Cause, Failure, FailureKind, JournalError, Outcome, Purpose, State, Verdict
 
 FULL = Proposed(
     experiment=3,
@@ -159,6 +159,15 @@ def test_a_journal_of_a_newer_program_is_refused(tmp_path: Path, journal: Journa
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(JournalError, match="update autoresearch"):
         Journal(tmp_path / "journal.db")
+
+
+def test_a_state_of_an_older_journal_has_no_cause_and_a_new_one_keeps_its_own(journal: Journal) -> None:
+    old = decode("StateChanged", {"state": "stopped", "message": "stopped after the experiment", "passing": False})
+    assert old == StateChanged(State.STOPPED, "stopped after the experiment", cause=None)
+    journal.append("night", StateChanged(State.PAUSED, "any words", cause=Cause.CRASHES))
+    ledger = Ledger("night").feed(journal.read())
+    assert (ledger.cause, ledger.message) == (Cause.CRASHES, "any words")
+    assert ledger.feed([Entry(2, "night", 0.0, old)]).cause is None
 
 
 def test_fields_of_a_newer_program_are_dropped_and_unknown_kinds_are_refused() -> None:
