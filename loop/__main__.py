@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from loop.lsp import serve
+from loop.cli.lsp import serve
 
 
 def main() -> int:
     """Run the language server, or the command line; return the exit code."""
     if sys.argv[1:] == ["lsp"]:
         return serve()
-    from loop.cli import main as command
+    from loop.cli.app import main as command
 
     return command()
 

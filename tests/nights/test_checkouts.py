@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loop import cli
+from loop.cli import app as cli
 from loop.control import control
 from loop.record.types import Refused, ScoreSource, State, Verdict
 from tests.fake_llm import FakeLLM, prompt_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from loop import cli
+from loop.cli import app as cli
 from loop.record.home import find_home
 from loop.record.intents import NoteAdded, ResumeRequested, StartRequested
 from loop.record.journal import Journal

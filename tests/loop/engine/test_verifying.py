@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.cli import main
+from loop.cli.app import main
 from loop.control import control
 from loop.engine.verdict import RULE
 from loop.record.campaign_facts import NoiseMeasured

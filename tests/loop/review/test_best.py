@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loop import cli
+from loop.cli import app as cli
 from loop.record.experiment_facts import Judged
 from loop.record.intents import ProposeRequested
 from loop.record.types import Author, Reason, Refused, Verdict

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.cli import main
+from loop.cli.app import main
 from loop.control import control
 from loop.control.asking import answer_to
 from loop.record.campaign_facts import CampaignCreated, Imported, StateChanged

@@ -1,84 +1,18 @@
-"""The command as a user types it: exit codes, where sentences go, what JSON holds."""
+"""The command as a user types it: exit codes, where sentences go, what a terminal can show."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from loop import cli
-from loop.record.campaign_facts import StateChanged
-from loop.record.home import find_home
-from loop.record.journal import Journal
-from loop.record.types import State
+from tests.loop.cli.running import run
 from tests.loop.git.test_repo import obey_permissions
 from tests.stub import git, gone, make_campaign, run_to_end
-
-TOP = Path(__file__).parents[2]
-RESULT_KEYS = {
-    *("experiment", "commit", "score", "delta", "verdict", "reason", "outcome", "source", "proposer", "hypothesis"),
-    *("peak_memory_mb", "train_seconds", "total_seconds"),
-}
-STATUS_KEYS = {
-    *("campaign", "state", "experiment", "experiments", "keeps", "baseline", "noise_floor", "best", "incumbent")
-}
-
-
-@pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stub campaign that has ended."""
-    folder = make_campaign(tmp_path_factory.mktemp("cli") / "c")
-    run_to_end(folder)
-    return folder
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-m", "loop", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
-
-
-def test_results_are_an_array_of_objects_with_the_promised_keys(night: Path) -> None:
-    rows = json.loads(run(night, "results", "--json").stdout)
-    assert [row["experiment"] for row in rows] == list(range(len(rows))) and len(rows) >= 7
-    assert all(row.keys() >= RESULT_KEYS for row in rows)
-    assert {row["source"] for row in rows if row["score"] is not None} == {"self-reported"}
-
-
-def test_status_is_one_object_with_the_promised_keys(night: Path) -> None:
-    status = json.loads(run(night, "status", "--json").stdout)
-    assert status.keys() >= STATUS_KEYS
-    assert status["state"] == "finished" and status["best"] < status["baseline"]
-
-
-def test_a_campaign_whose_daemon_was_killed_is_interrupted(tmp_path: Path) -> None:
-    folder = make_campaign(tmp_path / "c")
-    with Journal(find_home(folder).journal) as journal:
-        journal.append("night", StateChanged(State.RUNNING, "measuring the baseline"))
-    told = run(folder, "status").stdout
-    assert told == "✗ interrupted\ninterrupted; 'autoresearch start' goes on\n"
-    status = json.loads(run(folder, "status", "--json").stdout)
-    assert (status["state"], status["alive"]) == ("interrupted", False)
-    assert "night is not running (interrupted); 'autoresearch start' goes on" in run(folder, "stop").stderr
-
-
-def test_results_as_a_table_and_as_tsv_have_a_line_for_each_experiment(night: Path) -> None:
-    rows = json.loads(run(night, "results", "--json").stdout)
-    tsv = run(night, "results", "--tsv").stdout.splitlines()
-    assert len(tsv) == len(rows) + 1 and tsv[0].split("\t")[0] == "experiment"
-    assert len(run(night, "results").stdout.splitlines()) == len(rows)
-
-
-def test_show_and_diff_tell_of_one_experiment(night: Path) -> None:
-    shown = run(night, "show", "1").stdout
-    assert "run 1: measure" in shown and re.search(r"^commit [0-9a-f]{12}, \d+ s training$", shown, re.M)
-    assert re.search(r"^\+[A-Z_]+ = ", run(night, "diff", "1").stdout, re.M)
-    missing = run(night, "show", "999")
-    assert missing.returncode == 1 and "there are #0 to #" in missing.stderr
 
 
 def test_what_others_wrote_cannot_steer_the_terminal(tmp_path: Path) -> None:
@@ -97,21 +31,16 @@ def test_what_others_wrote_cannot_steer_the_terminal(tmp_path: Path) -> None:
     assert "\x1b[2J" in run(folder, "diff", number).stdout, "a pipe may end in git apply"
 
 
-def test_a_report_writes_its_three_files_and_git_status_stays_clean(night: Path) -> None:
-    done = run(night, "report")
-    assert done.returncode == 0, done.stderr
-    assert all((night / name).stat().st_size > 100 for name in cli.EXPORTS)
-    status = subprocess.run(["git", "status", "--porcelain"], cwd=night, capture_output=True, text=True, check=True)
-    assert status.stdout == ""
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
         pytest.param(["pause"], 1, "not running", id="a refusal"),
         pytest.param(["start", "--budget", "soon"], 1, "budget", id="a bad override"),
-        pytest.param(["show"], 2, "usage", id="usage"),
-        pytest.param(["dance"], 2, "usage", id="an unknown command"),
+        pytest.param(["show"], 2, "Usage: autoresearch show", id="usage"),
+        pytest.param(["results", "--json", "--tsv"], 2, "--json and --tsv exclude each other", id="one form"),
+        pytest.param(["dance"], 2, "Usage: autoresearch", id="an unknown command"),
+        pytest.param(["rebuilt"], 2, "Did you mean 'rebuild'?", id="a mistyped command"),
+        pytest.param(["status", "--jsno"], 2, "Did you mean '--json'?", id="a mistyped option"),
         pytest.param(["import", "none.tsv"], 1, "none.tsv", id="a missing file"),
         pytest.param(["propose", "none.py"], 1, "none.py: cannot be read (No such file", id="a missing canvas"),
     ],
@@ -173,11 +102,3 @@ def test_a_closed_pipe_is_no_error_worth_a_traceback(night: Path) -> None:
     command = f"{sys.executable} -P -m loop results --json | head -c 10"
     done = subprocess.run(command, shell=True, cwd=night, capture_output=True, text=True, timeout=60)
     assert "Traceback" not in done.stderr
-
-
-def test_every_command_is_told_of_in_the_readme() -> None:
-    readme = (TOP / "README.md").read_text(encoding="utf-8")
-    verbs = next(a for a in cli.parser()._actions if a.dest != "folder" and hasattr(a, "choices") and a.choices)
-    assert isinstance(verbs.choices, dict)
-    missing = [name for name in verbs.choices if not re.search(rf"[`\s]{name}\b", readme)]
-    assert not missing
