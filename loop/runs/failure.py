@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from loop.record.types import Failure, FailureKind
+from loop.runs.supervisor.wire import Why
 from loop.trust.limits import Limits
 
 FRAME = re.compile(r'^\s+File "(?P<file>[^"\n]+)", line (?P<line>\d+)')
@@ -40,13 +41,13 @@ KINDS = (
 )
 
 
-def bound_passed(why: str, limits: Limits) -> Failure | None:
+def bound_passed(why: Why | None, limits: Limits) -> Failure | None:
     """Return the failure of a run that was ended for its memory or its processes, None for any other end. Pure."""
-    if why == "memory":
+    if why is Why.MEMORY:
         return Failure(
             FailureKind.OUT_OF_MEMORY, f"used the {limits.memory_text} of memory that a run may have; killed"
         )
-    if why == "processes":
+    if why is Why.PROCESSES:
         many = f"{limits.processes:,} processes and threads"
         return Failure(FailureKind.PROCESSES, f"started the {many} that a run may have; killed")
     return None

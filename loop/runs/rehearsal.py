@@ -13,7 +13,7 @@ from pathlib import Path
 
 from loop.record.types import Failure, FailureKind
 from loop.runs.failure import bound_passed, clean, failure_in
-from loop.runs.leash import supervise
+from loop.runs.leash import Child, supervise
 from loop.runs.progress import LOG, read_tail
 from loop.trust.limits import machine
 
@@ -114,16 +114,16 @@ async def dry_run(
     run is given. A rehearsal that takes longer than `limit_s`, fills the disk, or fails by something that only an
     accelerator has, tells nothing. Like a run it is supervised: nothing that it started outlives it, or us.
     """
-    supervised = await supervise(
-        (*wrap, python, "-c", SCRIPT, canvas),
+    child = Child(
+        argv=(*wrap, python, "-c", SCRIPT, canvas),
         folder=folder,
         environment=environment,
         log=scratch / LOG,
-        gate=None,
         limit_s=limit_s,
         watch=(folder, scratch),
         reply=True,
     )
+    supervised = await supervise(child)
     supervised.send("go")
     try:
         ending = await supervised.ended()

@@ -19,7 +19,7 @@ from typing import Any
 from loop.record.types import Failure, FailureKind, Refused
 from loop.record.values import Budget, BudgetKind
 from loop.runs.failure import bound_passed, clean, failure_in
-from loop.runs.leash import Supervised, supervise
+from loop.runs.leash import Child, Supervised, supervise
 from loop.runs.progress import LOG, read_tail
 from loop.runs.trainer import sha256
 from loop.trust.limits import machine
@@ -113,23 +113,22 @@ async def prepare_data(
         for line in filter(str.strip, complete):
             on_line(line)
 
-    supervised = await supervise(
-        (python, "-B", "prepare.py", "--json"),
+    child = Child(
+        argv=(python, "-B", "prepare.py", "--json"),
         folder=folder,
         environment={**environment, **online()},
         log=log,
-        gate=None,
         reply=True,
-        on_text=on_text,
         disk_limit=None,
     )
+    supervised = await supervise(child, on_text)
     supervised.send("go")
     try:
         ending = await supervised.ended()
     except asyncio.CancelledError:
         await supervised.stop()
         raise
-    said = answer(ending.reply)
+    said = ending.answer
     if ending.exit_code != 0 or said is None:
         last = [line for line in read_tail(log, 1 << 16).replace("\r", "\n").splitlines() if line.strip()]
         raise Refused(last[-1].strip() if last else f"prepare.py: ended with exit code {ending.exit_code} and no word")
@@ -174,14 +173,15 @@ async def prepare_scorer(
     scratch.mkdir(parents=True, exist_ok=True)
     prepare = folder / "prepare.py"
     argv = ["score", "--run", str(run_dir), "--canvas", str(folder / canvas), "--split", split]
-    supervised = await supervise(
-        (python, "-I", "-B", str(prepare), *argv, "--wrap", json.dumps(wrap)),
+    child = Child(
+        argv=(python, "-I", "-B", str(prepare), *argv, "--wrap", json.dumps(wrap)),
         folder=scratch,
         environment={**environment, **private},
         log=scratch / LOG,
         gate="stdin",
         reply=True,
     )
+    supervised = await supervise(child)
     return Scorer(folder, canvas, {"prepare.py": ruler.sha256, canvas: canvas_sha256}, supervised, scratch / LOG)
 
 
@@ -206,7 +206,7 @@ class Scorer:
         except TimeoutError:
             await self.close()
             return Failure(FailureKind.TIMED_OUT, f"scoring took longer than {limit_s:g} s; killed")
-        said = answer(ending.reply)
+        said = ending.answer
         if ending.exit_code == 0 and said is not None:
             return read_score(said, self._folder, self._canvas)
         if bound := bound_passed(ending.why, machine()):
@@ -237,13 +237,3 @@ def read_score(said: Mapping[str, Any], folder: Path, canvas: str) -> SealedScor
     if kind is FailureKind.OTHER and found.traceback:
         return replace(found, message=f"while scoring: {found.message}")
     return Failure(kind, clean(str(said.get("detail") or said["kind"]), folder)[:400], found.line, found.traceback)
-
-
-def answer(reply: str) -> dict[str, Any] | None:
-    """Return the JSON object in the last line of a reply, None when there is none. Pure."""
-    lines = reply.strip().splitlines()
-    try:
-        said = json.loads(lines[-1]) if lines else None
-    except ValueError:
-        return None
-    return said if isinstance(said, dict) else None

@@ -1,7 +1,7 @@
 """One run: launch it under its supervisor, open its gate, follow it, stop it, and say how it ended.
 
 The numbers a run writes about itself (progress, summary, its log) are read as untrusted text and never as a sealed
-score. Not here: the sandbox's rules (sandbox.py), the kill (supervisor.py), the score (scorer.py), any record.
+score. Not here: the sandbox's rules (sandbox.py), the kill (supervisor/), the score (scorer.py), any record.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from loop.record.home import find_top
 from loop.record.types import Failure, FailureKind, Metric, Outcome, Refused
 from loop.record.work import Allowance, Work, beyond, work_of
 from loop.runs.failure import bound_passed, clean, failure_in
-from loop.runs.leash import Ending, Supervised, supervise
+from loop.runs.leash import Child, Ending, Supervised, supervise
 from loop.runs.progress import (
     CHECKPOINT,
     LOG,
@@ -36,6 +36,7 @@ from loop.runs.progress import (
     read_progress,
     read_tail,
 )
+from loop.runs.supervisor.wire import Why
 from loop.trust.limits import Limits, machine
 
 # How bubblewrap, the supervisor and the shells that bound a run's processes say that there is no such program.
@@ -126,8 +127,8 @@ async def launch(spec: RunSpec) -> Run:
     canvas_sha256 = sha256(spec.folder / spec.canvas)
     if spec.metric is not None:
         show_data(spec.environment)
-    supervised = await supervise(
-        (*spec.wrap, *command),
+    child = Child(
+        argv=(*spec.wrap, *command),
         folder=spec.folder,
         environment=spec.environment,
         log=spec.run_dir / LOG,
@@ -143,7 +144,7 @@ async def launch(spec: RunSpec) -> Run:
         watch=(spec.folder, spec.run_dir),
         limits=spec.limits,
     )
-    return Run(spec, canvas_sha256, supervised)
+    return Run(spec, canvas_sha256, await supervise(child))
 
 
 def show_data(environment: Mapping[str, str]) -> None:
@@ -222,29 +223,29 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
     """Return how a run ended, and why it has no score when it has none."""
     kind, name = FailureKind, spec.canvas
     match ending.why:
-        case "stopped":
+        case Why.STOPPED:
             return Outcome.INTERRUPTED, None
-        case "suspended":
+        case Why.SUSPENDED:
             return Outcome.INTERRUPTED, Failure(kind.KILLED, "the machine slept during the run; it does not count")
-        case "lost":
+        case Why.LOST:
             return Outcome.INTERRUPTED, Failure(kind.LOST, "the run's supervisor was killed; it does not count")
-        case "timed_out":
+        case Why.TIMED_OUT:
             return Outcome.TIMED_OUT, Failure(kind.TIMED_OUT, f"still running after {spec.limit_s:g} s; killed")
-        case "late":
+        case Why.LATE:
             allowed = spec.allowance.clock_s if spec.allowance and spec.allowance.clock_s else 0.0
             late = f"{name} had not submitted {allowed:.0f} s after its clock had started; submit when the budget ends"
             return Outcome.CRASHED, Failure(kind.TAMPERED, late)
-        case "greedy":
+        case Why.GREEDY:
             asked = f"{name} asked for more rows than its budget buys ({spec.most_rows or 0:,})"
             return Outcome.CRASHED, Failure(kind.TAMPERED, f"{asked}; take smaller batches, or a larger budget")
-        case "disk":
+        case Why.DISK:
             size = f"{spec.disk_limit / 2**20:,.0f} MiB"
             return Outcome.CRASHED, Failure(kind.DISK_FULL, f"wrote more than {size} to its folders; killed")
-        case "full":
+        case Why.FULL:
             return Outcome.CRASHED, Failure(kind.DISK_FULL, "less than 256 MiB free on the disk; free some space")
     if bound := bound_passed(ending.why, spec.limits):
         return Outcome.CRASHED, bound
-    if ending.exit_code != 0 and ending.why != "submitted":
+    if ending.exit_code != 0 and ending.why is not Why.SUBMITTED:
         failure = explain(spec, ending, log)
         return Outcome.TIMED_OUT if failure.kind is kind.TIMED_OUT else Outcome.CRASHED, failure
     if spec.gated and not ending.opened:
@@ -252,7 +253,7 @@ def classify(spec: RunSpec, ending: Ending, log: str, reported: float | None) ->
             kind.OTHER, f"{name} ended before its turn; it must import prepare and use its Budget"
         )
     if spec.metric is None:
-        if spec.submits and ending.why != "submitted":
+        if spec.submits and ending.why is not Why.SUBMITTED:
             left = os.path.isfile(spec.run_dir / CHECKPOINT)
             how = "left a checkpoint but did not submit it" if left else "submitted nothing"
             return Outcome.CRASHED, Failure(kind.NO_CHECKPOINT, f"{name} {how}; end with prepare.submit(model)")

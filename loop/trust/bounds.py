@@ -12,12 +12,19 @@ import ctypes
 import os
 import signal
 import time
+from enum import StrEnum
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 BUSY = 10  # a look that took long is repeated this many times its own length later
-MEMORY, PROCESSES = "memory", "processes"
 KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}  # its number differs
 JOIN_SESSION_KEYRING = 1
+
+
+class Bound(StrEnum):
+    """What a tree may have only so much of."""
+
+    MEMORY = "memory"
+    PROCESSES = "processes"
 
 
 class Bounds:
@@ -33,15 +40,15 @@ class Bounds:
             with open(f"{folder}/cgroup.procs", "w") as file:
                 file.write("0")
 
-    def passed(self) -> str:
-        """Return which bound the tree has run into: "memory", "processes" or "" for none."""
+    def passed(self) -> Bound | None:
+        """Return which bound the tree has run into, None for none."""
         if self.folders:
             if self.oom_kills():
-                return MEMORY
-            return PROCESSES if any(number_in(f"{f}/pids.events", "max") for f in self.folders) else ""
+                return Bound.MEMORY
+            return Bound.PROCESSES if any(number_in(f"{f}/pids.events", "max") for f in self.folders) else None
         now = time.monotonic()
         if now < self.next_look or (self.memory is None and self.processes is None):
-            return ""
+            return None
         found = self._walk()
         self.next_look = now + BUSY * (time.monotonic() - now)
         return found
@@ -76,7 +83,7 @@ class Bounds:
                     break
                 time.sleep(0.005)
 
-    def _walk(self) -> str:
+    def _walk(self) -> Bound | None:
         """Walk the tree: count its threads and its memory that is no file's. Ends early where there are too many."""
         waiting, family, threads, private = [os.getpid()], [], 0, 0
         while waiting:
@@ -92,11 +99,11 @@ class Bounds:
             family.append(pid)
             threads, private = threads + len(tasks), private + own
             if self.processes is not None and threads >= self.processes:
-                return PROCESSES
+                return Bound.PROCESSES
         # The sum counts what forks share as often as there are forks. What is exact takes longer, and is asked last.
         if self.memory is not None and private > self.memory and sum(map(exact_memory, family)) > self.memory:
-            return MEMORY
-        return ""
+            return Bound.MEMORY
+        return None
 
 
 def leave_keyring() -> None:

@@ -1,7 +1,7 @@
 """What a run may see and touch: a bubblewrap command line where the machine allows one, a clean environment always.
 
 Whether a machine keeps what this promises is tested by probe.py. Not here: memory and processes (limits.py), time, disk
-and the death of the tree (supervisor.py). Without bubblewrap a run is only a process group of its own: it can read the
+and the death of the tree (the supervisor). Without bubblewrap a run is only a process group of its own: it can read the
 user's files and reach the network. That weaker tier is named wherever a score is shown.
 """
 

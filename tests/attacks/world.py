@@ -27,7 +27,7 @@ from typing import Any
 from loop.git.repo import Repo
 from loop.record.types import Metric
 from loop.record.values import parse_budget
-from loop.runs.leash import Ending, supervise
+from loop.runs.leash import Child, Ending, supervise
 from loop.runs.progress import LOG
 from loop.runs.runner import Conditions, Runner
 from loop.trust import limits
@@ -69,11 +69,12 @@ class World:
         """Run a program as a run is started; return what it has reached, what is harmed, and whether it ran at all."""
 
         async def run() -> Ending:
-            supervised = await supervise(
-                (*self.wrap(sealed), *self.program(code)),
-                folder=self.slot, environment=environment(self.run_dir, {}), log=self.run_dir / LOG, gate=None,
+            child = Child(
+                argv=(*self.wrap(sealed), *self.program(code)),
+                folder=self.slot, environment=environment(self.run_dir, {}), log=self.run_dir / LOG,
                 limit_s=PATIENCE_S, reply=True,
             )  # fmt: skip
+            supervised = await supervise(child)
             supervised.send("go")
             return await supervised.ended()
 

@@ -106,6 +106,16 @@ def test_a_heavy_or_dangerous_library_has_one_home(package: str, allowed: set[st
     assert users <= allowed
 
 
+def test_the_supervisor_imports_the_standard_library_and_two_modules_that_import_nothing_of_ours() -> None:
+    ours = {name for name in MODULES if name.startswith("loop.runs.supervisor.")}
+    bare = {"loop.record.clearing", "loop.trust.bounds"}
+    chapters = {"loop", "loop.record", "loop.runs", "loop.runs.supervisor", "loop.trust"}
+    assert len(ours) > 5 and {other for name in ours for other in IMPORTS[name]} & MODULES.keys() <= ours | bare
+    for name in ours | bare:
+        assert packages(MODULES[name]) <= sys.stdlib_module_names | {"loop"}, name
+    assert {name for name in bare | chapters if IMPORTS[name] & MODULES.keys()} == set()
+
+
 @pytest.mark.parametrize("name", ["prepare.py", "train.py"])
 def test_the_ruler_and_the_canvas_import_nothing_of_ours(name: str) -> None:
     assert not packages(TOP / name) & {"loop", "server", "tests"}

@@ -18,6 +18,7 @@ from loop.record.work import Allowance
 from loop.runs.failure import clean, failure_in
 from loop.runs.leash import Ending
 from loop.runs.progress import LOG, Progress, number_printed, numbers_in, read_progress, read_tail
+from loop.runs.supervisor.wire import Why
 from loop.runs.trainer import Run, RunResult, RunSpec, classify, command_of, explain, launch, python_for
 from loop.trust.limits import Limits
 from loop.trust.probe import probe
@@ -457,9 +458,12 @@ def test_a_program_that_is_not_there_is_named_whichever_shell_says_so(tmp_path: 
 
 @pytest.mark.parametrize(
     ("why", "kind", "words"),
-    [("memory", FailureKind.OUT_OF_MEMORY, "64 MB of memory"), ("processes", FailureKind.PROCESSES, "50 processes")],
+    [
+        (Why.MEMORY, FailureKind.OUT_OF_MEMORY, "64 MB of memory"),
+        (Why.PROCESSES, FailureKind.PROCESSES, "50 processes"),
+    ],
 )
-def test_a_run_that_passed_a_bound_names_it(tmp_path: Path, why: str, kind: FailureKind, words: str) -> None:
+def test_a_run_that_passed_a_bound_names_it(tmp_path: Path, why: Why, kind: FailureKind, words: str) -> None:
     bounds = Limits(64_000_000, 50, 1 << 20)
     spec = RunSpec("x", "python", tmp_path, tmp_path, {}, 1.0, tmp_path / "lock", "train.py", limits=bounds)
     outcome, failure = classify(spec, Ending(exit_code=-9, why=why), "", None)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loop.trust import limits
-from loop.trust.bounds import MEMORY, PROCESSES, Bounds, number_in
+from loop.trust.bounds import Bound, Bounds, number_in
 from loop.trust.limits import Limits, own_groups
 
 V1 = "9:name=systemd:/\n8:pids:/p\n4:memory:/m/own\n1:cpu,cpuacct:/\n0::/\n"
@@ -66,9 +66,9 @@ def test_a_machines_limits_leave_room_for_it_and_for_honest_work() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("memory", "processes", "passed"),
-    [(None, 3, PROCESSES), (1 << 20, None, MEMORY), (None, None, ""), (1 << 40, 99, "")],
+    [(None, 3, Bound.PROCESSES), (1 << 20, None, Bound.MEMORY), (None, None, None), (1 << 40, 99, None)],
 )
-def test_a_look_at_a_tree_counts_what_is_in_it(memory: int | None, processes: int | None, passed: str) -> None:
+def test_a_look_at_a_tree_counts_what_is_in_it(memory: int | None, processes: int | None, passed: Bound | None) -> None:
     code = "import sys; kept = b'x' * (8 << 20); print('ready', flush=True); sys.stdin.read()"
     children = [
         subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)
@@ -78,13 +78,13 @@ def test_a_look_at_a_tree_counts_what_is_in_it(memory: int | None, processes: in
     found = Bounds([], memory, processes).passed()
     for child in children:
         child.communicate()
-    assert found == passed
+    assert found is passed
 
 
 def test_the_events_of_a_group_are_read(tmp_path: Path) -> None:
     (tmp_path / "memory.events").write_text("low 0\noom 3\noom_kill 2\n")
-    assert Bounds([str(tmp_path)], 1, 1).passed() == MEMORY
+    assert Bounds([str(tmp_path)], 1, 1).passed() is Bound.MEMORY
     (tmp_path / "memory.events").write_text("oom_kill 0\n")
     (tmp_path / "pids.events").write_text("max 1\n")
-    assert Bounds([str(tmp_path)], 1, 1).passed() == PROCESSES
+    assert Bounds([str(tmp_path)], 1, 1).passed() is Bound.PROCESSES
     assert number_in(str(tmp_path / "none"), "max") == 0
