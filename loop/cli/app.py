@@ -5,6 +5,7 @@ Exit codes: 0, 1 for a refusal (its sentence on standard error), 2 for usage, 13
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? for a sign it lacks
     try:
         code = autoresearch.main(arguments, prog_name="autoresearch", standalone_mode=False)
-        sys.stdout.flush()  # a full disk is found here, not after the exit code was given
+        _flush()
         return int(code or 0)
     except click.ClickException as usage:
         usage.show()
@@ -38,6 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refused(f"{place}{error.strerror or error}")
     except click.Abort:  # Ctrl-C
         return 130
+
+
+def _flush() -> None:
+    """Write what is still buffered, or fail now: at the interpreter's end nobody could say so."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what failed is not tried again
+        raise
 
 
 def _refused(sentence: str) -> int:

@@ -39,7 +39,7 @@ def test_what_others_wrote_cannot_steer_the_terminal(tmp_path: Path) -> None:
         pytest.param(["show"], 2, "Usage: autoresearch show", id="usage"),
         pytest.param(["results", "--json", "--tsv"], 2, "--json and --tsv exclude each other", id="one form"),
         pytest.param(["dance"], 2, "Usage: autoresearch", id="an unknown command"),
-        pytest.param(["rebuilt"], 2, "Did you mean 'rebuild'?", id="a mistyped command"),
+        pytest.param(["dctor"], 2, "Did you mean 'doctor'?", id="a mistyped command"),
         pytest.param(["status", "--jsno"], 2, "Did you mean '--json'?", id="a mistyped option"),
         pytest.param(["import", "none.tsv"], 1, "none.tsv", id="a missing file"),
         pytest.param(["propose", "none.py"], 1, "none.py: cannot be read (No such file", id="a missing canvas"),
@@ -90,11 +90,13 @@ def test_a_terminal_that_lacks_a_sign_is_shown_the_rest(night: Path, verb: list[
         assert json.loads(done.stdout) == json.loads(run(night, *verb).stdout)
 
 
+@pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
-def test_a_full_disk_is_a_sentence(night: Path) -> None:
+def test_a_full_disk_is_a_sentence(night: Path, buffered: bool) -> None:
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-P", "-m", "loop", "status"]
-        done = subprocess.run(command, cwd=night, stdout=full, stderr=subprocess.PIPE, text=True)
+        env = {**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"}
+        done = subprocess.run(command, cwd=night, stdout=full, stderr=subprocess.PIPE, text=True, env=env)
     assert (done.returncode, done.stderr) == (1, "autoresearch: No space left on device\n")
 
 
