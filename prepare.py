@@ -11,6 +11,7 @@ Importing imports torch and waits at the gate, nothing else. POSIX only (pipes a
 from __future__ import annotations
 
 import argparse
+import ast
 import base64
 import builtins
 import contextlib
@@ -2268,6 +2269,7 @@ def describe() -> dict[str, Any]:
     data = prepare_dataset(p, cache_root())
     manifest, limit = data.manifest, budget_limit()
     sizes = {key: value for key, value in asdict(p).items() if key not in ("source", "budget")}  # the data hash says it
+    code = measuring(Path(__file__).read_bytes())
     bytes_per_token = manifest["val_bytes"] / manifest["val_tokens"]
     library = manifest["source"] == "python"
     others = other_libraries() if library else []
@@ -2275,7 +2277,7 @@ def describe() -> dict[str, Any]:
     mounts += [(place, place) for place in library_binaries()] if library else []
     return {
         "ruler": RULER_VERSION,
-        "comparison_key": _sha256([sizes, data.data_hash, file_sha256(Path(__file__)), asdict(limit)]),
+        "comparison_key": _sha256([RULER_VERSION, sizes, data.data_hash, code, asdict(limit)]),
         "profile": asdict(p), "default_budget": p.budget, "wall_cap_s": limit.cap_s, "data_dir": str(data.folder),
         "training_file": str(data.folder / TRAIN), "token_flop": token_flop(),
         # What a run must not see: held-out rows and text, and the tokenizer, without which found text is of no use.
@@ -2289,6 +2291,44 @@ def describe() -> dict[str, Any]:
         "bytes_per_token": bytes_per_token, "uniform_bpb": math.log2(p.vocab) / bytes_per_token,
         "train_tokens": manifest["train_tokens"], "val_tokens": manifest["val_tokens"],
     }  # fmt: skip
+
+
+# What the comparison key leaves out of this file: what brings data here (the key has its hash), and what speaks.
+UNMEASURED = (
+    "say", "fetch", "_download", "_etag_sha256", "_check_parquet", "summary_block", "describe", "measuring", "_syntax",
+    "_is_message", "main",
+)  # fmt: skip
+
+
+def measuring(text: bytes) -> str:
+    """Return the hash of what measures in a prepare.py: its code without comments, docstrings and messages.
+
+    All of it counts but the functions in UNMEASURED, so that what measures cannot be forgotten.
+    """
+    return _sha256([_syntax(node) for node in ast.parse(text).body if getattr(node, "name", "") not in UNMEASURED])
+
+
+def _syntax(part: Any) -> Any:
+    """Return a part of a syntax tree as JSON, a message as None.
+
+    Of a node only what it has is written down: later releases of Python give nodes more fields, which are empty here.
+    """
+    if isinstance(part, list):
+        return [_syntax(each) for each in part]
+    if not isinstance(part, ast.AST):
+        return repr(part)
+    if _is_message(part):
+        return None
+    fields = {name: value for name, value in ast.iter_fields(part) if value not in (None, [])}
+    return [type(part).__name__, {name: _syntax(value) for name, value in fields.items()}]
+
+
+def _is_message(node: ast.AST) -> bool:
+    """Return whether a node is a docstring, or a text with a blank in it: those are for people."""
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return any(isinstance(part, ast.Constant) and isinstance(part.value, str) and " " in part.value for part in parts)
 
 
 def text_paths(p: Profile, data: Dataset) -> list[str]:
@@ -2317,9 +2357,14 @@ def main() -> int:
     serving.add_argument("canvas", type=Path)
     serving.add_argument("profile")
     serving.add_argument("ends", type=int, nargs="+")
+    hashing = commands.add_parser("measuring", help="print the hash of what measures in each FILE, a prepare.py")
+    hashing.add_argument("files", type=Path, nargs="+", metavar="FILE")
     options = parser.parse_args()
     if options.command == "model":
         serve_models(options.run, options.canvas, options.profile, options.ends)
+        return 0
+    if options.command == "measuring":
+        print(json.dumps([measuring(file.read_bytes()) for file in options.files]))
         return 0
     if options.source:
         os.environ["AUTORESEARCH_SOURCE"] = options.source

@@ -41,19 +41,12 @@ def test_a_second_time_it_neither_prepares_nor_imports_torch(ask):
     }
 
 
-def test_the_comparison_key_changes_with_whatever_changes_scores(ask, corpus, tmp_path):
-    edited = tmp_path / "prepare.py"
-    edited.write_text((ROOT / "prepare.py").read_text() + "# edited\n")
-    answers = [ask("--json"), ask("--json", AUTORESEARCH_THREADS="7"), ask("--json", AUTORESEARCH_BUDGET="3s")]
-    answers.append(ask("--json", script=edited))
-    (corpus / "03.txt").write_text("other words in one file of the corpus")
-    answers.append(ask("--json"))
-    assert len({json.loads(answer.stdout)["comparison_key"] for answer in answers}) == 5
-
-
-def test_it_does_not_change_with_what_scores_do_not_depend_on(ask):
-    same = ask("--json", AUTORESEARCH_BUDGET="60s"), ask("--json", AUTORESEARCH_BUDGET="1m", AUTORESEARCH_SEED="5")
-    assert len({json.loads(answer.stdout)["comparison_key"] for answer in same}) == 1
+def test_it_hashes_what_measures_in_other_rulers(ask, tmp_path):
+    """The tool's copy judges those of folders and campaigns."""
+    corrected = tmp_path / "prepare.py"
+    corrected.write_text((ROOT / "prepare.py").read_text() + "# corrected\n")
+    hashes = json.loads(ask("measuring", str(ROOT / "prepare.py"), str(corrected), __file__).stdout)
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
 @pytest.mark.parametrize(
