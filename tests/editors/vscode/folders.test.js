@@ -1,10 +1,11 @@
 // Several folders in one window, several campaigns in one of them: trusted first, told apart, followed live, found again.
 const assert = require("node:assert"), fs = require("node:fs"), path = require("node:path");
 const { AUTORESEARCH, WAIT, autoresearch, campaign, drive, plain, say, status, until } = require("./editor.js");
+const { keeps } = require("./night.js");
 
 /** Make a folder with two ended campaigns, one without any, and the workspace file of both. */
 async function two(editor) {
-  const night = campaign(editor, 1), other = campaign(editor, 1);
+  const night = campaign(editor, 3), other = campaign(editor, 1);
   const alpha = path.join(path.dirname(other), "alpha");
   fs.renameSync(other, alpha);
   const names = [];
@@ -55,13 +56,22 @@ async function apart(editor, { night, older, newer }) {
   say("two folders, two campaigns: the one that was shown went on");
 }
 
-/** The canvas follows each keep, on the disk too; a message names its folder and can be silenced. */
+/**
+ * The canvas follows each keep, on the disk too; a message names its folder and can be silenced. The campaign waits while
+ * the editor is looked at: its runs take as long beside other work as alone, and a slow editor would see only its end.
+ */
 async function follow(editor, { night }) {
   const { page } = editor;
-  const toast = page.locator(".notification-toast", { hasText: "AutoResearch: night: new best" });
-  await toast.waitFor({ timeout: 3 * WAIT });
+  const kept = keeps(night).length;
+  await until("a new best", () => keeps(night).length > kept, 3 * WAIT);
+  autoresearch(night, "pause");
+  await until("the pause", () => status(night).state === "paused");
+  // A toast hides by itself after seconds; the list of notifications has it until somebody answers.
+  const told = page.locator(".notifications-center .notification-list-item", { hasText: "AutoResearch: night: new best" }).first();
+  await editor.again("the message", () => editor.run("Notifications: Show Notifications"), () => told.isVisible());
   const user = () => fs.readFileSync(path.join(editor.tmp, "user", "User", "settings.json"), "utf8");
-  await editor.press("silence", toast.getByRole("button", { name: "Don't Show Again" }), () => /"autoresearch.notifications": ?"problems"/.test(user()));
+  await editor.press("silence", told.getByRole("button", { name: "Don't Show Again" }), () => /"autoresearch.notifications": ?"problems"/.test(user()));
+  await editor.run("Notifications: Clear All Notifications");
   const disk = () => fs.readFileSync(path.join(night, "train.py"), "utf8");
   const before = disk();
   await editor.openFile("train.py", "night/train.py");
@@ -70,6 +80,7 @@ async function follow(editor, { night }) {
   editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH, "autoresearch.follow": true });
   await until("the canvas on the disk to follow", () => disk() !== before);
   const after = disk();
+  autoresearch(night, "resume");
   await until("the next keep to follow", () => disk() !== after, 3 * WAIT);
   await editor.shot("follow");
   say("followed:", plain((await editor.lenses())[0] ?? ""));
