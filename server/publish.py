@@ -15,7 +15,7 @@ from lsprotocol import types as t
 
 from loop.record.types import Cause, State
 from loop.text.numbers import plain
-from loop.views.status import message_text
+from loop.views.state import message_text
 from server.documents import Role
 from server.features import diagnostics
 from server.features.progress import Reporter

@@ -19,7 +19,7 @@ from loop.text.holding import Holding, holding
 from loop.text.hunks import Hunk, hunks
 from loop.text.lineage import Kept, Part, Removal, Reviewed
 from loop.text.numbers import NAMED, names, number, signed_number, uncertainty
-from loop.views.status import tip_text
+from loop.views.standing import tip_text
 from server.documents import Document, Role
 
 RESULTS = re.compile(r"results(-.+)?\.tsv")  # an export beside a file of the user's own is named after its campaign

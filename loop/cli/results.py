@@ -14,7 +14,9 @@ from loop.cli.options import CAMPAIGN, FOLDER, NUMBER
 from loop.control import control
 from loop.record.experiment import Experiment
 from loop.text.numbers import plain, precise, visible
-from loop.views.status import cost_text, message_text, sandbox_text, status_dict, status_line, verdict_text
+from loop.views.experiments import cost_text, verdict_text
+from loop.views.state import message_text, sandbox_text
+from loop.views.status import status_dict, status_line
 
 
 @click.command()

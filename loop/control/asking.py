@@ -15,7 +15,7 @@ from loop.record.intents import StartRequested
 from loop.record.journal import Journal
 from loop.record.lock import is_alive, silent_s
 from loop.record.types import Refused
-from loop.views.status import silence_text
+from loop.views.state import silence_text
 
 ANSWER_S = 30.0  # a start is answered after the snapshot and the data check; data may take longer, and says so
 PATIENCE_S = 2.0  # one that is being resumed has shown life by then

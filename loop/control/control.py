@@ -37,7 +37,7 @@ from loop.record.values import counted
 from loop.settings.program import Program, override, parse
 from loop.setup.campaigns import is_broken, read, runs_instead, serves, to_start, unfinished, where
 from loop.setup.campaigns import load as load
-from loop.views.status import state_text
+from loop.views.state import state_text
 
 if TYPE_CHECKING:
     from loop.runs.progress import Progress

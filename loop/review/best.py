@@ -16,7 +16,7 @@ from loop.review.checkout import Checkout
 from loop.review.review import find
 from loop.text.diff import converted, split_lines
 from loop.text.numbers import number
-from loop.views.status import tip_text
+from loop.views.standing import tip_text
 
 
 def read_best(folder: Path, ledger: Ledger, wanted: int | None = None) -> tuple[Experiment, str, str]:

@@ -26,7 +26,7 @@ from loop.text.hunks import Hunk, advance_all, hunks, invert, take_out
 from loop.text.lineage import Kept, Removal, Reviewed
 from loop.text.merge import merge, merge_again
 from loop.text.numbers import NAMED, names, plain, signed_number
-from loop.views.status import score_text, verdict_text
+from loop.views.experiments import score_text, verdict_text
 
 
 def kept_line(ledger: Ledger) -> list[Experiment]:

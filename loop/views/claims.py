@@ -16,7 +16,7 @@ from loop.record.types import Purpose, ScoreSource, Verdict
 from loop.record.values import counted
 from loop.record.verification_facts import Verified
 from loop.text.numbers import number, plain, signed, signed_number, uncertainty
-from loop.views.status import tip_text
+from loop.views.standing import tip_text
 
 SEALED = "sealed: computed from the checkpoint, in a process that runs none of the canvas's code"
 SELF_REPORTED = "self-reported: the number that the script printed about itself; nothing checked it"

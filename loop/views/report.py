@@ -23,7 +23,7 @@ from loop.record.types import AutoResearchError, Refused, ScoreSource, Verdict
 from loop.text.numbers import plain, precise, signed_number, visible
 from loop.views.chart import BOTTOM, FONT, HEIGHT, HEIGHTS, LEFT, RIGHT, TOP, WIDTH, Chart, draw
 from loop.views.claims import counts, facts, headline, prices, selected, summary, verification
-from loop.views.status import score_text, trouble, verdict_text
+from loop.views.experiments import score_text, trouble, verdict_text
 
 __all__ = ["exports", "plot", "results_rows", "summary", "tsv", "write_html", "write_tsv"]
 

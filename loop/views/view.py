@@ -10,17 +10,9 @@ from loop.record.types import Mark, Reason, State
 from loop.record.values import counted
 from loop.text.numbers import number, plain, signed_number, uncertainty
 from loop.views.claims import headline
-from loop.views.status import (
-    MARKS,
-    SILENT,
-    best_text,
-    pace_text,
-    score_text,
-    silence_text,
-    spent_text,
-    trouble,
-    verdict_text,
-)
+from loop.views.experiments import score_text, trouble, verdict_text
+from loop.views.standing import best_text, pace_text, spent_text
+from loop.views.state import MARKS, SILENT, silence_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

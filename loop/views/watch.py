@@ -20,7 +20,8 @@ from loop.record.types import State
 from loop.runs.progress import Progress, present_progress
 from loop.setup.campaigns import choose, none_yet, read, serves
 from loop.text.numbers import plain
-from loop.views.status import MARKS, SILENT, message_text, silence_text, status_line
+from loop.views.state import MARKS, SILENT, message_text, silence_text
+from loop.views.status import status_line
 from loop.views.view import ROWS, render, verdict_line
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from lsprotocol import types as t
 from loop.record.experiment import Experiment
 from loop.text.lineage import writers
 from loop.text.numbers import NAMED, plain, signed_number
-from loop.views.status import score_text, verdict_text
+from loop.views.experiments import score_text, verdict_text
 from server.convert import Encoding
 from server.documents import Document, Role
 from server.features.citations import cited_lines

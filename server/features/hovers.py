@@ -13,7 +13,9 @@ from loop.record.types import Verdict
 from loop.record.values import counted
 from loop.text.numbers import NAMED, number, plain
 from loop.views.claims import headline, selected
-from loop.views.status import cost_text, message_text, score_text, spent_text, verdict_text
+from loop.views.experiments import cost_text, score_text, verdict_text
+from loop.views.standing import spent_text
+from loop.views.state import message_text
 from server.convert import Encoding, markdown
 from server.documents import Document, Role
 from server.features.citations import cited_lines

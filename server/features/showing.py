@@ -16,7 +16,7 @@ from lsprotocol import types as t
 
 from loop.text.numbers import number as score_number
 from loop.text.numbers import signed_number
-from loop.views.status import verdict_text
+from loop.views.experiments import verdict_text
 from server.convert import uri_of
 from server.features.commands import (
     Arguments,

@@ -18,7 +18,8 @@ from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.lock import beat, holding, is_alive
 from loop.record.types import JournalError, Refused, State, Verdict
-from loop.views.status import message_text, status_dict, status_line
+from loop.views.state import message_text
+from loop.views.status import status_dict, status_line
 from tests.stub import PROGRAM, git, make_campaign
 
 

@@ -12,7 +12,7 @@ from loop.record.experiment_facts import Judged, Proposed, Repaired, RunEnded, R
 from loop.record.intents import PauseRequested, StartRequested
 from loop.record.ledger import Ledger, overridden
 from loop.record.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
-from loop.views.status import message_text
+from loop.views.state import message_text
 
 
 def entries(*bodies: Body, step_s: float = 1.0) -> list[Entry]:

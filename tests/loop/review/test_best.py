@@ -11,7 +11,7 @@ from loop.record.experiment_facts import Judged
 from loop.record.intents import ProposeRequested
 from loop.record.types import Author, Reason, Refused, Verdict
 from loop.review.best import return_to
-from loop.views.status import best_text
+from loop.views.standing import best_text
 from tests.campaigns import Campaign, make_repository
 from tests.stub import make_campaign, run_to_end
 

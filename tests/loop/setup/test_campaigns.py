@@ -23,7 +23,8 @@ from loop.record.journal import Journal
 from loop.record.lock import holding, is_alive, served
 from loop.record.types import Author, Metric, Reason, Refused, ScoreSource, State, Verdict
 from loop.setup import campaigns
-from loop.views.status import message_text, status_line
+from loop.views.state import message_text
+from loop.views.status import status_line
 from tests.stub import CANVAS, PROGRAM, git, make_campaign
 
 PAST = Imported("", 0.9979, 44.0, Verdict.KEEP, "baseline")

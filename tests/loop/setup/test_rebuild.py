@@ -24,7 +24,8 @@ from loop.setup.doctor import diagnose
 from loop.setup.rebuild import rebuild
 from loop.views import claims
 from loop.views.chart import draw
-from loop.views.status import status_dict, status_line, verdict_text
+from loop.views.experiments import verdict_text
+from loop.views.status import status_dict, status_line
 from loop.views.view import render
 from tests.campaigns import Campaign, make_repository
 from tests.stub import git, make_campaign, run_to_end

@@ -14,7 +14,7 @@ from loop.record.ledger import Ledger
 from loop.record.types import Author, Metric, Outcome, Purpose, Reason, ScoreSource, Verdict
 from loop.record.verification_facts import Price, Priced, Verified
 from loop.views import claims
-from loop.views.status import best_text
+from loop.views.standing import best_text
 from tests.loop.record.test_ledger import entries
 
 

@@ -12,8 +12,9 @@ from loop.record.ledger import Ledger
 from loop.record.types import Author, Mark, Outcome, Purpose, Reason, Verdict
 from loop.views.chart import draw
 from loop.views.claims import counts
+from loop.views.experiments import verdict_text
 from loop.views.report import write_html
-from loop.views.status import status_dict, verdict_text
+from loop.views.status import status_dict
 from loop.views.view import render
 from tests.campaigns import Campaign, make_repository
 

@@ -32,7 +32,9 @@ from loop.record.types import (
 )
 from loop.runs.progress import Progress, present_progress
 from loop.text.numbers import number, plain, signed_number, uncertainty, visible
-from loop.views.status import cost_text, sandbox_text, silence_text, status_dict, status_line
+from loop.views.experiments import cost_text
+from loop.views.state import sandbox_text, silence_text
+from loop.views.status import status_dict, status_line
 from loop.views.view import render, verdict_line
 from loop.views.watch import Means, watch
 
