@@ -10,7 +10,8 @@ from statistics import median
 
 from bench.table import Row, Table, percentile
 from loop.trust.preflight import Severity, check
-from tests.loop.trust.test_preflight import BROKEN, CANVAS, HONEST, Patch, rehearse
+from tests.loop.runs.test_rehearsal import rehearse
+from tests.loop.trust.patches import BROKEN, CANVAS, HONEST, Patch
 
 ROOT = Path(__file__).parents[1]
 SMALLEST_LIST, BUDGET_S = 20, 300.0

@@ -38,62 +38,8 @@ SIZES = "a size limit on its /tmp"
 MEMORY = "a cgroup that bounds memory and processes (they are watched instead)"
 ESSENTIAL = frozenset({READ_ONLY, COVERED, MOUNTS, ALONE, NETWORK, CAPABILITIES, KERNEL})
 
-# Prints the promises, by the names of their variables above, that it has found broken. Nothing that it does would hurt
-# where it succeeds: what it opens for writing it does not write.
-SCRIPT = r"""
-import ctypes, os, socket, sys
-outside, covered, port, parent, spaces = sys.argv[1:6]
-libc, broken = ctypes.CDLL(None, use_errno=True), set()
-def opens(path):
-    try:
-        os.close(os.open(path, os.O_WRONLY))
-    except OSError:
-        return False
-    return True
-def read(path):
-    try:
-        return open(path).read()
-    except OSError:
-        return ""
-if opens(outside):
-    broken.add("READ_ONLY")
-if read(covered):
-    broken.add("COVERED")
-for place in (covered, outside, "/", "/tmp", "/proc"):
-    if libc.umount2(place.encode(), 2) == 0 or libc.mount(None, place.encode(), None, 32 | 4096, None) == 0:
-        broken.add("MOUNTS")
-if read(covered):
-    broken |= {"MOUNTS", "COVERED"}
-if opens(outside):
-    broken |= {"MOUNTS", "READ_ONLY"}
-if libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0:
-    broken.add("MOUNTS")
-own = [name for name in os.listdir("/proc") if name.isdigit()]
-here = {name: os.readlink("/proc/self/ns/" + name) for name in ("pid", "ipc", "user")}
-if here["pid"] in spaces or here["ipc"] in spaces or len(own) > 8:
-    broken.add("ALONE")
-if here["user"] in spaces:
-    broken.add("OWN_USERS")
-try:
-    socket.create_connection(("127.0.0.1", int(port)), 0.5).close()
-    broken.add("NETWORK")
-except OSError:
-    pass
-if [name for _, name in socket.if_nameindex()] not in ([], ["lo"]):
-    broken.add("NETWORK")
-for line in read("/proc/self/status").splitlines():
-    name, _, value = line.partition(":")
-    if (name[:3] == "Cap" and int(value, 16)) or (name == "NoNewPrivs" and int(value) != 1):
-        broken.add("CAPABILITIES")
-if any(map(opens, ("/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches", "/proc/sysrq-trigger"))):
-    broken.add("KERNEL")
-child = os.fork()
-if not child:
-    os._exit(libc.unshare(0x10000000) == 0)  # CLONE_NEWUSER
-if os.waitpid(child, 0)[1]:
-    broken.add("NO_NESTING")
-print("tried", *sorted(broken))
-"""
+# What tries; it prints the promises that it has broken, by the names of their variables above.
+PROGRAM = Path(__file__).with_name("breakout.py").read_text(encoding="utf-8")
 
 
 @functools.cache
@@ -142,18 +88,7 @@ def attack(sandbox: Sandbox) -> set[str]:
             slot=run, run_dir=run, top=run, python=Needed(python_here(), ()), readable=files, hidden=files[1:]
         )
         spaces = " ".join(os.readlink(f"/proc/self/ns/{kind}") for kind in ("pid", "ipc", "user"))
-        argv = [
-            *prefix,
-            sys.executable,
-            "-I",
-            "-S",
-            "-c",
-            SCRIPT,
-            *map(str, files),
-            str(port),
-            str(os.getpid()),
-            spaces,
-        ]
+        argv = [*prefix, sys.executable, "-I", "-S", "-c", PROGRAM, *map(str, (*files, port, spaces))]
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL, cwd="/", env={}
         )

@@ -87,7 +87,15 @@ def test_the_engine_knows_no_editor_and_imports_no_campaign(room: Path) -> None:
     forbidden = {"server", "lsprotocol", "pygls", "torch", "numpy", "tiktoken", "train", "prepare", "tests"}
     if room.name == "lsp.py":  # it starts that program, by its name
         forbidden.remove("server")
+    if room.name == "two_steps.py":  # it is run in the experiments' Python
+        forbidden -= {"torch", "prepare"}
     assert not packages(room) & forbidden
+
+
+@pytest.mark.parametrize("program", ["loop.runs.two_steps", "loop.trust.breakout"])
+def test_a_program_that_is_run_elsewhere_is_alone(program: str) -> None:
+    assert program in MODULES and IMPORTS[program] & MODULES.keys() == set()
+    assert [name for name in MODULES if program in IMPORTS[name]] == []
 
 
 @pytest.mark.parametrize(
