@@ -240,11 +240,7 @@ class Reader:
     def _build(self, progress: Any) -> Snapshot:
         ledger = self._ledger if self._ledger and self._ledger.campaign else None
         canvas = ledger.created.canvas if ledger and ledger.created else self._named
-        copy = None
-        if ledger is not None:
-            copy = replace(ledger, experiments=dict(ledger.experiments), unanswered=dict(ledger.unanswered),
-                           notes=list(ledger.notes), audits=list(ledger.audits), _pool=replace(ledger._pool),
-                           verifications=list(ledger.verifications), prices=list(ledger.prices))  # fmt: skip
+        copy = ledger.copy() if ledger else None
         return Snapshot(
             folder=self.folder,
             campaigns=self._campaigns,

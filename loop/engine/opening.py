@@ -12,7 +12,7 @@ from loop.engine.verdict import RULE
 from loop.record.campaign_facts import CampaignCreated, Resumed, StateChanged
 from loop.record.experiment_facts import Proposed
 from loop.record.intents import StartRequested
-from loop.record.ledger import overridden
+from loop.record.requests import overridden
 from loop.record.types import Author, Refused, RepoError, ScoreSource, State
 from loop.record.values import parse_budget
 from loop.runs.runner import Conditions, Runner, ruler_variables

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import reduce
 from typing import TYPE_CHECKING
 
 from loop.engine.plan import limit_reached, spent_limit
@@ -18,7 +17,6 @@ from loop.proposers import Abandoned, Brief, Proposer
 from loop.record.campaign_facts import Spent, StateChanged
 from loop.record.experiment import Experiment
 from loop.record.experiment_facts import Doomed
-from loop.record.ledger import add
 from loop.record.types import Author, Cause, Cost, ProgramError, ProposalFailed
 from loop.settings.program import Program, override, parse, program_hash
 
@@ -146,7 +144,7 @@ class Writing:
         def limit(cost: Cost) -> str:
             self._costs[key] = replace(cost, dollars=cost.dollars or 0.0)
             recorded = replace(ledger.spent, dollars=ledger.known_dollars)
-            return spent_limit(self.program.stop, reduce(add, self._costs.values(), recorded))
+            return spent_limit(self.program.stop, sum(self._costs.values(), start=recorded))
 
         try:
             yield replace(self.engine.backlog.brief(), limit=limit)

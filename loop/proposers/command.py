@@ -27,7 +27,6 @@ from loop.proposers.digest import said
 from loop.proposers.prompt import Message, Mode, build, repair
 from loop.proposers.replies import one_line, read
 from loop.proposers.scrub import scrub
-from loop.record.ledger import add
 from loop.record.types import Author, Cost, Failure, ProposalFailed
 
 Lay = Callable[[str, Path], None]  # fills an empty folder with the files of a commit
@@ -75,7 +74,7 @@ class Command:
                 sentence = f"'{self.name}' cannot be started: {error.strerror or error}; check 'command:' in program.md"
                 raise ProposalFailed(scrub(sentence), True, replace(cost, seconds=time.monotonic() - start)) from None
             said_so.append(_report(ending))
-            cost = replace(add(cost, _cost(ending.exit.output)), seconds=time.monotonic() - start)
+            cost = replace(cost + _cost(ending.exit.output), seconds=time.monotonic() - start)
             if ending.exit.code is None or ending.text is None or (ending.exit.code != 0 and ending.text == text):
                 raise self._failed(brief, ending, cost)
             if ending.text == text:

@@ -24,7 +24,6 @@ from loop.proposers.prompt import Count, Message, build, repair, size
 from loop.proposers.providers import is_local, key_of
 from loop.proposers.scrub import scrub
 from loop.proposers.trouble import OWN_KEY, diagnose, words_of
-from loop.record.ledger import add
 from loop.record.types import Author, Cost, Failure, ProposalFailed
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
@@ -189,7 +188,7 @@ class _Conversation:
         with contextlib.suppress(Exception):  # litellm raises for a price that it does not know
             dollars = sum(self.lite.cost_per_token(model=self.owner.name, usage_object=usage))
         dollars = 0.0 if is_local(self.owner.name) else dollars
-        self.cost = add(self.cost, Cost(usage.prompt_tokens, usage.completion_tokens, dollars))
+        self.cost += Cost(usage.prompt_tokens, usage.completion_tokens, dollars)
 
 
 async def load() -> Any:

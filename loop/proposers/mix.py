@@ -13,7 +13,7 @@ from itertools import islice
 
 from loop.proposers import Abandoned, Brief, Proposal, Proposer
 from loop.record.experiment import Experiment
-from loop.record.ledger import Ledger, add
+from loop.record.ledger import Ledger
 from loop.record.types import Cost, Failure, ProposalFailed, Verdict
 from loop.settings.program import Program
 
@@ -52,15 +52,15 @@ class Mix:
             try:
                 proposal = await by_name[name].propose(_after(brief, cost))
             except Abandoned as cut:
-                raise Abandoned(add(cost, cut.cost)) from None
+                raise Abandoned(cost + cut.cost) from None
             except ProposalFailed as failed:
                 failures.append(failed)
-                cost = add(cost, failed.cost)
+                cost = cost + failed.cost
                 if failed.pause:
                     self._rests_until[name] = time.monotonic() + REST_S
             else:
                 trouble = "; ".join(str(failed) for failed in failures if not failed.wait)
-                return replace(proposal, cost=add(cost, proposal.cost), trouble=trouble)
+                return replace(proposal, cost=cost + proposal.cost, trouble=trouble)
         pause = all(f.pause for f in failures) and len(failures) == len(self.proposers)
         raise ProposalFailed("; ".join(map(str, failures)), pause, cost, all(f.wait for f in failures))
 
@@ -71,7 +71,7 @@ class Mix:
 
 def _after(brief: Brief, spent: Cost) -> Brief:
     """Return the brief for one that comes after others: what they spent counts for the limits too."""
-    return replace(brief, limit=lambda cost: brief.limit(add(spent, cost)))
+    return replace(brief, limit=lambda cost: brief.limit(spent + cost))
 
 
 def order(brief: Brief, names: tuple[str, ...]) -> list[str]:

@@ -92,3 +92,6 @@ class Spent:
     cost: Cost
     proposer: str
     message: str = ""
+
+
+CampaignFact = CampaignCreated | Imported | Resumed | StateChanged | Answered | NoiseMeasured | Spent

@@ -8,75 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loop.record.campaign_facts import (
-    Answered,
-    CampaignCreated,
-    Imported,
-    NoiseMeasured,
-    Resumed,
-    Spent,
-    StateChanged,
-)
-from loop.record.experiment_facts import (
-    Doomed,
-    Judged,
-    Merged,
-    Proposed,
-    Repaired,
-    RunEnded,
-    RunStarted,
-    Scored,
-    VerdictLost,
-    Withdrawn,
-)
-from loop.record.intents import (
-    NoteAdded,
-    PauseRequested,
-    ProposeRequested,
-    ResumeRequested,
-    StartRequested,
-    StopRequested,
-    VerifyRequested,
-    WithdrawRequested,
-)
-from loop.record.verification_facts import (
-    Audited,
-    Priced,
-    Verified,
-)
+from loop.record.campaign_facts import CampaignFact
+from loop.record.experiment_facts import ExperimentFact
+from loop.record.intents import Intent
+from loop.record.verification_facts import VerificationFact
 
-Intent = (
-    StartRequested
-    | PauseRequested
-    | ResumeRequested
-    | StopRequested
-    | ProposeRequested
-    | WithdrawRequested
-    | NoteAdded
-    | VerifyRequested
-)
-Fact = (
-    Answered
-    | Imported
-    | Resumed
-    | CampaignCreated
-    | NoiseMeasured
-    | Proposed
-    | Merged
-    | Repaired
-    | Withdrawn
-    | VerdictLost
-    | Doomed
-    | RunStarted
-    | RunEnded
-    | Scored
-    | Judged
-    | Verified
-    | Priced
-    | Audited
-    | Spent
-    | StateChanged
-)
+Fact = CampaignFact | ExperimentFact | VerificationFact
 Body = Intent | Fact
 
 

@@ -142,3 +142,8 @@ class Judged:
     commit: str = ""  # of the incumbent
     seeds: tuple[int, ...] = ()  # on which both were measured
     pairs: tuple[tuple[float, ...], ...] = ()  # for each seed the patch's score and the incumbent's
+
+
+TextFact = Merged | Repaired | Withdrawn | VerdictLost | Doomed
+RunFact = RunStarted | RunEnded | Scored
+ExperimentFact = Proposed | TextFact | RunFact | Judged

@@ -78,3 +78,15 @@ class VerifyRequested:
 
     pairs: int = 3
     keeps: int = 0
+
+
+Intent = (
+    StartRequested
+    | PauseRequested
+    | ResumeRequested
+    | StopRequested
+    | ProposeRequested
+    | WithdrawRequested
+    | NoteAdded
+    | VerifyRequested
+)

@@ -34,19 +34,20 @@ class Noise:
     exact: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Pool:
     """The differences of all pairs so far: squares about each patch's own mean, and their degrees of freedom."""
 
     squares: float = 0.0
     freedom: int = 0
 
-    def add(self, differences: Sequence[float]) -> None:
-        """Take in the differences of one patch; a patch that changes nothing at all tells nothing of the noise."""
-        if len(differences) > 1 and any(differences):
-            mean = statistics.fmean(differences)
-            self.squares += sum((d - mean) ** 2 for d in differences)
-            self.freedom += len(differences) - 1
+    def add(self, differences: Sequence[float]) -> Pool:
+        """Return this with the differences of one patch; one that changes nothing at all tells nothing of the noise."""
+        if len(differences) < 2 or not any(differences):
+            return self
+        mean = statistics.fmean(differences)
+        squares = self.squares + sum((d - mean) ** 2 for d in differences)
+        return Pool(squares, self.freedom + len(differences) - 1)
 
     def deviation(self, single: float | None) -> float | None:
         """Return the standard deviation of a paired difference; a first guess from that of single runs, where known."""

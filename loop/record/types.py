@@ -215,6 +215,12 @@ class Cost:
     dollars: float | None = 0.0
     seconds: float = 0.0
 
+    def __add__(self, other: Cost) -> Cost:
+        """Return the sum; an unknown price makes the sum unknown."""
+        dollars = None if self.dollars is None or other.dollars is None else self.dollars + other.dollars
+        tokens_in, tokens_out = self.tokens_in + other.tokens_in, self.tokens_out + other.tokens_out
+        return Cost(tokens_in, tokens_out, dollars, self.seconds + other.seconds)
+
 
 @dataclass(frozen=True)
 class Metric:

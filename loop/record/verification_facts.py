@@ -52,3 +52,6 @@ class Audited:
     seed: int
     baseline: float
     best: float
+
+
+VerificationFact = Verified | Priced | Audited

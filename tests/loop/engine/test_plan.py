@@ -14,7 +14,7 @@ from loop.record.ledger import Ledger
 from loop.record.types import Author, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 from loop.record.values import counted
 from loop.settings.program import Stop
-from tests.loop.record.test_ledger import entries
+from tests.loop.record.told import entries
 
 
 def proposed(number: int, author: Author = Author.KNOBS, added: int = 1, removed: int = 1) -> Proposed:

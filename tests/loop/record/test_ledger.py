@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import count
+from copy import deepcopy
+from dataclasses import fields
 
 import pytest
 
-from loop.record.campaign_facts import Answered, NoiseMeasured, Resumed, Spent, StateChanged
+from loop.record.campaign_facts import Answered, Imported, Resumed, Spent, StateChanged
 from loop.record.entries import Body, Entry
-from loop.record.experiment_facts import Judged, Proposed, Repaired, RunEnded, RunStarted, Scored
-from loop.record.intents import PauseRequested, StartRequested
-from loop.record.ledger import Ledger, overridden
-from loop.record.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
+from loop.record.experiment_facts import Judged, RunStarted, Scored
+from loop.record.intents import NoteAdded, PauseRequested, StartRequested, VerifyRequested
+from loop.record.ledger import Ledger
+from loop.record.noise import Noise
+from loop.record.types import Cost, Purpose, Reason, ScoreSource, State, Verdict
+from loop.record.verification_facts import Audited, Priced, Verified
 from loop.views.state import message_text
-
-
-def entries(*bodies: Body, step_s: float = 1.0) -> list[Entry]:
-    """Number the bodies as a journal would, one every `step_s` seconds."""
-    clock = count()
-    return [Entry(seq, "night", 1000.0, body, 1000 + step_s * next(clock)) for seq, body in enumerate(bodies, 1)]
-
-
-def proposed(number: int, dollars: float | None = 0.1) -> Proposed:
-    return Proposed(
-        number, f"c{number}", "c0", f"idea {number}", Author.MODEL, "m", 2, 1, cost=Cost(100, 10, dollars, 1.0)
-    )
-
-
-def measured(number: int, score: float, verdict: Verdict, attempt: int = 1, seed: int = 0) -> list[Body]:
-    return [
-        RunStarted(number, attempt, Purpose.MEASURE, seed, f"c{number}"),
-        RunEnded(number, attempt, Outcome.FINISHED, 15.0, 17.0, 600.0),
-        Scored(number, attempt, score, ScoreSource.SEALED),
-        Judged(number, verdict, Reason.BETTER if verdict is Verdict.KEEP else Reason.WORSE, score),
-    ]
-
-
-def night() -> list[Body]:
-    return [
-        proposed(0),
-        *measured(0, 2.0, Verdict.KEEP),
-        NoiseMeasured(0.01, (2.0, 2.01)),
-        proposed(1),
-        *measured(1, 1.9, Verdict.KEEP),
-        proposed(2),
-        *measured(2, 1.95, Verdict.DISCARD),
-        proposed(3),
-        RunStarted(3, 1, Purpose.MEASURE, 0, "c3"),
-    ]
+from tests.loop.record.told import entries, night, proposed
 
 
 def test_why_no_proposal_came_is_known_until_one_comes() -> None:
@@ -57,13 +26,6 @@ def test_why_no_proposal_came_is_known_until_one_comes() -> None:
         ledger.trouble == "no key" and message_text(ledger) == "baseline measured; a proposal came to nothing: no key"
     )
     assert Ledger("night").feed(entries(*night(), Spent(Cost(), "m", "no key"), proposed(4))).trouble == ""
-
-
-def test_a_text_that_a_human_put_in_has_gained_only_by_its_score() -> None:
-    worse, better = (Judged(3, Verdict.KEEP, Reason.HUMAN, 1.95, delta=delta) for delta in (0.05, -0.05))
-    ledgers = [Ledger("night").feed(entries(*night(), judged)) for judged in (worse, better)]
-    assert [ledger.gained(ledger.experiments[3]) for ledger in ledgers] == [False, True]
-    assert ledgers[0].gained(ledgers[0].experiments[1]) and not ledgers[0].gained(ledgers[0].experiments[2])
 
 
 def test_a_night_is_read_from_its_entries() -> None:
@@ -85,19 +47,6 @@ def test_feeding_in_pieces_gives_the_same_ledger_as_feeding_at_once() -> None:
 def test_entries_of_another_campaign_are_passed_over() -> None:
     foreign = [Entry(1, "other", 0.0, proposed(7))]
     assert Ledger("night").feed(foreign).experiments == {}
-
-
-def test_the_best_is_not_the_incumbent_after_a_human_made_it_worse() -> None:
-    body = [*night(), Judged(3, Verdict.KEEP, Reason.HUMAN, 1.97)]
-    ledger = Ledger("night").feed(entries(*body))
-    assert ledger.incumbent == 3
-    assert ledger.best is not None and ledger.best.number == 1
-
-
-def test_a_plateau_is_as_long_as_what_was_judged_after_the_last_keep_whatever_its_number() -> None:
-    body = [*night(), Judged(3, Verdict.KEEP, Reason.HUMAN, 1.97), proposed(4), proposed(5)]
-    body += [*measured(5, 1.8, Verdict.KEEP), *measured(4, 1.9, Verdict.DISCARD)]
-    assert Ledger("night").feed(entries(*body)).since_keep == 1
 
 
 def test_a_run_without_an_end_is_nobodys_once_a_new_daemon_took_over() -> None:
@@ -129,17 +78,6 @@ def test_hours_count_work_and_neither_pauses_nor_the_time_without_a_daemon() -> 
     assert Ledger("night").feed(entries(*body)).busy_s == 3.0
 
 
-def test_who_proposes_is_one_choice_that_a_later_start_makes_anew() -> None:
-    first, second = {"command": "claude -p", "budget": "15s"}, {"model": "knobs"}
-    assert overridden(first, second) == {"budget": "15s", "model": "knobs"}
-    assert overridden(second, {"command": "codex exec"}) == {"command": "codex exec"}
-    assert overridden(first, {"budget": "5s"}) == {"command": "claude -p", "budget": "5s"}
-    asked = StartRequested(first), Answered(1, True, ""), StartRequested(second)
-    assert Ledger("night").feed(entries(*asked)).asked == {"budget": "15s", "model": "knobs"}
-    answered = Ledger("night").feed(entries(*asked, Answered(3, True, "")))
-    assert answered.overrides == {"budget": "15s", "model": "knobs"}
-
-
 def test_an_intent_waits_until_it_is_answered_and_a_starts_overrides_hold_once_accepted() -> None:
     body: list[Body] = [StartRequested({"budget": "15s"}), PauseRequested(), Answered(1, True)]
     ledger = Ledger("night").feed(entries(*body))
@@ -149,15 +87,76 @@ def test_an_intent_waits_until_it_is_answered_and_a_starts_overrides_hold_once_a
     assert refused.overrides == {}
 
 
-def test_a_repaired_experiment_counts_only_the_runs_of_its_present_text() -> None:
-    body: list[Body] = [
-        proposed(1),
-        RunStarted(1, 1, Purpose.MEASURE, 0, "c1"),
-        RunEnded(1, 1, Outcome.CRASHED, failure=Failure(FailureKind.ASSERTION, "no")),
-        Repaired(1, "c1b", "idea 1, mended", 2, 1),
-        RunStarted(1, 2, Purpose.MEASURE, 0, "c1b"),
-        RunEnded(1, 2, Outcome.FINISHED),
-        Scored(1, 2, 1.8, ScoreSource.SEALED),
+def everything() -> list[Body]:
+    """Return entries that change every dict and list of a ledger."""
+    return [
+        *night(),
+        Resumed("another rule"),
+        StartRequested({"budget": "15s"}),
+        Answered(len(night()) + 2, True),
+        NoteAdded("try less"),
+        VerifyRequested(1, 1),
+        Imported("c", 1.0, None, Verdict.KEEP, "last night"),
+        Audited(1, 7, 2.0, 1.9),
+        Verified(1, "c1", (7,), (1.9,), (2.0,)),
+        Priced(1, (7,), (1.9,), ()),
+        Judged(3, Verdict.KEEP, Reason.BETTER, 1.8, -0.1, pairs=((1.8, 1.9), (1.7, 1.9))),
     ]
-    experiment = Ledger("night").feed(entries(*body)).experiments[1]
-    assert (experiment.scores, experiment.repairs, len(experiment.runs)) == ({0: 1.8}, 1, 2)
+
+
+def test_a_copy_stays_as_it_is_when_the_original_is_fed() -> None:
+    first, rest = entries(*everything())[:3], entries(*everything())[3:]
+    ledger = Ledger("night").feed(first)
+    copied, before = ledger.copy(), deepcopy(ledger)
+    assert copied == ledger
+    ledger.feed(rest)
+    assert copied == before
+    changed = {f.name for f in fields(Ledger) if getattr(ledger, f.name) != getattr(before, f.name)}
+    held = {f.name for f in fields(Ledger) if isinstance(getattr(before, f.name), dict | list)}
+    assert held <= changed, "else this test would say nothing of them"
+    assert copied.feed(rest) == ledger, "and it can be fed itself"
+
+
+def test_a_look_ahead_changes_nothing() -> None:
+    ledger = Ledger("night").feed(entries(*night()))
+    before = deepcopy(ledger)
+    then = ledger.after(Judged(3, Verdict.KEEP, Reason.BETTER, 1.8, -0.1, pairs=((1.8, 1.9), (1.7, 1.9))))
+    assert (then.incumbent, then.pairs) == (3, 1)
+    assert ledger == before
+
+
+def test_a_verification_is_over_with_its_pairs_or_with_the_prices_that_were_asked_for() -> None:
+    audit = [RunStarted(1, 9, Purpose.AUDIT, 41, "c1"), Verified(1, "c1", (41,), (1.9,), (2.0,))]
+    bare = Ledger("night").feed(entries(*night(), VerifyRequested(1), *audit))
+    assert (bare.verifying, bare.verified, bare.fresh_seed) == (None, False, 42)
+    priced = Ledger("night").feed(entries(*night(), VerifyRequested(1, 2), *audit))
+    assert (priced.verifying, priced.verified) == (VerifyRequested(1, 2), True)
+    done = Ledger("night").feed(entries(*night(), VerifyRequested(1, 2), *audit, Priced(1, (41,), (1.9,), ())))
+    assert (done.verifying, done.verified) == (None, False)
+    refused = Ledger("night").feed(entries(VerifyRequested(1), Answered(1, False)))
+    assert refused.verifying is None
+
+
+def test_a_rule_holds_from_the_first_experiment_that_waits() -> None:
+    assert Ledger("night").feed(entries(*night(), Resumed("new"), Resumed("new"))).rules == [(3, "new")]
+    judged = Judged(3, Verdict.DISCARD, Reason.WORSE, 2.0)
+    assert Ledger("night").feed(entries(*night(), judged, Resumed("new"))).rules == [(4, "new")]
+
+
+def test_a_passing_message_holds_until_the_next_run() -> None:
+    run = RunStarted(3, 2, Purpose.MEASURE, 0, "c3")
+    for passing, left in ((True, ""), (False, "look")):
+        said = StateChanged(State.RUNNING, "look", passing)
+        assert Ledger("night").feed(entries(*night(), said, run)).message == left
+
+
+def test_a_script_is_exact_where_its_baselines_agree_and_no_text_has_two_scores() -> None:
+    body: list[Body] = [proposed(0)]
+    for attempt, score in ((1, 2.0), (2, 2.0), (3, 2.5)):
+        run = RunStarted(0, attempt, Purpose.BASELINE if attempt < 3 else Purpose.COMPARE, attempt, "c0")
+        body += [run, Scored(0, attempt, score, ScoreSource.SEALED)]
+    exact = Ledger("night", noise_floor=0.1).feed(entries(*body[:5]))
+    assert exact.exact and exact.noise == Noise(0.0, 0.0, exact=True)
+    assert not Ledger("night").feed(entries(*body[:3])).exact, "one baseline agrees with itself"
+    varied = Ledger("night", noise_floor=0.1).feed(entries(*body))
+    assert not varied.exact and varied.noise == Noise(pytest.approx(0.1 * 2**0.5), 0.1)

@@ -22,7 +22,7 @@ def test_the_noise_of_pairs_is_pooled_about_each_patchs_own_mean() -> None:
     dice, pool = random.Random(3), Pool()
     for _ in range(400):
         effect = dice.gauss(0, 1)
-        pool.add([effect + dice.gauss(0, 0.01) for _ in range(2)])
+        pool = pool.add([effect + dice.gauss(0, 0.01) for _ in range(2)])
     assert pool.deviation(None) == pytest.approx(0.01, rel=0.1)
 
 
@@ -30,16 +30,14 @@ def test_the_baselines_spread_is_a_first_guess_only() -> None:
     pool = Pool()
     assert pool.deviation(None) is None and pool.deviation(1.0) == pytest.approx(2**0.5)
     for _ in range(ENOUGH - 1):
-        pool.add([0.0, 0.01])
+        pool = pool.add([0.0, 0.01])
     assert pool.deviation(1.0) == pytest.approx(2**0.5)
-    pool.add([0.0, 0.01])
+    pool = pool.add([0.0, 0.01])
     assert pool.deviation(1.0) == pytest.approx(0.01 / 2**0.5)
 
 
 def test_one_pair_and_a_patch_that_changes_nothing_teach_nothing() -> None:
-    pool = Pool()
-    pool.add([0.5])
-    pool.add([0.0, 0.0])
+    pool = Pool().add([0.5]).add([0.0, 0.0])
     assert (pool.squares, pool.freedom) == (0.0, 0)
 
 

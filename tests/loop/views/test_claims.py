@@ -15,7 +15,7 @@ from loop.record.types import Author, Metric, Outcome, Purpose, Reason, ScoreSou
 from loop.record.verification_facts import Price, Priced, Verified
 from loop.views import claims
 from loop.views.standing import best_text
-from tests.loop.record.test_ledger import entries
+from tests.loop.record.told import entries
 
 
 def measured(number: int, *scores: float, human: bool = False, over: int = 0) -> list[Body]:
