@@ -20,10 +20,10 @@ import fcntl
 import functools
 import glob
 import hashlib
-import http.client
 import importlib
 import importlib.metadata
 import importlib.util
+import io
 import json
 import math
 import mmap
@@ -49,8 +49,6 @@ import time
 import tokenize
 import traceback
 import types
-import urllib.error
-import urllib.request
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -200,12 +198,12 @@ def say(text: str, end: str = "\n") -> None:
 
 # --- Sources: documents, in an order that never changes ----------------------------------------------------------
 
-CLIMBMIX_URL = "https://huggingface.co/datasets/karpathy/climbmix-400b-shuffle/resolve/main"
+CLIMBMIX = "karpathy/climbmix-400b-shuffle"  # a dataset on the Hugging Face hub
 CLIMBMIX_SHARDS = 10  # of 6542 for training; `climbmix:40` asks for more
 CLIMBMIX_HELD_OUT = 6542  # the last shard, pinned: the one the original validates on
-TINYSTORIES_URL = "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/main/data"
-TINYSTORIES_TRAIN = "train-00000-of-00004-2d5a1467fff1081b.parquet"  # a quarter: 249 MB, half a million stories
-TINYSTORIES_HELD_OUT = "validation-00000-of-00001-869c898b519ad725.parquet"
+TINYSTORIES = "roneneldan/TinyStories"
+TINYSTORIES_TRAIN = "data/train-00000-of-00004-2d5a1467fff1081b.parquet"  # a quarter: 249 MB, half a million stories
+TINYSTORIES_HELD_OUT = "data/validation-00000-of-00001-869c898b519ad725.parquet"
 
 DATA_SUFFIXES = (".txt", ".md", ".rst", ".jsonl", ".parquet")
 CODE_SUFFIXES = (
@@ -244,7 +242,7 @@ def open_corpus(source: str, cache: Path) -> Corpus:
         return _standard_library()
     if not (shards := downloads(source, cache)):
         return _local(source)
-    *train, held_out = [fetch(url, target) for url, target in shards]
+    *train, held_out = [fetch(*shard) for shard in shards]
     return Corpus(
         train=lambda: (text for path in train for text in read_documents(path)),
         held_out=lambda: read_documents(held_out),
@@ -252,18 +250,18 @@ def open_corpus(source: str, cache: Path) -> Corpus:
     )
 
 
-def downloads(source: str, cache: Path) -> list[tuple[str, Path]]:
-    """Return the address and the place of each parquet file of a source, the held-out one last; none if it is local."""
+def downloads(source: str, cache: Path) -> list[tuple[str, str, Path]]:
+    """Return dataset, file and place of each parquet file of a source, the held-out one last; none if it is local."""
     name, _, count = source.partition(":")
     if source == "tinystories":
-        base, folder = os.environ.get("AUTORESEARCH_TINYSTORIES_URL", TINYSTORIES_URL), cache / "tinystories"
+        dataset, folder = TINYSTORIES, cache / "tinystories"
         files = [TINYSTORIES_TRAIN, TINYSTORIES_HELD_OUT]
     elif name == "climbmix" and (not count or (count.isdecimal() and 0 < int(count) <= CLIMBMIX_HELD_OUT)):
-        base, folder = os.environ.get("AUTORESEARCH_CLIMBMIX_URL", CLIMBMIX_URL), cache / "data"
+        dataset, folder = CLIMBMIX, cache / "data"
         files = [f"shard_{i:05d}.parquet" for i in (*range(int(count or CLIMBMIX_SHARDS)), CLIMBMIX_HELD_OUT)]
     else:
         return []
-    return [(f"{base}/{file}", folder / file) for file in files]
+    return [(dataset, file, folder / Path(file).name) for file in files]
 
 
 def standard_library() -> Path:
@@ -458,18 +456,17 @@ def slices(text: str, size: int) -> Iterator[str]:
         start = end
 
 
-# --- Downloads ---------------------------------------------------------------------------------------------------
-
-TRIES = 5  # in a row without a new byte
-PATIENCE_S = 30.0  # for a silent server
-CHUNK = 1 << 20
+# --- Downloads: from the Hugging Face hub, or the mirror that HF_ENDPOINT names ------------------------------------
 
 
-def fetch(url: str, target: Path, pause: Callable[[float], None] = time.sleep) -> Path:
+TRIES = 3  # in a row without a new byte, each of them with the hub's own
+
+
+def fetch(dataset: str, file: str, target: Path) -> Path:
     """Return `target`, downloading it first if it is not there.
 
-    Goes on from a partial file where the server knows ranges, retries with backoff and jitter, checks the length,
-    the sha256 (where the server's ETag is one, as on Hugging Face) and parquet's magic, and only then renames.
+    Resumes a partial file, one of an earlier start too. Checks the length, the sha256 (where the server's ETag is one,
+    as on the hub) and parquet's magic, and only then renames.
     """
     if target.exists():
         _check_parquet(target)
@@ -480,68 +477,66 @@ def fetch(url: str, target: Path, pause: Callable[[float], None] = time.sleep) -
     while True:
         before = _size(partial)
         try:
-            digest = _download(url, partial)
-            if digest and digest != file_sha256(partial):
-                partial.unlink()
-                raise ConnectionError("the bytes received do not match the server's sha256")
-            _check_parquet(partial)
-            os.replace(partial, target)
-            return target
-        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            final = (
-                isinstance(error, urllib.error.HTTPError)
-                and error.code not in (408, 416, 425, 429)
-                and error.code < 500
-            )
+            digest = _download(dataset, file, partial)
+            break
+        except Exception as error:  # the hub's HTTP library, and so what it raises, differs by release
+            if isinstance(error, Refusal) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            failure = " ".join(f"{type(error).__name__}: {error}".split())
             failures = 1 if _size(partial) > before else failures + 1
-            if final or failures >= TRIES:
+            if failures == TRIES:
                 raise Refusal(
-                    f"{url} cannot be downloaded ({error}); run again to go on from {before / 1e6:.0f} MB, or offline: "
-                    f"copy the file to {target} by hand, or use --source python or --source PATH"
+                    f"{file} of {dataset} cannot be downloaded ({failure}); run again to resume, or set HF_ENDPOINT to "
+                    f"a mirror; offline: copy it to {target} by hand, or use --source python or --source PATH"
                 ) from error
-            say(f"{target.name}: {error}; try {failures + 1} of {TRIES}")
-            pause(0.5 * 2 ** (failures - 1) * random.uniform(1, 1.5))
+            say(f"{target.name}: {failure}; try {failures + 1} of {TRIES}")
+            time.sleep(2**failures)
+    if digest and digest != file_sha256(partial):
+        partial.unlink()
+        raise Refusal(f"{file} of {dataset}: the bytes received do not match the server's sha256; run again")
+    _check_parquet(partial)
+    os.replace(partial, target)
+    return target
 
 
-def _download(url: str, partial: Path) -> str | None:
-    """Append to `partial` what is missing of `url`; return its sha256 where the server tells, else None."""
-    have = _size(partial)
-    request = urllib.request.Request(url, headers={"User-Agent": "autoresearch", "Accept-Encoding": "identity"})
-    if have:
-        request.add_header("Range", f"bytes={have}-")
+def _download(dataset: str, file: str, partial: Path) -> str | None:
+    """Append to `partial` what is missing of a file; return its sha256 where the server tells, else None."""
     try:
-        answer = urllib.request.urlopen(request, timeout=PATIENCE_S)
-    except urllib.error.HTTPError as error:
-        # Nothing beyond what we have: either all of it is here, or what is here is not of this file.
-        if error.code == 416:
-            if error.headers.get("Content-Range") == f"bytes */{have}":
-                return _etag_sha256(error.headers)
-            partial.unlink(missing_ok=True)
-        raise
-    with answer:
-        if answer.status != 206 or not (answer.headers.get("Content-Range") or "").startswith(f"bytes {have}-"):
-            have = 0  # the server sends the whole file
-        length = answer.headers.get("Content-Length")
-        total = have + int(length) if length else None
-        if total and shutil.disk_usage(partial.parent).free < total - have:
-            raise OSError(errno.ENOSPC, f"{partial.name} needs {(total - have) / 1e6:.0f} MB more", str(partial.parent))
-        with partial.open("ab" if have else "wb") as file:
-            shown = 0.0
-            while block := answer.read(CHUNK):
-                file.write(block)
-                have += len(block)
-                if time.monotonic() - shown > 1:
-                    shown = time.monotonic()
-                    say(f"{partial.stem} {have / 1e6:.0f} of {(total or 0) / 1e6:.0f} MB", end="\r")
-    if total and have != total:
-        raise ConnectionError(f"the connection ended after {have} of {total} bytes")
-    return _etag_sha256(answer.headers)
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+        from huggingface_hub.file_download import http_get
+        from huggingface_hub.utils import build_hf_headers, disable_progress_bars
+    except ImportError as error:
+        raise Refusal(f"{dataset} is downloaded by huggingface_hub; pip install huggingface_hub ({error})") from error
+    url = hf_hub_url(dataset, file, repo_type="dataset")
+    facts = get_hf_file_metadata(url)
+    if facts.size is None or _size(partial) > facts.size:
+        partial.unlink(missing_ok=True)
+    have, size = _size(partial), facts.size or 0
+    if shutil.disk_usage(partial.parent).free < size - have:
+        raise OSError(errno.ENOSPC, f"{partial.name} needs {(size - have) / 1e6:.0f} MB more", str(partial.parent))
+    disable_progress_bars()  # they are for terminals; the loop reads lines
+    with Partial(partial, size) as out:
+        headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
+        http_get(url, out, resume_size=have, expected_size=facts.size, headers=headers)
+    return facts.etag if re.fullmatch(r"[0-9a-f]{64}", facts.etag or "") else None
 
 
-def _etag_sha256(headers: Any) -> str | None:
-    """Return the sha256 in an ETag; object stores for large files use it, others give something else."""
-    tag = (headers.get("X-Linked-Etag") or headers.get("ETag") or "").strip('W/"')
-    return tag if re.fullmatch(r"[0-9a-f]{64}", tag) else None
+class Partial(io.FileIO):
+    """A file that is appended to, and says how much of it is there, once a second."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        super().__init__(path, "ab")
+        self._path, self._size, self._said = path, size, 0.0
+
+    def write(self, data: Any) -> int:
+        """Write all of the data."""
+        left = memoryview(data)
+        while left:
+            left = left[super().write(left) :]
+        if time.monotonic() - self._said > 1:
+            self._said = time.monotonic()
+            say(f"{self._path.stem} {self.tell() / 1e6:.0f} of {self._size / 1e6:.0f} MB", end="\r")
+        return len(data)
 
 
 def _check_parquet(path: Path) -> None:
@@ -1886,7 +1881,7 @@ class Model:
 def _model_environment(private: str) -> dict[str, str]:
     """Return the variables of a model process: none that leads to data, to the run or to a cache of others."""
     dropped = re.compile(
-        r"AUTORESEARCH_(RUN|GATE_FD|SOURCE|\w*CACHE\w*|\w+_URL)|XDG_\w+|\w+_CACHE_DIR|PYTHONPYCACHEPREFIX"
+        r"AUTORESEARCH_(RUN|GATE_FD|SOURCE|\w*CACHE\w*)|HF_\w+|XDG_\w+|\w+_CACHE_DIR|PYTHONPYCACHEPREFIX"
     )
     kept = {name: value for name, value in os.environ.items() if not dropped.fullmatch(name)}
     return kept | {"HOME": private, "TMPDIR": private, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -2295,7 +2290,7 @@ def describe() -> dict[str, Any]:
 
 # What the comparison key leaves out of this file: what brings data here (the key has its hash), and what speaks.
 UNMEASURED = (
-    "say", "fetch", "_download", "_etag_sha256", "_check_parquet", "summary_block", "describe", "measuring", "_syntax",
+    "say", "fetch", "_download", "Partial", "_check_parquet", "summary_block", "describe", "measuring", "_syntax",
     "_is_message", "main",
 )  # fmt: skip
 
@@ -2303,7 +2298,7 @@ UNMEASURED = (
 def measuring(text: bytes) -> str:
     """Return the hash of what measures in a prepare.py: its code without comments, docstrings and messages.
 
-    All of it counts but the functions in UNMEASURED, so that what measures cannot be forgotten.
+    All of it counts but what UNMEASURED names, so that what measures cannot be forgotten.
     """
     return _sha256([_syntax(node) for node in ast.parse(text).body if getattr(node, "name", "") not in UNMEASURED])
 

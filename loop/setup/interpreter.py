@@ -84,7 +84,7 @@ def prepare(folder: Path, python: str, program: Program) -> dict[str, str]:
     command = [python, "-B", "prepare.py", "--json"]
     try:
         with TemporaryDirectory() as scratch:
-            clean = environment(scratch=Path(scratch), extra={**online(), **extra})
+            clean = environment(scratch=Path(scratch), extra=extra) | online()
             done = subprocess.run(command, cwd=folder, env=clean, stdout=subprocess.PIPE, text=True, timeout=PREPARE_S)
         said = json.loads(done.stdout.strip().splitlines()[-1])
         size = f"{said['train_tokens']:,} tokens to train on, {said['val_tokens']:,} to score on"

@@ -21,7 +21,9 @@ BUBBLEWRAP = "bubblewrap"
 PROCESS_GROUP = "process group"
 
 # Besides those, for prepare.py's downloads.
-ALLOWED_ONLINE = re.compile(r"(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE", re.I)
+ALLOWED_ONLINE = re.compile(
+    r"(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|HF_(ENDPOINT|TOKEN|HUB_\w+)", re.I
+)
 # A plain bind of a device cannot be opened; the rest of /dev (disks!) stays the sandbox's own.
 GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
 
@@ -144,5 +146,5 @@ def environment(scratch: Path, extra: Mapping[str, str]) -> dict[str, str]:
 
 
 def online() -> dict[str, str]:
-    """Return the user's proxies and certificates, for prepare.py's downloads only."""
+    """Return proxies, certificates, Hugging Face's mirror and token: for prepare.py's downloads only."""
     return {name: value for name, value in os.environ.items() if ALLOWED_ONLINE.fullmatch(name)}

@@ -1,13 +1,17 @@
-"""The ruler under test, a small corpus, a cache of its own, and a server on the loopback that misbehaves on demand."""
+"""The ruler under test, a small corpus, a cache of its own, and a hub on the loopback that misbehaves on demand."""
 
+import hashlib
 import json
 import random
+import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,52 +59,94 @@ def tiny(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @dataclass
-class Server:
-    """Serves one body; each request is answered by the next of `manners`, the last one for ever."""
+class Hub:
+    """A fake of the hub: files by their path below `/datasets/`, served as from its CDN, after a redirect.
 
-    body: bytes
-    url: str
+    Each request to the CDN is answered by the next of `manners`, the last one for ever; `busy` heads of the hub come
+    first. `asked` holds what was asked for: method, host (hub or cdn), Range and Authorization.
+    """
+
+    files: dict[str, bytes]
     manners: list[str] = field(default_factory=lambda: ["well"])
-    ranges: list[str | None] = field(default_factory=list)
+    busy: int = 0
+    tag: str = "sha256"
+    asked: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
+    url: str = ""
+
+    @property
+    def ranges(self) -> list[str | None]:
+        return [asked for method, host, asked, _ in self.asked if (method, host) == ("GET", "cdn")]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request to a Hub. The CDN has another name of this machine, so that a token must not be sent there."""
+
+    hub: Hub
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        hub, place = self.hub, "cdn" if self.path.startswith("/cdn/") else "hub"
+        hub.asked.append((self.command, place, self.headers.get("Range"), self.headers.get("Authorization")))
+        path = self.path.removeprefix("/cdn").removeprefix("/datasets/")
+        if path not in hub.files:
+            self.send_error(404)
+        elif place == "cdn":
+            self.serve(hub.files[path], hub.manners.pop(0) if len(hub.manners) > 1 else hub.manners[0])
+        elif hub.busy:
+            hub.busy -= 1
+            self.send_error(503)
+        else:
+            self.redirect(path)
+
+    def redirect(self, path: str) -> None:
+        body, tag = self.hub.files[path], self.hub.tag
+        self.send_response(302)
+        self.send_header("Location", f"{self.hub.url.replace('127.0.0.1', 'localhost')}/cdn/datasets/{path}")
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("X-Linked-Size", str(len(body)))
+        self.send_header("X-Linked-Etag", f'"{hashlib.sha256(body).hexdigest() if tag == "sha256" else tag}"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def serve(self, body: bytes, manner: str) -> None:
+        asked = self.headers.get("Range")
+        first = int(asked.removeprefix("bytes=").rstrip("-")) if asked and manner != "ignores ranges" else 0
+        if manner.isdecimal():
+            self.send_error(int(manner))
+            return
+        self.send_response(206 if first else 200)
+        self.send_header("Content-Length", str(len(body) - first))
+        if first:
+            self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
+        self.end_headers()
+        self.wfile.write(
+            body[first : first + (len(body) - first) // 2] if manner in ("cuts", "resets") else body[first:]
+        )
+        if manner == "resets":  # the connection ends in an error, not in an end
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+    def log_message(self, *args: object) -> None:
+        pass
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[bytes, list[str]], Server]]:
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Hub]]:
+    """Start a Hub, in force here and in every process started from here."""
     running = []
 
-    def start(body: bytes, manners: list[str]) -> Server:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                manner = server.manners.pop(0) if len(server.manners) > 1 else server.manners[0]
-                asked = self.headers.get("Range")
-                server.ranges.append(asked)
-                first = int(asked.removeprefix("bytes=").rstrip("-")) if asked and manner != "ignores ranges" else 0
-                if manner.isdecimal():
-                    self.send_error(int(manner))
-                    return
-                if first >= len(body):
-                    self.send_response(416)
-                    self.send_header("Content-Range", f"bytes */{len(body)}")
-                    self.end_headers()
-                    return
-                self.send_response(206 if first else 200)
-                self.send_header("Content-Length", str(len(body) - first))
-                if first:
-                    self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
-                if manner == "wrong hash":
-                    self.send_header("ETag", '"' + "0" * 64 + '"')
-                self.end_headers()
-                cut = first + (len(body) - first) // 2 if manner == "cuts" else len(body)
-                self.wfile.write(body[first:cut])
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    def start(files: dict[str, bytes], *manners: str, **settings: Any) -> Hub:
+        hub = Hub(files, list(manners) or ["well"], **settings)
+        http = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": hub}))
         threading.Thread(target=http.serve_forever, daemon=True).start()
         running.append(http)
-        server = Server(body, f"http://127.0.0.1:{http.server_port}", list(manners))
-        return server
+        hub.url = f"http://127.0.0.1:{http.server_port}"
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        address = hub.url + "/{repo_id}/resolve/{revision}/{filename}"  # what the variable makes of it at import
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", address)
+        return hub
 
     yield start
     for http in running:

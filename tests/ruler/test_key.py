@@ -70,8 +70,8 @@ def test_whatever_is_added_counts():
     )
 
 
-def test_what_is_left_out_is_there_and_no_more_than_functions():
-    assert {type(vars(prepare)[name]) for name in prepare.UNMEASURED} == {type(prepare.measuring)}
+def test_what_is_left_out_is_there():
+    assert all(callable(vars(prepare)[name]) for name in prepare.UNMEASURED)
 
 
 def test_fields_that_a_later_python_adds_do_not_count(monkeypatch):

@@ -235,10 +235,12 @@ def test_what_a_run_needs_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (found["AUTORESEARCH_CACHE"], found["AUTORESEARCH_RUN"]) == ("/data", "/run")
 
 
-def test_proxies_are_for_downloads_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("https_proxy", "http://proxy:3128")
-    assert online()["https_proxy"] == "http://proxy:3128"
-    assert "https_proxy" not in environment(tmp_path, {})
+def test_proxies_mirror_and_token_are_for_downloads_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"https_proxy": "http://proxy:3128", "HF_ENDPOINT": "https://mirror", "HF_TOKEN": "hf_canary9999999"}
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    assert names.items() <= online().items()
+    assert not names.keys() & environment(tmp_path, {}).keys()
 
 
 @confining
