@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bench.nights import REPEATS, RUNS, Night, Scores, effect, nothing
 from bench.table import Row, Table
 from loop.record.noise import noise_floor
-from loop.views import claims
+from loop.views import gains
 
 GOALS = {(0.97, 2e-3): 1.35, (0.5, 5e-4): 0.97}  # of the first rule's true gain
 MOST_FALSE, MOST_CLAIMED, LEAST_RIGHT = 0.12, 0.03, 0.93
@@ -106,7 +106,7 @@ def headlines(nights: int) -> list[Row]:
         where = f"correlation {correlation:g}, noise {sigma:g}"
         dice = random.Random(2)
         null = [Night(dice, sigma, correlation, nothing).play().verify() for _ in range(nights)]
-        claimed = sum(claims.claims_gain(n.ledger) for n in null)
+        claimed = sum(gains.claims_gain(n.ledger) for n in null)
         tells = nights >= TELLING
         rows.append(
             Row(
@@ -117,10 +117,10 @@ def headlines(nights: int) -> list[Row]:
             )
         )
         played = [Night(dice, sigma, correlation).play().verify() for _ in range(nights)]
-        found = [(n, claims.last_verified(n.ledger)) for n in played]
+        found = [(n, gains.last_verified(n.ledger)) for n in played]
         known = [(n, last[1]) for n, last in found if last is not None]
         right = sum(abs(i.mean + n.best_gain) <= (i.half or 0.0) for n, i in known)
-        told = sum(claims.is_gain(n.ledger, i) for n, i in known)
+        told = sum(gains.is_gain(n.ledger, i) for n, i in known)
         bias = statistics.mean(-i.mean for _, i in known) / statistics.mean(n.best_gain for n, _ in known)
         wide = statistics.mean((i.half or 0.0) for _, i in known)
         rows.append(

@@ -9,7 +9,7 @@ import gc
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -248,7 +248,7 @@ class Reader:
             progress=progress,
             alive=self._alive,
             line=status_line(copy, progress, self._alive, self._silent_s) if copy else "",
-            status={**status_dict(copy, progress, self._alive, self._silent_s), **claim(copy)} if copy else {},
+            status={**status_dict(copy, progress, self._alive, self._silent_s), **asdict(claim(copy))} if copy else {},
             best=copy.best if copy else None,
             review=self._review,
             crash=self._crash,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def status(folder: Path, campaign: str | None, as_json: bool) -> None:
     progress = control.progress(folder, ledger)
     alive, silent = control.is_running(folder, ledger), control.silent_s(folder)
     if as_json:
-        print(json.dumps({**status_dict(ledger, progress, alive, silent), **claim(ledger)}))
+        print(json.dumps({**status_dict(ledger, progress, alive, silent), **asdict(claim(ledger))}))
         return
     print(status_line(ledger, progress, alive, silent))
     if ledger.keeps or ledger.verifications:
@@ -59,7 +60,7 @@ def results(folder: Path, campaign: str | None, as_json: bool, as_tsv: bool) -> 
     """List the experiments."""
     if as_json and as_tsv:
         raise click.UsageError("--json and --tsv exclude each other")
-    from loop.views.report import results_rows
+    from loop.views.tables import results_rows
 
     ledger = control.load(folder, campaign)
     rows = results_rows(ledger)
@@ -128,18 +129,10 @@ def diff(folder: Path, campaign: str | None, number: int, baseline: bool) -> Non
 @click.command()
 @FOLDER
 @CAMPAIGN
-def report(folder: Path, campaign: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: where they are, and the summary.")
+def report(folder: Path, campaign: str | None, as_json: bool) -> None:
     """Write results.tsv, progress.png and report.html."""
-    from loop.git.repo import Repo
-    from loop.views import report
+    from loop.control import exporting
 
-    ledger = control.load(folder, campaign)
-    commits = {e.commit for past in control.campaigns(folder) for e in past.experiments.values()}
-    table, picture, page = paths = report.exports(folder, ledger.campaign, commits)
-    names = [path.name for path in paths]
-    Repo(folder).exclude(names)
-    report.write_tsv(ledger, table)
-    report.plot(ledger, picture)
-    report.write_html(ledger, page, lambda e: control.diff(folder, ledger, e.parent, e.commit))
-    print(f"wrote {', '.join(names)}")
-    print(report.summary(ledger))
+    written = exporting.write(folder, campaign)
+    print(json.dumps(vars(written), default=str) if as_json else written.message)

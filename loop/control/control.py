@@ -5,8 +5,6 @@ Never imports the engine: whoever asks stays light. Every refusal is a Refused w
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -55,15 +53,6 @@ def read_program(folder: Path, overrides: dict[str, str] | None = None) -> Progr
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"program.md cannot be read: {error}") from error
     return override(parse(text), overrides or {})
-
-
-def campaigns(folder: Path) -> list[Ledger]:
-    """Return the ledger of every campaign of the repository, the last one first."""
-    with Journal(find_home(folder).journal) as journal:
-        ledgers = {name: Ledger(name) for name in journal.campaigns()}
-        for entry in journal.read():
-            ledgers[entry.campaign].feed([entry])
-    return list(ledgers.values())
 
 
 def canvas_path(ledger: Ledger) -> str:
@@ -282,13 +271,3 @@ def take_in(folder: Path, past: Sequence[Imported]) -> Answer:
         f"campaign {name} has {counted(len(fresh), 'experiment')} more ({kept} kept) as its history; "
         "their scores judge nothing",
     )
-
-
-def report(folder: Path, campaign: str | None = None) -> str:
-    """Write the exports in a process of its own, whose matplotlib no caller has to load; return what it says."""
-    command = [sys.executable, "-P", "-m", "loop", "-C", str(folder), "report"]
-    command += ["--campaign", campaign] if campaign else []
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace")
-    if done.returncode:
-        raise Refused(done.stderr.strip().removeprefix("autoresearch: ") or "the report could not be written")
-    return done.stdout.strip()

@@ -206,12 +206,11 @@ async def note(session: Session, arguments: Arguments) -> Result:
 
 async def report(session: Session, arguments: Arguments) -> Result:
     """Write the exports into the campaign's folder, in a process of their own."""
-    from loop.control import control
+    from loop.control import exporting
 
     snapshot = await campaign_asked(session, arguments)
-    message = await work(control.report, snapshot.folder, name_of(snapshot))
-    page = message.partition("\n")[0].rpartition(", ")[2]  # "wrote results.tsv, progress.png, report.html"
-    return {"message": message, "path": str(snapshot.folder / page)}
+    written = await work(exporting.write_apart, snapshot.folder, name_of(snapshot))
+    return {"message": written.message, "path": str(written.page)}
 
 
 async def verify(session: Session, arguments: Arguments) -> Result:

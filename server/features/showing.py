@@ -95,7 +95,7 @@ async def _diff(snapshot: Snapshot, experiment: Any) -> str:
 
 async def show_results(session: Session, arguments: Arguments) -> Result:
     """Show the table of experiments, in the five columns that users know."""
-    from loop.views.report import tsv
+    from loop.views.tables import tsv
 
     snapshot = await campaign_asked(session, arguments)
     return await show(session, snapshot, "results.tsv", await work(tsv, snapshot.ledger))

@@ -104,7 +104,7 @@ def test_a_program_that_is_run_elsewhere_is_alone(program: str) -> None:
         ("sqlite3", {"journal.py", "backup.py"}),
         ("git", {"repo.py"}),
         ("litellm", {"llm.py"}),
-        ("matplotlib", {"report.py"}),
+        ("matplotlib", {"plot.py"}),
         ("rich", {"watch.py", "view.py"}),
         ("click", {path.name for path in (TOP / "loop" / "cli").glob("*.py")}),
     ],

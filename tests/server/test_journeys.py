@@ -16,7 +16,6 @@ import pytest
 from lsprotocol import types as t
 
 from loop.control import control
-from loop.record.home import find_home
 from loop.record.types import State, Verdict
 from loop.text.numbers import names
 from tests import stub
@@ -173,7 +172,7 @@ async def test_an_editor_that_is_killed_takes_its_server_along_and_not_the_night
 def _judged(folder: Path, count: int) -> None:
     """Wait until so many experiments have a verdict."""
     end = time.monotonic() + DEADLINE_S
-    while not find_home(folder).journal.exists() or not control.campaigns(folder):
+    while not stub.entries(folder):
         assert time.monotonic() < end, "no campaign has begun"
         time.sleep(0.02)
     stub.until(folder, lambda ledger: ledger.judged >= count)

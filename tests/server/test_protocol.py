@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loop.control import control
+from loop.control import control, exporting
 from loop.record.experiment import Experiment
 from loop.record.types import Author
 from loop.views.claims import claim
@@ -95,7 +95,8 @@ async def test_every_answer_has_the_documented_fields_and_no_other(
     campaign.keep(mine, "decay", 0.8)
     for name in ("start", "pause", "resume", "stop", "verify"):
         monkeypatch.setattr(control, name, lambda *_, **__: control.Answer(campaign.name, "done"))
-    monkeypatch.setattr(control, "report", lambda *_: "wrote results.tsv, progress.png, report.html")
+    written = exporting.Written(*(tmp_path / name for name in ("results.tsv", "progress.png", "report.html")), "")
+    monkeypatch.setattr(exporting, "write_apart", lambda *_: written)
     desk = Desk(campaign.folder, base, "utf-16")
     await desk.begin(campaign.folder)
     given: dict[str, set[str]] = {}
@@ -130,5 +131,5 @@ async def test_every_answer_has_the_documented_fields_and_no_other(
 
 def campaign_status(campaign: Campaign) -> dict[str, Any]:
     """Return the fields of `autoresearch status --json`, which the page refers to."""
-    status = {**status_dict(campaign.ledger, None), **claim(campaign.ledger)}
+    status = {**status_dict(campaign.ledger, None), **dataclasses.asdict(claim(campaign.ledger))}
     return {k: v for k, v in status.items() if k not in describe(Snapshot(ROOT))}

@@ -68,3 +68,10 @@ def test_a_report_writes_its_three_files_and_git_status_stays_clean(night: Path)
     assert all((night / name).stat().st_size > 100 for name in ("results.tsv", "progress.png", "report.html"))
     status = subprocess.run(["git", "status", "--porcelain"], cwd=night, capture_output=True, text=True, check=True)
     assert status.stdout == ""
+
+
+def test_a_report_says_as_data_where_its_files_are(night: Path) -> None:
+    told = json.loads(run(night, "report", "--json").stdout)
+    names = [Path(told[kind]).relative_to(night.resolve()).name for kind in ("table", "picture", "page")]
+    assert names == ["results.tsv", "progress.png", "report.html"]
+    assert told["summary"] == run(night, "report").stdout.partition("\n")[2].rstrip("\n")

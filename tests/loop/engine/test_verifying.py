@@ -17,7 +17,7 @@ from loop.record.intents import StartRequested
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.types import Purpose, Refused, State
-from loop.views import claims
+from loop.views import claims, conditions
 from tests.campaigns import Campaign, make_repository
 from tests.stub import CANVAS, PROGRAM, daemon, ended, entries, gone, make_campaign, run_to_end, until
 
@@ -106,7 +106,7 @@ def test_a_campaign_of_the_first_rule_says_that_it_changed_and_only_once(tmp_pat
     ledger = until(old.folder, ended)
     gone(old.folder)
     assert (ledger.rule, ledger.rules) == (RULE, [(1, RULE)])
-    assert "from #1 on of pairs" in dict(claims.facts(ledger))["Verdict"]
+    assert "from #1 on of pairs" in dict(conditions.facts(ledger))["Verdict"]
     again = control.start(old.folder, {"experiments": "2"}, old.name)
     assert "newer rule" not in again.message
     until(old.folder, lambda later: later.judged == 2 and ended(later))

@@ -13,7 +13,8 @@ from loop.record.experiment_facts import Judged, Proposed, RunEnded, RunStarted,
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Metric, Outcome, Purpose, Reason, ScoreSource, Verdict
 from loop.record.verification_facts import Price, Priced, Verified
-from loop.views import claims
+from loop.views import claims, gains
+from loop.views.findings import findings
 from loop.views.standing import best_text
 from tests.loop.record.told import entries
 
@@ -67,7 +68,7 @@ def test_before_anything_is_verified_nothing_is_claimed() -> None:
 def test_the_headline_is_what_was_verified_and_the_selected_number_stands_below_it() -> None:
     ledger = campaign(verified(1, 0.0121, 0.0114, 0.0128))
     assert claims.headline(ledger) == "verified: −0.0121 ± 0.0017 (95 %, 3 fresh seeds, rows that chose nothing)"
-    assert claims.summary(ledger).splitlines()[1].startswith(SELECTED)
+    assert findings(ledger).summary.splitlines()[1].startswith(SELECTED)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_a_keep_that_no_longer_pays_is_shown() -> None:
 def test_nights_in_which_nothing_is_true_hardly_ever_claim_a_gain() -> None:
     dice = random.Random(11)
     null = [Night(dice, 1e-3, 0.9, nothing).play(40).verify() for _ in range(200)]
-    claimed = [n for n in null if claims.claims_gain(n.ledger)]
+    claimed = [n for n in null if gains.claims_gain(n.ledger)]
     assert len(claimed) <= 6, [claims.headline(n.ledger) for n in claimed]
     assert sum(n.keeps > 0 for n in null) > 150, "there is something to refuse"
 
@@ -157,8 +158,8 @@ def test_nights_in_which_nothing_is_true_hardly_ever_claim_a_gain() -> None:
 def test_the_interval_of_a_headline_holds_the_truth_19_times_in_20() -> None:
     dice = random.Random(12)
     nights = [Night(dice, 1e-3, 0.9).play(40).verify() for _ in range(150)]
-    known = [(n, found[1]) for n in nights if (found := claims.last_verified(n.ledger))]
+    known = [(n, found[1]) for n in nights if (found := gains.last_verified(n.ledger))]
     assert len(known) > 130
     right = sum(abs(i.mean + n.best_gain) <= (i.half or 0.0) for n, i in known)
     assert right >= 0.93 * len(known)
-    assert sum(claims.is_gain(n.ledger, i) for n, i in known) > 0.8 * len(known), "and it is narrow enough to claim"
+    assert sum(gains.is_gain(n.ledger, i) for n, i in known) > 0.8 * len(known), "and it is narrow enough to claim"

@@ -11,9 +11,10 @@ from loop.record.experiment_facts import Judged, RunEnded, RunStarted
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Mark, Outcome, Purpose, Reason, Verdict
 from loop.views.chart import draw
-from loop.views.claims import counts
+from loop.views.conditions import counts
 from loop.views.experiments import verdict_text
-from loop.views.report import write_html
+from loop.views.findings import findings
+from loop.views.page import page
 from loop.views.status import status_dict
 from loop.views.view import render
 from tests.campaigns import Campaign, make_repository
@@ -61,11 +62,10 @@ def test_each_experiment_has_a_mark_of_its_own_and_only_gains_are_counted(ledger
 def test_the_report_and_the_table_draw_no_loss_green(ledger: Ledger, tmp_path: Path) -> None:
     from rich.console import Console
 
-    write_html(ledger, tmp_path / "report.html", lambda experiment: "")
-    page = (tmp_path / "report.html").read_text()
+    html = page(ledger, findings(ledger), lambda experiment: "")
     for number, kind in ((1, "keep"), (2, "price"), (3, "adopted"), (4, "invalid"), (5, "crash")):
-        assert f'<tr id="e{number}" class="{kind}"' in page
-        assert f'class="mark {kind}" data-n="{number}"' in page
+        assert f'<tr id="e{number}" class="{kind}"' in html
+        assert f'class="mark {kind}" data-n="{number}"' in html
     console = Console(width=120, file=(tmp_path / "out").open("w"), record=True, color_system="truecolor")
     console.print(render(ledger, None, 120))
     rows = {
