@@ -18,6 +18,7 @@ from loop.record.disk import NEEDED_MB
 from loop.record.types import State
 from loop.record.values import counted
 from loop.settings.program import Program
+from loop.setup.copies import Copies, Likeness
 from loop.setup.machine import Machine, look
 
 OLDEST_PYTHON = (3, 11)
@@ -53,6 +54,7 @@ def diagnose(folder: Path, full: bool = False, look: Callable[[Path, bool], Mach
             _packages(machine, program),
             _device(machine, program),
         ]
+        checks += [_copy(machine, machine.copies)] if machine.copies else []
         checks += [_data(machine, program), *(_model(machine, program, name) for name in program.models)]
         checks += [_command(machine, program.command)] if program.command else []
     return [*checks, _sandbox(machine), _disk(machine), _journal(machine), _daemon(machine)]
@@ -134,6 +136,28 @@ def _ruler(machine: Machine, program: Program) -> Check:
         return Check("score", Level.OK, "sealed: prepare.py computes it where the canvas does not run")
     finding = f"self-reported: no prepare.py of ours, so '{program.run}' must print '{program.metric.name}: <number>'"
     return Check("score", Level.WARN, finding, "believe it as far as you believe the script; the rest works the same")
+
+
+def _copy(machine: Machine, copies: Copies) -> Check:
+    """Say how the folder's prepare.py differs from the tool's, and what a new campaign would change by it."""
+    name, other = "prepare.py", "not the tool's copy (older, or changed by you)"
+    compared = {
+        Likeness.SAME: "the tool's copy",
+        Likeness.ALIKE: f"{other}; it measures the same",
+        Likeness.OTHER: f"{other}; it measures differently",
+        Likeness.UNKNOWN: f"{other}; whether it measures the same is not known",
+    }
+    key = {Likeness.ALIKE: "the comparison key stays", Likeness.OTHER: "the comparison key changes"}
+    finding = compared[copies.with_tool]
+    if copies.with_campaign not in (None, Likeness.SAME):
+        finding += f"; {machine.campaign} keeps the copy that it began with, 'start --new' measures with this one"
+        finding += f": {key[copies.with_campaign]}" if copies.with_campaign in key else ""
+    if copies.with_tool is Likeness.SAME:
+        return Check(name, Level.OK, finding)
+    scores = {Likeness.ALIKE: "; scores stay comparable", Likeness.OTHER: "; its scores do not compare with this one's"}
+    step = f"'cp {shlex.quote(str(copies.tool))} prepare.py' and 'autoresearch start --new' measure with the tool's"
+    level = Level.OK if copies.with_tool is Likeness.ALIKE else Level.WARN
+    return Check(name, level, finding, step + scores.get(copies.with_tool, ""))
 
 
 def _packages(machine: Machine, program: Program) -> Check:

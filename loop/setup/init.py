@@ -37,6 +37,7 @@ def init(folder: Path, git: bool = False, template: Path | None = None) -> str:
             f"your own {_list(own)} stays as it is and nothing is added to it; a train.py that prints "
             "'val_bpb: <number>' works unchanged, its scores are called self-reported"
         )
+        lines += ["'autoresearch doctor' says how that prepare.py differs from the tool's"] * ("prepare.py" in own)
     lines += _repository(folder, git)
     lines.append("next: read program.md, then run 'autoresearch doctor' and 'autoresearch start' in that folder")
     return "\n".join(lines)

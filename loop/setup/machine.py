@@ -20,9 +20,10 @@ from loop.record.disk import free_mb
 from loop.record.home import Home, find_home, find_top
 from loop.record.journal import Journal
 from loop.record.lock import served
-from loop.record.types import AutoResearchError, Problem, Refused, State
+from loop.record.types import AutoResearchError, Problem, Refused, ScoreSource, State
 from loop.settings.program import Program, check, parse
 from loop.setup.campaigns import of_folder, read
+from loop.setup.copies import Copies, compare
 from loop.setup.inputs import check_canvas
 from loop.setup.interpreter import NEEDED, Interpreter, answer, ask, imports, prepare
 
@@ -46,6 +47,7 @@ class Machine:
     problems: tuple[Problem, ...] = ()
     canvas_error: str = ""
     sealed: bool = False
+    copies: Copies | None = None  # of prepare.py, where the score is sealed
     nvidia: bool = False
     data: str = ""  # what was prepared, in words; empty where nobody looked
     data_error: str = ""
@@ -80,6 +82,7 @@ def look(folder: Path, full: bool = False) -> Machine:
     seen |= _repository(folder, program.canvas) if top else {}
     seen |= _campaign(folder) if top else {}
     seen |= prepare(folder, runner.path, program) if full and sealed and not runner.error else {}
+    baseline = seen.pop("baseline", None)
     return Machine(
         python=tuple(sys.version_info[:3]),
         git=(answer("git", "--version", folder=Path("/"))[0] or "").removeprefix("git version ").strip() or None,
@@ -87,6 +90,7 @@ def look(folder: Path, full: bool = False) -> Machine:
         runner=runner,
         canvas_error=_canvas(folder, program.canvas),
         sealed=sealed,
+        copies=compare(folder, runner.path, baseline) if sealed else None,
         nvidia=Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None,
         variables=frozenset(name for name, value in os.environ.items() if value),
         command_found=program.command is not None and shutil.which(shlex.split(program.command)[0]) is not None,
@@ -147,8 +151,11 @@ def _campaign(folder: Path) -> dict[str, Any]:
             return deep
         with Journal(home.journal, create=False) as journal:
             name = next((k.name for k in of_folder(journal, folder)), None)
-            state = read(journal, name).state if name else None
-        return {"campaign": name, "state": state, "runs": served(home), **deep}
+            ledger = read(journal, name) if name else None
+        created = ledger.created if ledger else None
+        baseline = created.baseline if created and created.source is ScoreSource.SEALED else None
+        state = ledger.state if ledger else None
+        return {"campaign": name, "state": state, "baseline": baseline, "runs": served(home), **deep}
     except (AutoResearchError, OSError, LookupError, ValueError) as error:
         return {"journal_error": str(error)}
 

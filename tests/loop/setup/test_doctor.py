@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 
 from loop.proposers.providers import key_of
-from loop.record.campaign_facts import StateChanged
+from loop.record.campaign_facts import CampaignCreated, StateChanged
 from loop.record.home import find_home
 from loop.record.journal import Journal
-from loop.record.types import Problem, State
+from loop.record.types import Metric, Problem, ScoreSource, State
 from loop.settings.program import Program, Stop
 from loop.setup import machine as looking
+from loop.setup.copies import Copies, Likeness
 from loop.setup.doctor import Check, Level, diagnose
 from loop.setup.interpreter import Interpreter, ask, imports, prepare
 from loop.setup.machine import Machine, look
 
+TOOL = Path("/a tool/prepare.py")
 RUNNER = Interpreter("/venv/bin/python", "3.11.7", (), "2.13.0", (), False, 2)
 WELL = Machine(
     python=(3, 11, 7),
@@ -77,6 +79,33 @@ def test_a_healthy_folder_has_no_complaint():
         ),
         ({"program": program(stop=Stop(None, None, None))}, "program.md", "ok", "stops only when told to"),
         ({"canvas_error": "train.py is not there"}, "canvas", "fail", "train.py is not there"),
+        ({"copies": Copies(TOOL, Likeness.SAME)}, "prepare.py", "ok", "the tool's copy"),
+        (
+            {"copies": Copies(TOOL, Likeness.ALIKE)},
+            "prepare.py",
+            "ok",
+            "measures the same; 'cp '/a tool/prepare.py' prepare.py' and 'autoresearch start --new' measure with the "
+            "tool's; scores stay comparable",
+        ),
+        (
+            {"copies": Copies(TOOL, Likeness.OTHER)},
+            "prepare.py",
+            "warn",
+            "measure with the tool's; its scores do not compare with this one's",
+        ),
+        ({"copies": Copies(TOOL, Likeness.UNKNOWN)}, "prepare.py", "warn", "whether it measures the same is not known"),
+        (
+            {"copies": Copies(TOOL, Likeness.SAME, Likeness.ALIKE), "campaign": "jun14"},
+            "prepare.py",
+            "ok",
+            "jun14 keeps the copy that it began with, 'start --new' measures with this one: the comparison key stays",
+        ),
+        (
+            {"copies": Copies(TOOL, Likeness.SAME, Likeness.OTHER), "campaign": "jun14"},
+            "prepare.py",
+            "ok",
+            "with this one: the comparison key changes",
+        ),
         ({"sealed": False}, "score", "warn", "self-reported: no prepare.py of ours"),
         ({"runner": runner(error="exit code 1")}, "packages", "fail", "AUTORESEARCH_PYTHON"),
         ({"runner": runner(missing=("torch", "numpy"))}, "packages", "fail", "-m pip install torch numpy"),
@@ -169,6 +198,18 @@ def test_a_real_folder_is_seen(repository, quick):
     assert set(machine.runner.missing) == {"numpy", "os", "rustbpe", "tiktoken", "torch"}
     assert machine.runs is None and machine.journal_error == ""
     assert "OPENAI_API_KEY" in machine.variables and "sk-canary" not in repr(machine)
+
+
+def test_prepare_py_is_compared_with_that_of_the_folders_campaign(repository, quick, monkeypatch):
+    asked = []
+    monkeypatch.setattr(looking, "compare", lambda *arguments: asked.append(arguments))
+    (repository / "prepare.py").write_text("RULER_VERSION = 1\n")
+    conditions = ("", "train.py", "python train.py", "5m", Metric())
+    for source in (ScoreSource.SELF_REPORTED, ScoreSource.SEALED):
+        with Journal(find_home(repository).journal) as journal:
+            journal.append(source.value, CampaignCreated(*conditions, source, "k", "cpu", "", "c0"))
+        look(repository)
+    assert [baseline for _, _, baseline in asked] == [None, "c0"]
 
 
 @pytest.mark.parametrize(
