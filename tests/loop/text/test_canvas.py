@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.text.canvas import all_knobs, changed_knobs, changed_lines, fingerprint, knobs, value_of, with_knob
-from loop.text.diff import in_form_of
 
 PROFILES = """\
 LR = 0.04  # rate
@@ -143,24 +142,6 @@ def test_a_knob_that_is_not_there_is_an_error() -> None:
 )
 def test_the_fingerprint_sees_what_runs(a: str, b: str, same: bool) -> None:
     assert (fingerprint(a) == fingerprint(b)) is same
-
-
-@pytest.mark.parametrize(
-    ("text", "parent", "expected"),
-    [
-        pytest.param("A = 2\nB = 1\n", "A = 1\r\nB = 1\r\n", "A = 2\r\nB = 1\r\n", id="all written with LF"),
-        pytest.param("A = 2\nB = 1\r\n", "A = 1\r\nB = 1\r\n", "A = 2\r\nB = 1\r\n", id="one line with LF"),
-        pytest.param("A = 2\r\nB = 1\n", "A = 1\nB = 1\n", "A = 2\nB = 1\n", id="one line with CRLF"),
-        pytest.param("A = 2\nB = 1\n", "A = 1\r\nB = 1\n", "A = 2\nB = 1\n", id="mixed before"),
-        pytest.param("A = 2\n\n", "A = 1", "A = 2", id="an end too many"),
-        pytest.param("A = 2", "A = 1\r\n", "A = 2\r\n", id="an end too few"),
-        pytest.param("A = 2\n", "\ufeffA = 1\n", "\ufeffA = 2\n", id="the mark lost"),
-        pytest.param("\ufeffA = 2\n", "A = 1\n", "A = 2\n", id="a mark written"),
-        pytest.param("A = 2\r\n", "", "A = 2\r\n", id="of nothing"),
-    ],
-)
-def test_a_text_has_the_form_of_the_one_it_grew_from(text: str, parent: str, expected: str) -> None:
-    assert in_form_of(text, parent) == expected
 
 
 @pytest.mark.parametrize(

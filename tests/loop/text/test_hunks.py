@@ -1,4 +1,4 @@
-"""Hunk arithmetic and attribution: tables for the rules, properties for the arithmetic."""
+"""Hunk arithmetic: tables for the rules, properties for the arithmetic."""
 
 from __future__ import annotations
 
@@ -9,48 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.record.types import Refused
-from loop.text import lineage
-from loop.text.diff import carry, changes, converted, split_lines
+from loop.text.diff import changes, split_lines
 from loop.text.hunks import Hunk, advance_all, apply, hunks, invert, locate, shows, take_out
-
-# Few different lines, so that repeats, moves and ambiguous places are common; several kinds of ends, one without.
-LINE = st.sampled_from(["a\n", "b\n", "\n", "x = 1\n", "x = 1\r\n", "é😋\n", "}\r", "\x0c\n"])
-TAIL = st.sampled_from(["", "end", " "])
-TEXT = st.builds(lambda lines, tail: "".join(lines) + tail, st.lists(LINE, max_size=14), TAIL)
-
-
-@given(st.text(alphabet="ab\r\n\x0c\u2028é😋"))
-def test_splitting_loses_no_byte(text: str) -> None:
-    assert "".join(split_lines(text)) == text
-    assert all(line.rstrip("\r\n") + line[len(line.rstrip("\r\n")) :] == line for line in split_lines(text))
-
-
-@pytest.mark.parametrize(
-    ("text", "lines"),
-    [
-        pytest.param("", [], id="nothing"),
-        pytest.param("a", ["a"], id="no final newline"),
-        pytest.param("a\r\n\rb\n", ["a\r\n", "\r", "b\n"], id="three kinds of ends"),
-        pytest.param("a\x0cb\u2028c\n", ["a\x0cb\u2028c\n"], id="form feed and line separator end nothing"),
-    ],
-)
-def test_lines_end_as_in_the_protocol(text: str, lines: list[str]) -> None:
-    assert split_lines(text) == lines
-
-
-@pytest.mark.parametrize(
-    ("text", "like", "expected"),
-    [
-        pytest.param("a\r\nb", "x\n", "a\nb", id="a checkout with autocrlf"),
-        pytest.param("a\nb\n", "x\r\n", "a\r\nb\r\n", id="the reverse"),
-        pytest.param("a\r\nb\n", "x\n", "a\r\nb\n", id="mixed ends stay"),
-        pytest.param("a\nb\n", "\ufeffx\n", "\ufeffa\nb\n", id="an editor that hides the byte order mark"),
-        pytest.param("\ufeffa\n", "x\r\n", "a\r\n", id="one that shows it, and another end"),
-        pytest.param("", "\ufeffx\n", "", id="nothing stays nothing"),
-    ],
-)
-def test_what_a_checkout_or_an_editor_converts_is_no_edit(text: str, like: str, expected: str) -> None:
-    assert "".join(converted(split_lines(text), split_lines(like))) == expected
+from tests.loop.text.texts import TEXT
 
 
 @given(TEXT, TEXT)
@@ -179,104 +140,6 @@ def test_a_thousand_lines_are_compared_by_their_anchors() -> None:
     cut = hunks(old, new)
     assert len(cut) == sum(a != b for a, b in zip(old, new, strict=True))
     assert advance_all(old, cut) == new
-
-
-@given(TEXT, TEXT)
-def test_values_follow_their_lines(before: str, after: str) -> None:
-    old, new = split_lines(before), split_lines(after)
-    carried = carry(old, new, list(range(len(old))), -1)
-    assert len(carried) == len(new)
-    assert all(new[place] == old[at] for place, at in enumerate(carried) if at >= 0)
-
-
-BASE = ["import x\n", "LR = 1\n", "WD = 1\n", "\n", "def main():\n", "    pass\n"]
-KEPT = [
-    (3, ["import x\n", "LR = 2\n", "WD = 1\n", "\n", "def main():\n", "    pass\n"]),
-    (7, ["import x\n", "LR = 2\n", "WD = 9\n", "\n", "def main():\n", "    clip()\n", "    pass\n"]),
-    (9, ["import x\n", "LR = 3\n", "WD = 9\n", "def main():\n", "    clip()\n", "    pass\n"]),
-]
-
-
-def test_each_line_knows_the_experiment_that_wrote_it() -> None:
-    line = lineage.extend(lineage.begin(BASE), KEPT)
-    assert lineage.authors(line.parts) == [0, 9, 7, 0, 7, 0]
-    assert line == lineage.extend(lineage.extend(lineage.begin(BASE), KEPT[:1]), KEPT[1:])
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param(KEPT[2][1], [0, 9, 7, 0, 7, 0], id="the incumbent"),
-        pytest.param(["# mine\n", *KEPT[2][1]], [None, 0, 9, 7, 0, 7, 0], id="with a line of one's own"),
-        pytest.param(KEPT[0][1], [0, 3, None, None, 0, 0], id="a text that lags behind"),
-    ],
-)
-def test_authors_of_any_text(text: list[str], expected: list[int | None]) -> None:
-    assert lineage.authors(lineage.parts_of(lineage.extend(lineage.begin(BASE), KEPT), text)) == expected
-
-
-def test_a_deletion_belongs_to_the_experiment_that_made_it() -> None:
-    base = [*BASE, "unused = compute()\n"]
-    line = lineage.extend(lineage.begin(base), [(5, BASE)])
-    assert lineage.experiments_of(line, ["unused = compute()\n"], [], []) == (5,)
-    assert lineage.experiments_of(line, ["LR = 1\n"], ["LR = 8\n"], [None]) == ()
-
-
-@pytest.mark.parametrize(
-    ("texts", "base", "expected"),
-    [
-        pytest.param(["a1", "a2", "a3"], "a1", [(9, 4)], id="in turn, as they were kept"),
-        pytest.param(["a1", "a2", "a3"], "a2", [(4,)], id="the first is accepted"),
-        pytest.param(["a1", "a2", "a1", "a3"], "a1", [(5,)], id="there and back does not count"),
-        pytest.param(["a1", "a2", "a1", "a3"], "a2", [(4, 5)], id="back to what was accepted, not further"),
-        pytest.param(["a1 b1", "a2 b1", "a2 b2", "a3 b2"], "a1 b1", [(9, 5), (4,)], id="a neighbour is left out"),
-        pytest.param(["a1", "a1 b1", "a1 b2"], "a1", [(9, 4)], id="a line that was added"),
-        pytest.param(["a1", "b1 b2", "c1"], "a1", [(9, 4)], id="lines that do not pair up"),
-        pytest.param(["a1 b1", "b2 b3 b4", "b2 c1 b4"], "a1 b1", [(9, 4)], id="one of a block"),
-        pytest.param(["a1 b1", "a1 b2", "a1"], "a1 b1", [(9, 4)], id="written, then taken out"),
-        pytest.param(["a1 b1", "a2 b1", "a2"], "a1 b1", [(9, 4)], id="taken out beside it"),
-        pytest.param(["a1 b1", "b1", "b1 c1"], "a1 b1", [(9,), (4,)], id="two places"),
-    ],
-)
-def test_a_hunk_knows_all_that_wrote_it_since_its_old_lines(
-    texts: list[str], base: str, expected: list[tuple[int, ...]]
-) -> None:
-    first, *kept = [[f"line {word}\n" for word in f"top {text} end".split()] for text in texts]
-    line = lineage.extend(lineage.begin(first), zip((9, 4, 5), kept, strict=False))
-    parts = lineage.parts_of(line, line.lines)
-    old = [f"line {word}\n" for word in f"top {base} end".split()]
-    found = [
-        lineage.experiments_of(line, hunk.old, hunk.new, parts[hunk.start : hunk.start + len(hunk.new)])
-        for hunk in hunks(old, line.lines, lineage.authors(parts))
-    ]
-    assert found == expected
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_of_knobs_a_hunk_knows_whoever_set_them_since_they_last_had_their_accepted_value(seed: int) -> None:
-    rng, knobs = random.Random(seed), range(6)
-    nights = [[0] * len(knobs)]
-    for _ in range(30):
-        nights.append([rng.choice((0, 1, 2, 3)) if rng.random() < 0.3 else value for value in nights[-1]])
-    texts = [[f"KNOB_{knob} = {night[knob]}\n" for knob in knobs] for night in nights]
-    line = lineage.extend(lineage.begin(texts[0]), enumerate(texts[1:], 1))
-    accepted = [rng.choice(nights)[knob] for knob in knobs]  # each hunk was accepted at a time of its own
-    parts = lineage.parts_of(line, line.lines)
-    for hunk in hunks([f"KNOB_{knob} = {accepted[knob]}\n" for knob in knobs], line.lines, lineage.authors(parts)):
-        span = range(hunk.start, hunk.start + len(hunk.new))
-        expected: set[int] = set()
-        for knob in span:
-            values = [night[knob] for night in nights]
-            since = max(n for n, value in enumerate(values) if value == accepted[knob])
-            expected |= {n for n in range(since + 1, len(values)) if values[n] != values[n - 1]}
-        found = lineage.experiments_of(line, hunk.old, hunk.new, [parts[knob] for knob in span])
-        assert found == tuple(sorted(expected))
-
-
-def test_a_line_written_ten_thousand_times_has_them_all_and_is_let_go_again() -> None:
-    line = lineage.extend(lineage.begin(BASE), ((n, [f"LR = {n}\n"]) for n in range(1, 10_001)))
-    assert lineage.experiments_of(line, BASE, line.lines, line.parts) == tuple(range(1, 10_001))
-    assert lineage.writers(line.parts[0], ["LR = 9990\n"]) == tuple(range(9991, 10_001))
 
 
 @pytest.mark.parametrize("old", ["a\nb\nc\n", "b\nc\n", "a\nb\n", "a\nx\nc\n", "", "a\nb\nb\nc\n"])
