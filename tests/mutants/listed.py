@@ -1,0 +1,7 @@
+"""Every mutant that is listed, chapter by chapter."""
+
+from __future__ import annotations
+
+from tests.mutants import record, text
+
+MUTANTS = (*text.MUTANTS, *record.MUTANTS)
