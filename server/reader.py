@@ -22,8 +22,9 @@ from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.lock import served, silent_s
 from loop.record.types import AutoResearchError, Refused, Verdict
-from loop.review import review
 from loop.review.checkout import Checkout
+from loop.review.kept import read_kept, read_reviewed
+from loop.review.reverts import read_removals, reverts
 from loop.settings.program import parse
 from loop.setup.campaigns import of_folder
 from loop.text.diff import split_lines
@@ -217,9 +218,9 @@ class Reader:
             return False
         self._accepted_moved()
         self._repo = self._repo or Checkout(self.folder)
-        kept = review.read_kept(self._repo, ledger, self._kept)
-        seen = review.read_reviewed(self._repo, ledger)
-        removals = review.read_removals(self._repo, ledger, self._review.removals if self._review else ())
+        kept = read_kept(self._repo, ledger, self._kept)
+        seen = read_reviewed(self._repo, ledger)
+        removals = read_removals(self._repo, ledger, self._review.removals if self._review else ())
         now = None if kept is None or seen is None else (kept, seen, removals)
         self._kept = kept
         self._read_crash(ledger)
@@ -252,7 +253,7 @@ class Reader:
             best=copy.best if copy else None,
             review=self._review,
             crash=self._crash,
-            undoable=copy is not None and bool(review.reverts(copy)),
+            undoable=copy is not None and bool(reverts(copy)),
             tried={name: tuple(numbers) for name, numbers in self._tried.items()},
             cited={words: tuple(numbers) for words, numbers in self._cited.items()},
             canvas=canvas,

@@ -28,7 +28,7 @@ LABEL = 30  # characters of a hint; VS Code cuts all hints of a line at 43 toget
 
 @dataclass(frozen=True, eq=False)
 class Review:
-    """The kept line and the accepted base, as loop.review.review read them; the same object while neither moves."""
+    """The kept line and the accepted base, as `loop.review` reads them; the same object while neither moves."""
 
     kept: Kept
     reviewed: Reviewed

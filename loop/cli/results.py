@@ -89,9 +89,8 @@ def _line(row: dict[str, Any], experiment: Experiment) -> str:
 @NUMBER
 def show(folder: Path, campaign: str | None, number: int) -> None:
     """Show one experiment: hypothesis, runs, verdict and its reason."""
-    from loop.review.review import find
 
-    experiment = find(control.load(folder, campaign), number)
+    experiment = control.load(folder, campaign).find(number)
     print(f"#{experiment.number}  {plain(experiment.hypothesis)}")
     print(", ".join(filter(None, (f"by {plain(experiment.proposer)}", cost_text(experiment.cost)))))
     print(f"commit {experiment.commit[:12]}, {experiment.train_seconds:.0f} s training")
@@ -115,10 +114,9 @@ def show(folder: Path, campaign: str | None, number: int) -> None:
 @click.option("--baseline", is_flag=True, help="Against the baseline, not the text it was a patch to.")
 def diff(folder: Path, campaign: str | None, number: int, baseline: bool) -> None:
     """Show what an experiment changes in the canvas."""
-    from loop.review.review import find
 
     ledger = control.load(folder, campaign)
-    experiment = find(ledger, number)
+    experiment = ledger.find(number)
     base = experiment.parent
     if baseline or not base:
         base = ledger.experiments[0].commit

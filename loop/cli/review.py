@@ -56,7 +56,7 @@ def propose(folder: Path, campaign: str | None, file: Path, hypothesis: str, as_
         raise Refused(f"{file}: cannot be read ({error.strerror}); name a version of the canvas") from error
     except UnicodeDecodeError as error:
         raise Refused(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    from loop.review.review import propose_file
+    from loop.review.proposing import propose_file
 
     expected = hypothesis or f"a version of the canvas by hand, {file.name}"
     print(propose_file(folder, text, expected, campaign, as_is).message)

@@ -15,7 +15,7 @@ from loop.record.experiment import Experiment
 from loop.record.types import MergeConflict, State
 from loop.record.values import counted
 from loop.record.verification_facts import Price, Priced, Verified
-from loop.review.review import kept_line
+from loop.review.kept import kept_line
 from loop.text.merge import merge
 
 if TYPE_CHECKING:

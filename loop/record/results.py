@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from loop.record.campaign_facts import CampaignCreated
 from loop.record.experiment import Experiment
 from loop.record.noise import differences
-from loop.record.types import Mark, Reason, Verdict
+from loop.record.types import Mark, Reason, Refused, Verdict
 from loop.record.work import Reference, reference_of
 
 
@@ -129,6 +129,14 @@ class Results:
         """What honest runs took: the baseline's, which are the user's own text; None before the first has a score."""
         runs = self.experiments[0].runs if 0 in self.experiments else ()
         return reference_of([(r.setup_cpu_s, r.cpu_s, r.clock_s) for r in runs if r.score is not None])
+
+    def find(self, number: int) -> Experiment:
+        """Return an experiment by its number; raises Refused."""
+        if number not in self.experiments:
+            last = max(self.experiments, default=None)
+            span = "there is none yet" if last is None else f"there are #0 to #{last}"
+            raise Refused(f"no experiment #{number} in campaign {self.campaign}; {span}")
+        return self.experiments[number]
 
     def wrote(self, commit: str) -> bool:
         """Return whether a commit is an experiment's of this campaign."""

@@ -13,7 +13,6 @@ from loop.record.experiment import Experiment
 from loop.record.ledger import Ledger
 from loop.record.types import Refused, RepoError
 from loop.review.checkout import Checkout
-from loop.review.review import find
 from loop.text.diff import converted, split_lines
 from loop.text.numbers import number
 from loop.views.standing import tip_text
@@ -22,7 +21,7 @@ from loop.views.standing import tip_text
 def read_best(folder: Path, ledger: Ledger, wanted: int | None = None) -> tuple[Experiment, str, str]:
     """Return the best experiment, or the one that is wanted, its canvas, and the words that name it."""
     best = ledger.best
-    experiment = best if wanted is None else find(ledger, wanted)
+    experiment = best if wanted is None else ledger.find(wanted)
     if experiment is None:
         raise Refused(f"campaign {ledger.campaign} has no score yet; name an experiment: 'autoresearch best N'")
     text = control.text(folder, ledger, experiment.commit)
@@ -71,7 +70,7 @@ def _only_here(folder: Path, ledger: Ledger, path: Path) -> bool:
 def return_to(folder: Path, number: int, campaign: str | None = None) -> control.Answer:
     """Queue an experiment's text as the human's own, so that it becomes the incumbent again; raises Refused."""
     ledger = control.load(folder, campaign)
-    experiment = find(ledger, number)
+    experiment = ledger.find(number)
     if number == ledger.incumbent:
         raise Refused(f"#{number} is the incumbent already; the branch holds it")
     if experiment.score is None:

@@ -86,13 +86,12 @@ async def work(act: Callable[..., Any], *arguments: Any) -> Any:
 
 def experiment_asked(snapshot: Snapshot, arguments: Arguments) -> Any:
     """Return the experiment that a command names; raises Refused."""
-    from loop.review.review import find
 
     given = arguments.get("experiment")
     if not isinstance(given, int) or isinstance(given, bool):
         raise Refused("which experiment? give {experiment: 17}")
     assert snapshot.ledger is not None
-    return find(snapshot.ledger, given)
+    return snapshot.ledger.find(given)
 
 
 def unsaved(session: Session, snapshot: Snapshot) -> list[str]:

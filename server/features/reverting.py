@@ -26,7 +26,7 @@ from server.features.editing import apply_edit, canvas_asked, experiment_pending
 from server.snapshot import Pending, Reading, Review, Snapshot, read_canvas
 
 if TYPE_CHECKING:
-    from loop.review.review import Revert
+    from loop.review.reverts import Revert
     from server.session import Session
 
 
@@ -130,11 +130,11 @@ async def _ask_price(
     experiments: Sequence[int],
 ) -> Price:
     """File the text without these hunks."""
-    from loop.review import review
+    from loop.review import proposing
 
     where = (snapshot.folder, snapshot.ledger, state.kept, state.reviewed)
     try:
-        answer = await work(review.propose_without, *where, lines, hunks, removes, experiments)
+        answer = await work(proposing.propose_without, *where, lines, hunks, removes, experiments)
         return Price(True, answer.message, answer.intent)
     except AutoResearchError as refusal:
         return Price(False, str(refusal))
@@ -163,9 +163,9 @@ async def undo_revert(session: Session, arguments: Arguments) -> Result:
 
 async def _recorded(snapshot: Snapshot, state: Review) -> Reverted:
     """Return the last revert that the journal remembers; raises Refused."""
-    from loop.review import review
+    from loop.review.reverts import last_revert
 
-    return _remembered(state, *await work(review.last_revert, snapshot.folder, name_of(snapshot)))
+    return _remembered(state, *await work(last_revert, snapshot.folder, name_of(snapshot)))
 
 
 def _remembered(state: Review, last: Revert, hunks: list[Hunk]) -> Reverted:
@@ -191,14 +191,14 @@ def _with(lines: list[str], hunks: Sequence[Hunk], whose: str) -> list[str]:
 
 async def _withdraw(snapshot: Snapshot, revert: Reverted) -> tuple[bool, str]:
     """Take a price back; return whether it stays unmeasured, and the sentence."""
-    from loop.review import review
+    from loop.review.reverts import withdraw
 
     price = await revert.price
     if not price.measured:
         return True, "it was not to be measured"
     try:
         where = (snapshot.folder, revert.removes, name_of(snapshot))
-        withdrawn, sentence = await work(review.withdraw, *where, price.intent)
+        withdrawn, sentence = await work(withdraw, *where, price.intent)
         return bool(withdrawn), str(sentence)
     except AutoResearchError as refusal:
         return False, str(refusal)
@@ -215,14 +215,14 @@ def recall(session: Session, uri: str) -> None:
 
 
 async def _recall(session: Session, opened: Document, folder: Path) -> None:
-    from loop.review import review
+    from loop.review.reverts import standing
 
     await session.until(lambda: session.snapshot(folder).review is not None, RECALL_S)
     snapshot = session.snapshot(folder)
     state, ledger = snapshot.review, snapshot.ledger
     if state is None or ledger is None or not snapshot.undoable or snapshot.role(opened) is not Role.CANVAS:
         return
-    stand = await work(review.standing, folder, ledger, RECALLED)
+    stand = await work(standing, folder, ledger, RECALLED)
     lines = read_canvas(state, opened).lines
     stack = session.reverted.setdefault(folder, [])
     known = {(await revert.price).intent for revert in list(stack)}
@@ -268,7 +268,7 @@ async def _tell_undone(session: Session, snapshot: Snapshot, revert: Reverted) -
 
 async def measure_edit(session: Session, arguments: Arguments) -> Result:
     """Queue the buffer as it is as a human's proposal."""
-    from loop.review import review
+    from loop.review import proposing
 
     _, snapshot, state, reading = await canvas_asked(session, arguments)
     if tuple(reading.lines) == state.kept.line.lines:
@@ -279,7 +279,7 @@ async def measure_edit(session: Session, arguments: Arguments) -> Result:
     given = arguments.get("hypothesis")
     hypothesis = given if isinstance(given, str) and given.strip() else f"an edit of {snapshot.canvas} by hand"
     folder, ledger = snapshot.folder, snapshot.ledger
-    answer = await work(review.propose_text, folder, ledger, state.kept, reading.held, hypothesis)
+    answer = await work(proposing.propose_text, folder, ledger, state.kept, reading.held, hypothesis)
     return {"message": answer.message, "campaign": answer.campaign}
 
 

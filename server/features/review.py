@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 async def pull(session: Session, arguments: Arguments) -> Result:
     """Bring the kept line, or the text of one experiment, into the buffer as one edit; the user's own edits stay."""
-    from loop.review import review
+    from loop.review import pulling
 
     uri = arguments.get("uri")
     snapshot = await campaign_asked(session, arguments)
@@ -51,12 +51,12 @@ async def pull(session: Session, arguments: Arguments) -> Result:
     asked = {k: v for k, v in arguments.items() if k != "uri" or (uri and str(uri).endswith(snapshot.canvas))}
     document, snapshot, state, reading = await canvas_asked(session, asked | {"folder": str(snapshot.folder)})
     if to is not None:
-        text = await work(review.restored, snapshot.folder, snapshot.ledger, state.kept, reading.lines, to)
+        text = await work(pulling.restored, snapshot.folder, snapshot.ledger, state.kept, reading.lines, to)
         await apply_edit(session, document, converted(text, document.lines), f"Pull #{to}")
         return {"message": f"#{to} is in your buffer", "experiment": to}
     if not reading.behind:
         return {"message": held_words(snapshot, reading), "pulled": 0}
-    tip, text = state.kept.line.tip, review.pulled(snapshot.canvas, reading.held)
+    tip, text = state.kept.line.tip, pulling.pulled(snapshot.canvas, reading.held)
     with passed_over(session, snapshot.folder, text):
         await apply_edit(session, document, converted(text, document.lines), f"Pull #{tip}")
     left = f"; left as you changed it: {names(reading.held.changed)}" if reading.held.changed else ""
@@ -99,11 +99,11 @@ def _base(session: Session, folder: Path) -> str | None:
 
 
 async def _take(session: Session, snapshot: Snapshot, state: Review, taken: Sequence[Pending]) -> Result:
-    from loop.review import review
+    from loop.review import accepting
 
     experiments = in_order(state.kept.line, {n for pending in taken for n in pending.experiments})
     hunks = [pending.hunk for pending in taken]
-    now = await work(review.accept, snapshot.folder, snapshot.ledger, state.reviewed, hunks, experiments)
+    now = await work(accepting.accept, snapshot.folder, snapshot.ledger, state.reviewed, hunks, experiments)
     session.watcher.poke()
 
     await session.until(lambda: _base(session, snapshot.folder) == now.commit, FACT_S)
@@ -166,7 +166,7 @@ def _plain(position: t.Position) -> dict[str, int]:
 
 async def commit_accepted(session: Session, arguments: Arguments) -> Result:
     """Put one commit for each accepted experiment on the user's branch."""
-    from loop.review import review
+    from loop.review import accepting
 
     snapshot = await campaign_asked(session, arguments)
     if snapshot.review is None:
@@ -174,7 +174,12 @@ async def commit_accepted(session: Session, arguments: Arguments) -> Result:
     uri = session.canvas_uri(snapshot)
     text = session.documents[uri].lines if uri else None
     made = await work(
-        review.commit_accepted, snapshot.folder, snapshot.ledger, snapshot.review.kept, snapshot.review.reviewed, text
+        accepting.commit_accepted,
+        snapshot.folder,
+        snapshot.ledger,
+        snapshot.review.kept,
+        snapshot.review.reviewed,
+        text,
     )
     commits = [{"experiment": wrote[-1], "experiments": list(wrote), "commit": commit} for wrote, commit in made]
     whose = ", ".join(f"#{wrote[-1]}" + (f" (with {names(wrote[:-1])})" if wrote[1:] else "") for wrote, _ in made)

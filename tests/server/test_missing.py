@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from loop.record.types import MergeConflict, Refused
-from loop.review.review import pulled, undone_in
+from loop.review.pulling import pulled
+from loop.review.reverts import undone_in
 from loop.text import lineage
 from loop.text.diff import split_lines
 from loop.text.holding import Holding, holding

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from loop.record.intents import ProposeRequested, WithdrawRequested
-from loop.review.review import reverts as standing
+from loop.review.reverts import reverts as standing
 from loop.text.diff import split_lines
 from loop.text.hunks import advance_all, apply, invert
 from server import app

@@ -11,7 +11,7 @@ from loop.record.campaign_facts import Answered
 from loop.record.experiment_facts import Withdrawn
 from loop.record.intents import ProposeRequested, WithdrawRequested
 from loop.record.types import Author, Verdict
-from loop.review.review import reverts
+from loop.review.reverts import reverts
 from tests.campaigns import Campaign
 from tests.server.editor import Editor, editing
 from tests.server.small import BASE, FOURTH, opened, told

@@ -11,7 +11,7 @@ from loop.record.experiment import Experiment
 from loop.record.home import find_home
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Reason, Refused, State, Verdict
-from loop.review.review import propose_file
+from loop.review.proposing import propose_file
 from tests.stub import CANVAS, ended, git, gone, make_campaign, run_to_end, until
 
 MINE = CANVAS.replace("LEARNING_RATE = 0.04", "LEARNING_RATE = 0.5")

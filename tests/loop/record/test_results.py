@@ -10,7 +10,7 @@ from loop.record.experiment import Experiment, Run
 from loop.record.experiment_facts import Judged
 from loop.record.ledger import Ledger
 from loop.record.results import Results
-from loop.record.types import Author, Mark, Outcome, Purpose, Reason, Verdict
+from loop.record.types import Author, Mark, Outcome, Purpose, Reason, Refused, Verdict
 from tests.loop.record.told import entries, measured, night, proposed
 
 ONE = Experiment(1, "c1", "c0", "an idea", Author.MODEL, "m", 1, 1, 0.0)
@@ -113,3 +113,12 @@ def test_the_slowest_run_is_one_that_gave_a_score() -> None:
                  for n, score in enumerate((1.0, 1.1, None)))  # fmt: skip
     assert Results("night", experiments={1: replace(ONE, runs=runs)}).slowest_s == 10.0
     assert Results("night").slowest_s is None
+
+
+def test_an_experiment_that_is_not_there_is_refused_with_those_that_are() -> None:
+    ledger = Ledger("night").feed(entries(*night()))
+    assert ledger.find(2).number == 2
+    with pytest.raises(Refused, match="no experiment #9 in campaign night; there are #0 to #3"):
+        ledger.find(9)
+    with pytest.raises(Refused, match="there is none yet"):
+        Results("night").find(0)
