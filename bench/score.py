@@ -16,8 +16,11 @@ from bench.table import Row, Table
 from loop.git.repo import Repo
 from loop.record.types import Metric, Outcome
 from loop.record.values import parse_budget
-from loop.runs.runner import Conditions, Runner, Staged, ruler_variables
-from loop.runs.scorer import SealedScore, prepare_data
+from loop.runs.conditions import Conditions, ruler_variables
+from loop.runs.ruler import prepare_data
+from loop.runs.runner import Runner
+from loop.runs.scorer import SealedScore
+from loop.runs.staged import Staged
 from loop.trust.probe import probe
 from loop.trust.sandbox import environment
 from tests.stub import make_campaign
@@ -101,7 +104,8 @@ async def stage(campaign: Path, data: str) -> Staged:
 async def score(staged: Staged, times: Times, warm: bool) -> float:
     """Score the checkpoint once more and return the seconds it took, the scorer's start included where it is cold."""
     began = time.monotonic()
-    scorer = await staged.runner.start_scorer(staged)
+    assert staged.start_scorer is not None
+    scorer = await staged.start_scorer()
     if warm:
         await quiet()
         began = time.monotonic()

@@ -15,9 +15,10 @@ from loop.record.intents import StartRequested
 from loop.record.requests import overridden
 from loop.record.types import Author, Refused, RepoError, ScoreSource, State
 from loop.record.values import parse_budget
-from loop.runs.runner import Conditions, Runner, ruler_variables
-from loop.runs.scorer import Ruler, is_ruler, prepare_data
-from loop.runs.trainer import python_for
+from loop.runs.command import python_for
+from loop.runs.conditions import Conditions, ruler_variables
+from loop.runs.ruler import Ruler, is_ruler, prepare_data
+from loop.runs.runner import Runner
 from loop.settings.program import Program
 from loop.setup.inputs import check_canvas, find_data
 from loop.text.canvas import fingerprint

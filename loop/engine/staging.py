@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from loop.engine.plan import Planned
 from loop.record.experiment import Experiment
 from loop.record.types import AutoResearchError
-from loop.runs.runner import Staged
+from loop.runs.staged import Staged
 
 if TYPE_CHECKING:
     from loop.engine.engine import Engine

@@ -68,8 +68,8 @@ class Machine:
 
 def look(folder: Path, full: bool = False) -> Machine:
     """Return what is seen for a campaign in `folder`; `full` lets prepare.py prepare its data."""
-    from loop.runs.scorer import is_ruler
-    from loop.runs.trainer import python_for
+    from loop.runs.command import python_for
+    from loop.runs.ruler import is_ruler
     from loop.trust.probe import probe
 
     folder = folder.resolve()

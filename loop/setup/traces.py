@@ -19,7 +19,7 @@ from loop.record.home import Home
 from loop.record.ledger import Ledger
 from loop.record.types import Author, AutoResearchError, Cost, Metric, ProgramError, ScoreSource
 from loop.runs.progress import LOG, number_printed, read_tail
-from loop.runs.scorer import is_ruler
+from loop.runs.ruler import is_ruler
 from loop.settings.program import parse
 from loop.text.canvas import changed_knobs, changed_lines, fingerprint
 

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from loop.record.types import Failure
-from loop.runs.runner import Runner, Staged
-from loop.runs.trainer import RunResult
+from loop.runs.confinement import Confinement
+from loop.runs.run import RunResult
+from loop.runs.runner import Runner
+from loop.runs.staged import Staged
 from loop.trust.sandbox import PROCESS_GROUP, Sandbox
 from tests.attacks.patching import change, ruler
 
@@ -46,8 +48,8 @@ def any_literal(patch: pytest.MonkeyPatch) -> None:
 
 
 def any_work(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("loop.runs.trainer.beyond", lambda allowed, work: "")
-    patch.setattr("loop.runs.scorer.Ruler.rows_for", lambda self, budget: None)
+    patch.setattr("loop.runs.outcome.beyond", lambda allowed, work: "")
+    patch.setattr("loop.runs.ruler.Ruler.rows_for", lambda self, budget: None)
     patch.setattr("loop.record.work.Allowance.clock_s", None)
 
 
@@ -69,19 +71,19 @@ def printed_scores(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_covers(patch: pytest.MonkeyPatch) -> None:
-    def wrap(self: Runner, slot: Any, run_dir: Any) -> tuple[str, ...]:
+    def wrap(self: Confinement, slot: Any, run_dir: Any) -> tuple[str, ...]:
         ruler, folder = self.conditions.ruler, slot / self.conditions.folder
         return self.sandbox.wrap(
             slot=slot,
             run_dir=run_dir,
-            top=self.repo.top,
+            top=self.top,
             python=self.conditions.python,
             readable=ruler.read_paths if ruler else (),
             protect=[folder / "prepare.py", folder / self.conditions.canvas],
         )
 
-    patch.setattr(Runner, "_wrap", wrap)
-    patch.setattr(Runner, "_wrap_scorer", wrap)
+    patch.setattr(Confinement, "training", wrap)
+    patch.setattr(Confinement, "scoring", wrap)
 
 
 DEFENCES: dict[str, Defence] = {

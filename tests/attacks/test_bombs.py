@@ -15,8 +15,9 @@ import pytest
 
 from loop.record.types import FailureKind, Metric, Outcome
 from loop.runs.progress import LOG
-from loop.runs.runner import Staged, tidy
-from loop.runs.trainer import RunSpec, launch
+from loop.runs.run import RunSpec
+from loop.runs.staged import Staged, tidy
+from loop.runs.trainer import launch
 from loop.trust import limits as bounds
 from loop.trust.limits import Limits
 from loop.trust.sandbox import environment
@@ -59,10 +60,10 @@ async def _run(here: World, code: str) -> list[Any]:
     spec = RunSpec(
         command="python train.py", python=here.python, folder=here.slot, run_dir=here.run_dir,
         environment=environment(here.run_dir, {}), limit_s=60.0, lock=runner.home.run_lock, canvas="train.py",
-        wrap=runner._wrap(here.slot, here.run_dir), metric=Metric(), log_limit=1 << 20, disk_limit=16 << 20, limits=SMALL,
+        wrap=runner.confinement.training(here.slot, here.run_dir), metric=Metric(), log_limit=1 << 20, disk_limit=16 << 20, limits=SMALL,
     )  # fmt: skip
     run = await launch(spec)
-    staged = Staged(2, 1, "", 0, here.run_dir, here.slot, run, runner)
+    staged = Staged(2, 1, "", 0, here.run_dir, here.slot, run, runner.release, None)
     run.open_gate()
     result = await run.wait()
     size = (here.run_dir / LOG).stat().st_size

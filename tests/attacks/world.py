@@ -27,9 +27,10 @@ from typing import Any
 from loop.git.repo import Repo
 from loop.record.types import Metric
 from loop.record.values import parse_budget
+from loop.runs.conditions import Conditions
 from loop.runs.leash import Child, Ending, supervise
 from loop.runs.progress import LOG
-from loop.runs.runner import Conditions, Runner
+from loop.runs.runner import Runner
 from loop.trust import limits
 from loop.trust.bounds import KEYCTL
 from loop.trust.places import interpreter, kernel_rules
@@ -60,7 +61,7 @@ class World:
         if not sealed:
             conditions = replace(runner.conditions, ruler=None)
             runner = Runner(runner.repo, runner.home, runner.campaign, conditions, runner.sandbox)
-        return runner._wrap(self.slot, self.run_dir)
+        return runner.confinement.training(self.slot, self.run_dir)
 
     def program(self, code: str) -> tuple[str, ...]:
         return (self.python, "-c", PRELUDE + code, json.dumps(self.facts))

@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +14,15 @@ from typing import Any
 import psutil
 import pytest
 
-from loop.record.types import Failure, FailureKind, Outcome, Refused
+from loop.record.types import Failure, FailureKind, Outcome
 from loop.runs import scorer
-from loop.runs.scorer import BrokenRuler, Ruler, Scorer, SealedScore, Tampered, is_ruler, prepare_data, prepare_scorer
-from loop.runs.trainer import RunSpec, launch, sha256
+from loop.runs.ruler import Ruler, prepare_data
+from loop.runs.run import RunSpec, sha256
+from loop.runs.scorer import BrokenRuler, Scorer, SealedScore, Tampered, prepare_scorer
+from loop.runs.trainer import launch
 from loop.trust.probe import probe
 from loop.trust.sandbox import environment
+from tests.loop.runs.supervisor.children import until
 
 # A ruler that is started like ours and answers what the test wants.
 STUB = """
@@ -35,13 +37,6 @@ print("said by the model", file=sys.stderr)
 OK = {"ok": True, "val_bpb": 1.25, "split": "val", "tokens": 9, "bytes": 30, "uniform_bpb": 3.5, "audited_rows": 2}
 RULER = Ruler("", "key", "5m", "cpu", "python", "cpu", "CPU", 1, (), (), 3.5)
 Start = Callable[..., Any]
-
-
-async def until(true: Callable[[], object], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.005)
 
 
 @pytest.fixture
@@ -176,83 +171,6 @@ async def test_a_closed_scorer_leaves_nothing(start: Start, tmp_path: Path) -> N
     await scorer.close()
     await scorer.close()
     assert not any(str(tmp_path) in " ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"]))
-
-
-DESCRIBED = {
-    "ruler": 1,
-    "comparison_key": "abc",
-    "default_budget": "2 TFLOP",
-    "profile": {"name": "cpu", "source": "python", "device": "cpu", "device_name": "a CPU", "threads": 2},
-    "data_dir": "/data",
-    "sealed_paths": ["/data/sealed"],
-    "read_paths": ["/data"],
-    "text_paths": ["/cache"],
-    "mounts": [["/cache/library", "/usr/lib/python3"]],
-    "bytes_per_token": 3.5,
-    "uniform_bpb": 3.6,
-    "train_tokens": 1000,
-    "val_tokens": 10,
-}
-PROGRESS = "import json, sys\nprint('10%\\r20%', file=sys.stderr)\nprint('packed', file=sys.stderr)\n"
-
-
-async def prepare(tmp_path: Path, text: str, on_line: Callable[[str], None] = print) -> Ruler:
-    (tmp_path / "prepare.py").write_text(text)
-    return await prepare_data(sys.executable, tmp_path, environment(tmp_path, {}), on_line)
-
-
-async def test_preparing_tells_its_progress_and_what_there_is(tmp_path: Path) -> None:
-    lines: list[str] = []
-    found = await prepare(tmp_path, PROGRESS + f"print({json.dumps(DESCRIBED)!r})", lines.append)
-    assert lines == ["10%", "20%", "packed"]
-    assert (found.comparison_key, found.device_name, found.sealed_paths) == ("abc", "a CPU", (Path("/data/sealed"),))
-    assert found.sha256 == sha256(tmp_path / "prepare.py") and found.uniform == 3.6
-
-
-async def test_a_refusal_is_prepares_own_sentence(tmp_path: Path) -> None:
-    text = PROGRESS + "sys.exit('prepare.py: /corpus is empty; put text there')"
-    with pytest.raises(Refused, match=r"^prepare.py: /corpus is empty; put text there$"):
-        await prepare(tmp_path, text)
-
-
-@pytest.mark.parametrize("text", ["import sys; sys.exit(4)", "pass", "print('no JSON')"])
-async def test_preparing_without_a_word_is_refused_too(tmp_path: Path, text: str) -> None:
-    with pytest.raises(Refused, match="ended with exit code"):
-        await prepare(tmp_path, text)
-
-
-async def test_preparing_can_be_cancelled(tmp_path: Path) -> None:
-    task = asyncio.create_task(prepare(tmp_path, "import time; open('started', 'w'); time.sleep(60)"))
-    await until((tmp_path / "started").exists)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    mine = [p for p in psutil.process_iter(["cmdline"]) if (p.info["cmdline"] or [])[-2:] == ["prepare.py", "--json"]]
-    assert not [p for p in mine if p.cwd() == str(tmp_path)]
-
-
-@pytest.mark.parametrize(
-    ("text", "ours"),
-    [
-        ("RULER_VERSION = 1", True),
-        ("import torch_that_is_missing\nRULER_VERSION: int = 2", True),
-        ("TIME_BUDGET = 300", False),
-        ("RULER_VERSION = 'x'", False),
-        ("RULER_VERSION: int", False),
-        ("def f():\n  RULER_VERSION = 1", False),
-        ("# RULER_VERSION = 1", False),
-        ("syntax error (", False),
-        ("\0", False),
-    ],
-)
-def test_whose_prepare_it_is_is_decided_without_running_it(tmp_path: Path, text: str, ours: bool) -> None:
-    (tmp_path / "prepare.py").write_text(text)
-    assert is_ruler(tmp_path / "prepare.py") is ours
-    assert not is_ruler(tmp_path / "missing.py")
-
-
-def test_our_own_prepare_is_a_ruler() -> None:
-    assert is_ruler(Path(scorer.__file__).parents[2] / "prepare.py")
 
 
 CANVAS = """
