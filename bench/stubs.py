@@ -80,6 +80,7 @@ class StubProposer:
     """Writes a patch of one line after each of these latencies, in seconds; a seeded share of them are gains."""
 
     name = "stub"
+    finite = False
 
     def __init__(self, latencies: Iterator[float]) -> None:
         self.latencies, self.dice, self.count = latencies, random.Random(0), 0

@@ -30,20 +30,8 @@ class Planned:
 
 def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Judged:
     """Return the next run of an experiment, or its verdict. `repeats` baselines give the noise floor."""
-    if experiment.withdrawn and not experiment.scores:
-        return Judged(experiment.number, Verdict.INVALID, Reason.HUMAN, explanation=f"not measured: {WITHDRAWN}")
-    runs = experiment.own_runs
-    failed = experiment.doomed or next(
-        (r.failure for r in runs if r.failure is not None and r.outcome is not Outcome.INTERRUPTED), None
-    )
-    lost = [r.failure for r in runs if r.failure is not None and r.failure.kind is FailureKind.LOST]
-    if failed is None and len(lost) >= MOST_LOST:
-        told = f"{len(lost)} of its runs lost their supervisor; does it kill processes that are not its own?"
-        return Judged(experiment.number, Verdict.CRASH, Reason.FAILED, explanation=told)
-    if failed is not None and failed.kind is FailureKind.TAMPERED:
-        return Judged(experiment.number, Verdict.INVALID, Reason.TAMPERED, explanation=failed.message)
-    if failed is not None:
-        return Judged(experiment.number, Verdict.CRASH, Reason.FAILED, explanation=failed.message)
+    if (judged := _without_scores(experiment)) is not None:
+        return judged
     if experiment.number == 0:
         return _decide_baseline(experiment, repeats)
     incumbent = ledger.incumbent_experiment
@@ -51,9 +39,38 @@ def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Ju
     lacking = [s for s in experiment.scores if s not in incumbent.scores and s not in incumbent.unusable]
     if lacking:
         return Planned(Purpose.COMPARE, min(lacking), incumbent.number)
-    pairs = differences(experiment.scores, incumbent.scores)
-    if not pairs:
+    if not differences(experiment.scores, incumbent.scores):
         return Planned(Purpose.MEASURE, min(incumbent.scores, default=0))
+    return _compare(ledger, experiment, incumbent)
+
+
+def subject(ledger: Ledger, experiment: Experiment, planned: Planned) -> Experiment:
+    """Return the experiment that runs: the one that was asked about, or the incumbent that it is compared with."""
+    return experiment if planned.of is None else ledger.experiments[planned.of]
+
+
+def _without_scores(experiment: Experiment) -> Judged | None:
+    """Return the verdict that needs no score: withdrawn before it ran, failed, or lost; None where scores decide."""
+    number, runs = experiment.number, experiment.own_runs
+    if experiment.withdrawn and not experiment.scores:
+        return Judged(number, Verdict.INVALID, Reason.HUMAN, explanation=f"not measured: {WITHDRAWN}")
+    failed = experiment.doomed or next(
+        (r.failure for r in runs if r.failure is not None and r.outcome is not Outcome.INTERRUPTED), None
+    )
+    if failed is not None and failed.kind is FailureKind.TAMPERED:
+        return Judged(number, Verdict.INVALID, Reason.TAMPERED, explanation=failed.message)
+    if failed is not None:
+        return Judged(number, Verdict.CRASH, Reason.FAILED, explanation=failed.message)
+    lost = [r.failure for r in runs if r.failure is not None and r.failure.kind is FailureKind.LOST]
+    if len(lost) < MOST_LOST:
+        return None
+    told = f"{len(lost)} of its runs lost their supervisor; does it kill processes that are not its own?"
+    return Judged(number, Verdict.CRASH, Reason.FAILED, explanation=told)
+
+
+def _compare(ledger: Ledger, experiment: Experiment, incumbent: Experiment) -> Planned | Judged:
+    """Return the verdict on scores in pairs, or the run that decides where they do not."""
+    pairs = differences(experiment.scores, incumbent.scores)
     opinion = judge(
         experiment.scores,
         incumbent.scores,

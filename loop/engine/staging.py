@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
 
-from loop.engine.plan import Planned
+from loop.engine.backlog import Backlog
+from loop.engine.campaign import Campaign
+from loop.engine.plan import Planned, decide, subject
+from loop.engine.strategy import Strategy
 from loop.record.experiment import Experiment
-from loop.record.types import AutoResearchError
+from loop.record.types import AutoResearchError, State
+from loop.runs.runner import Runner
 from loop.runs.staged import Staged
-
-if TYPE_CHECKING:
-    from loop.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 class Staging:
     """At most one run that waits for its turn."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, campaign: Campaign, strategy: Strategy, runner: Runner, backlog: Backlog) -> None:
+        self.campaign, self.strategy, self.runner, self.backlog = campaign, strategy, runner, backlog
         self._waiting: asyncio.Task[Staged] | None = None
         self._running: int | None = None  # the experiment that trains
 
@@ -37,12 +37,12 @@ class Staging:
         """Start it now, where there was nothing to start when the present run began."""
         if self._running is None or self._waiting is not None:
             return
-        following = self.engine.backlog.first(after=self._running)
+        following = self.backlog.first(after=self._running)
         if following is None:
             return
-        planned = self.engine.measuring.decide(following)
+        planned = decide(self.campaign.ledger, following, self.strategy.program.repeats)
         if isinstance(planned, Planned):
-            wanted = self.engine.measuring.meant(following, planned)
+            wanted = subject(self.campaign.ledger, following, planned)
             self._waiting = asyncio.create_task(self._stage(wanted, planned.seed, "val", wanted.commit))
 
     async def take(
@@ -69,6 +69,16 @@ class Staging:
         if staged is not None:
             await staged.close()
 
+    async def pause_here(self) -> None:
+        """Wait at a run's boundary while the campaign is paused, with one recorded sentence."""
+        campaign = self.campaign
+        while campaign.paused and not campaign.stopping:
+            if campaign.ledger.state is not State.PAUSED:
+                campaign.record(campaign.paused)
+                await self.drop()  # it holds hundreds of megabytes
+                continue  # a stop or a resume may have come meanwhile, and its news with it
+            await campaign.news()
+
     async def _pop(self) -> Staged | None:
         task, self._waiting = self._waiting, None
         if task is None:
@@ -80,13 +90,7 @@ class Staging:
             return None
 
     async def _stage(self, experiment: Experiment, seed: int, split: str, commit: str) -> Staged:
-        attempt = len(experiment.runs) + 1
-        return await self.engine.runner.stage(
-            experiment.number,
-            attempt,
-            commit,
-            seed,
-            self.engine.ledger.slowest_s,
-            split,
-            self.engine.ledger.reference,
+        attempt, ledger = len(experiment.runs) + 1, self.campaign.ledger
+        return await self.runner.stage(
+            experiment.number, attempt, commit, seed, ledger.slowest_s, split, ledger.reference
         )

@@ -5,10 +5,11 @@ Every run is recorded like any other, so whoever is killed here is continued by 
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING
-
-from loop.engine.plan import Planned
+from loop.engine.campaign import Campaign
+from loop.engine.canvases import Canvases
+from loop.engine.measuring import Measuring
+from loop.engine.plan import Planned, subject
+from loop.engine.staging import Staging
 from loop.engine.verification import largest_keeps, next_check, next_price
 from loop.record.campaign_facts import StateChanged
 from loop.record.experiment import Experiment
@@ -18,55 +19,49 @@ from loop.record.verification_facts import Price, Priced, Verified
 from loop.review.kept import kept_line
 from loop.text.merge import merge
 
-if TYPE_CHECKING:
-    from loop.engine.engine import Engine
-
-log = logging.getLogger(__name__)
-
 
 class Verifying:
-    """The verifying side of one engine."""
+    """Verifies the claims of one campaign."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, campaign: Campaign, canvases: Canvases, staging: Staging, measuring: Measuring) -> None:
+        self.campaign, self.canvases, self.staging, self.measuring = campaign, canvases, staging, measuring
 
     @property
     def due(self) -> bool:
         """Whether the campaign's best is something that no verification has measured, in the text that it has."""
-        best = self.engine.ledger.best
-        done = {v.commit for v in self.engine.ledger.verifications if v.scores or v.trouble}
+        best = self.campaign.ledger.best
+        done = {v.commit for v in self.campaign.ledger.verifications if v.scores or v.trouble}
         return best is not None and best.number > 0 and best.commit not in done
 
     async def verify(self, pairs: int, keeps: int = 0) -> bool:
         """Measure best and baseline in pairs, then the keeps' prices; return whether it came to its end."""
-        ledger = self.engine.ledger
+        ledger = self.campaign.ledger
         best = ledger.best
         if best is None or best.number == 0:
-            self.engine.record(Verified(0, "", (), (), (), asked=pairs, trouble="nothing better than the baseline"))
+            self.campaign.record(Verified(0, "", (), (), (), asked=pairs, trouble="nothing better than the baseline"))
             return True
         if not (ledger.verified and ledger.verifications):
             said = f"verifying #{best.number} against the baseline, {counted(pairs, 'pair')} on fresh seeds"
-            self.engine.record(StateChanged(State.RUNNING, said))
+            self.campaign.record(StateChanged(State.RUNNING, said))
             while isinstance(step := next_check(ledger, ledger.experiments[best.number], pairs), Planned):
-                if not await self._run(step):
+                if not await self._run(best, step):
                     return False
-            self.engine.record(step)
+            self.campaign.record(step)
         return await self._price(keeps) if keeps else True
 
     async def _price(self, keeps: int) -> bool:
-        ledger = self.engine.ledger
-        tip, chain = ledger.incumbent_experiment, kept_line(ledger)
-        assert tip is not None
+        ledger = self.campaign.ledger
+        tip, chain = self.campaign.tip, kept_line(ledger)
         chosen = largest_keeps(ledger, chain, keeps)
         without = {e.number: self._without(e, tip, chain) for e in chosen}
-        self.engine.record(
+        self.campaign.record(
             StateChanged(State.RUNNING, f"pricing {counted(len(chosen), 'keep')}: #{tip.number} without each of them")
         )
         seeds = ledger.verifications[-1].seeds
         while not isinstance(step := next_price(ledger, ledger.experiments[tip.number], without, seeds), Priced):
-            if not await self._run(*step):
+            if not await self._run(tip, *step):
                 return False
-        self.engine.record(step)
+        self.campaign.record(step)
         return True
 
     def _without(self, keep: Experiment, tip: Experiment, chain: list[Experiment]) -> str | Price:
@@ -74,24 +69,23 @@ class Verifying:
 
         The same each time: a run is found again by its commit.
         """
-        backlog = self.engine.backlog
+        canvases = self.canvases
         before = chain[[e.number for e in chain].index(keep.number) - 1]
         try:
-            text = merge(backlog.text(keep.commit), backlog.text(tip.commit), backlog.text(before.commit))
+            text = merge(canvases.text(keep.commit), canvases.text(tip.commit), canvases.text(before.commit))
         except MergeConflict:
             return Price(keep.number, trouble="later keeps changed the same lines; it cannot be taken out alone")
-        if text == backlog.text(tip.commit):
+        if text == canvases.text(tip.commit):
             return Price(keep.number, trouble=f"nothing of it is left in #{tip.number}")
         message = f"#{tip.number} without #{keep.number}\n"
-        return self.engine.repo.commit_text(tip.commit, backlog.path, text, message, tip.judged_at or 0.0)
+        return self.campaign.repo.commit_text(tip.commit, canvases.path, text, message, tip.judged_at or 0.0)
 
-    async def _run(self, planned: Planned, commit: str | None = None) -> bool:
+    async def _run(self, asked: Experiment, planned: Planned, commit: str | None = None) -> bool:
         """Make one run, at whose boundary a pause and a stop count; return whether to go on."""
-        await self.engine.pause_here()
-        if self.engine.stopping:
+        await self.staging.pause_here()
+        if self.campaign.stopping:
             return False
-        assert planned.of is not None
-        experiment = self.engine.ledger.experiments[planned.of]
-        split = "audit" if self.engine.measuring.sealed else "val"
-        await self.engine.measuring.run(experiment, planned, split, commit)
+        experiment = subject(self.campaign.ledger, asked, planned)
+        split = "audit" if self.measuring.sealed else "val"
+        await self.measuring.run(experiment, planned, split, commit)
         return True

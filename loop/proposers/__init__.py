@@ -56,6 +56,7 @@ class Proposer(Protocol):
     """Writes patches. May be slow; is cancelled when the campaign stops. Raises ProposalFailed, nothing else."""
 
     name: str
+    finite: bool  # it may have tried everything, which ends the campaign; where another gives up, a person is needed
 
     async def propose(self, brief: Brief) -> Proposal: ...
 

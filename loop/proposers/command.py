@@ -48,6 +48,8 @@ class Ending:
 class Command:
     """One CLI agent. `lay` puts the campaign's files into its folder; without it there is the canvas alone."""
 
+    finite = False
+
     def __init__(self, command: str, lay: Lay | None = None) -> None:
         self.name = command
         self.lay = lay

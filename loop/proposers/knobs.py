@@ -48,6 +48,7 @@ class Knobs:
     """A proposer that turns the knobs of the canvas. The same brief gives the same proposal."""
 
     name = "knobs"
+    finite = True
 
     async def propose(self, brief: Brief) -> Proposal:
         """Return the most promising change whose text nobody has tried; raises ProposalFailed when there is none."""

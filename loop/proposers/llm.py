@@ -41,6 +41,8 @@ class Clock:
 class LLM:
     """One model. Holds nothing of a campaign; several proposals may be asked for at once."""
 
+    finite = False
+
     def __init__(self, model: str, clock: Clock | None = None) -> None:
         self.name = model
         self.clock = clock or Clock()

@@ -38,6 +38,7 @@ class Mix:
     def __init__(self, proposers: tuple[Proposer, ...]) -> None:
         self.proposers = proposers
         self.name = " + ".join(p.name for p in proposers)
+        self.finite = all(p.finite for p in proposers)
         self._rests_until: dict[str, float] = {}
 
     async def propose(self, brief: Brief) -> Proposal:

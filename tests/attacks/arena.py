@@ -39,6 +39,7 @@ class Hand:
     """An agent that proposes given texts, one after the other, and then has no more."""
 
     name = "attacker"
+    finite = False
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.left = list(texts.items())
@@ -148,10 +149,11 @@ def _never_kept(*given: Any, **named: Any) -> verdict.Opinion:
 
 async def _run(folder: Path, hand: Hand) -> Ledger:
     engine = Engine(folder, CAMPAIGN, lambda program: hand)
+    ledger = engine.campaign.ledger
     async with asyncio.timeout(LIMIT_S):
         task = asyncio.create_task(engine.run())
         while not task.done():
-            if engine.ledger.state is State.PAUSED and not hand.left and _all_judged(engine.ledger):
+            if ledger.state is State.PAUSED and not hand.left and _all_judged(ledger):
                 with Journal(find_home(folder).journal) as journal:
                     journal.append(CAMPAIGN, StopRequested(False))
                 break

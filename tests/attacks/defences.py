@@ -44,7 +44,7 @@ def no_rehearsal(patch: pytest.MonkeyPatch) -> None:
 
 def any_literal(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("loop.trust.preflight.smuggled", lambda text, baseline: None)
-    patch.setattr("loop.engine.backlog.smuggled", lambda text, baseline: None)
+    patch.setattr("loop.engine.inspection.smuggled", lambda text, baseline: None)
 
 
 def any_work(patch: pytest.MonkeyPatch) -> None:

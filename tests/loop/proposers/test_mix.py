@@ -72,6 +72,8 @@ def test_the_humans_limits_are_the_rate_between_hours_and_dollars() -> None:
 class Stub:
     """A proposer that answers or fails as told."""
 
+    finite = False
+
     def __init__(self, name: str, failure: ProposalFailed | Abandoned | None = None) -> None:
         self.name, self.failure, self.asked = name, failure, 0
 

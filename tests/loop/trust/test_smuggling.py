@@ -6,22 +6,12 @@ import ast
 import base64
 import random
 import textwrap
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from loop.engine.backlog import Backlog
-from loop.record.campaign_facts import Answered
-from loop.record.entries import Entry
-from loop.record.experiment_facts import Judged, Proposed
-from loop.record.intents import ProposeRequested
-from loop.record.types import ScoreSource, Verdict
 from loop.trust.preflight import Severity, check
 from loop.trust.smuggling import DATA, LARGEST, NEW, REMARKS, smuggled
-from tests.campaigns import Campaign, make_repository
 
 ROOT = Path(__file__).parents[3]
 OWN = (ROOT / "train.py").read_text(encoding="utf-8")
@@ -109,36 +99,3 @@ def test_the_baseline_is_its_authors_choice() -> None:
 def test_any_text_can_be_weighed(text: str) -> None:
     assert smuggled(text, OWN) is None and smuggled(text, text) is None
     assert DATA < REMARKS < NEW < LARGEST
-
-
-def engine_of(folder: Path, source: ScoreSource) -> Any:
-    """Return as much of an engine as a backlog needs, with one campaign on our own canvas."""
-    campaign = Campaign(make_repository(folder, OWN.encode()))
-    ledger = campaign.ledger
-    assert ledger.created is not None
-    ledger.created = replace(ledger.created, source=source)
-    said: list[object] = []
-    place = {"repo": campaign.repo, "campaign": campaign.name, "home": campaign.home}
-    writing = SimpleNamespace(program_hash="")
-    return SimpleNamespace(ledger=ledger, said=said, record=lambda *b: said.extend(b), writing=writing, **place)
-
-
-@pytest.mark.parametrize(("source", "refused"), [(ScoreSource.SEALED, True), (ScoreSource.SELF_REPORTED, False)])
-def test_what_a_human_proposes_is_weighed_too(tmp_path: Path, source: ScoreSource, refused: bool) -> None:
-    engine = engine_of(tmp_path / "top", source)
-    request = ProposeRequested(OWN + SMUGGLED["one string"], "a table", "", None)
-    Backlog(engine).admit_human(Entry(99, 0.0, engine.campaign, request))
-    answers = [body for body in engine.said if isinstance(body, Answered)]
-    assert [answer.ok for answer in answers] == [not refused]
-    assert ("at most 1,024 are allowed" in answers[0].message) == refused
-    assert any(isinstance(body, Proposed) for body in engine.said) != refused
-
-
-def test_no_text_is_measured_that_came_in_another_way(tmp_path: Path) -> None:
-    engine = engine_of(tmp_path / "top", ScoreSource.SEALED)
-    first = engine.ledger.experiments[0]
-    text = OWN + SMUGGLED["comments"]
-    commit = engine.repo.commit_text(first.commit, "train.py", text, "repaired", 0.0)
-    found = Backlog(engine).carries(replace(first, number=1, commit=commit))
-    assert isinstance(found, Judged) and found.verdict is Verdict.INVALID and "comments" in found.explanation
-    assert Backlog(engine).carries(replace(first, number=1)) is None
