@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from loop.git.repo import Repo
-from loop.record import backup
-from loop.record.backup import Copy, Found, Row, spans
+from loop.record import backup, salvage
+from loop.record.backup import Copy
 from loop.record.campaign_facts import Answered, Resumed, StateChanged
 from loop.record.entries import Body, Entry
 from loop.record.experiment_facts import (
@@ -35,6 +35,7 @@ from loop.record.intents import ProposeRequested
 from loop.record.journal import Journal, decode
 from loop.record.ledger import Ledger
 from loop.record.lock import holding
+from loop.record.salvage import Found, Row, spans
 from loop.record.types import Author, JournalError, Reason, Refused, ScoreSource, State, Verdict
 from loop.record.values import counted
 from loop.setup import traces
@@ -79,7 +80,7 @@ class Sources:
         journal = self.journal
         if journal is None or journal.damage:
             return False
-        parted = not backup.continues(self.held.rows, journal.rows)
+        parted = not salvage.continues(self.held.rows, journal.rows)
         return parted or (not self.differ and self.held.rows.keys() <= journal.rows.keys())
 
 
@@ -192,7 +193,7 @@ def lost(folder: Path, journal: Journal, campaign: str | None) -> str:
     if newest is None or newest.last <= journal.last():
         return ""
     held, own = backup.read_copy(newest), backup.read_live(repo.home)
-    if not backup.continues(held.rows, own.rows):
+    if not salvage.continues(held.rows, own.rows):
         return ""
     return f"the journal is older than its backup of {newest.when}; {RESTORES}"
 
@@ -232,7 +233,7 @@ def _merge(sources: Sources) -> Plan:
     if sources.copy is not None:
         plan.said.append(f"restored from the backup of {sources.copy.when}: {spans(tuple(held.rows))}")
     own = {seq: row for seq, row in journal.rows.items() if seq not in held.rows}
-    if not backup.continues(held.rows, journal.rows):
+    if not salvage.continues(held.rows, journal.rows):
         parted = min(sources.differ)
         other = [seq for seq in journal.rows if seq >= parted]
         plan.said.append(f"{spans(other)} of the journal are not those of the backup and were left out")
@@ -429,8 +430,8 @@ def _put(home: Home, plan: Plan) -> Path:
     """Write the journal beside the old one, check it, set the old one aside, and let the new one take its name."""
     with tempfile.TemporaryDirectory(prefix="scratch-", dir=home.root) as scratch:
         fresh = Path(scratch) / "journal.db"
-        backup.write_journal(fresh, plan.rows)
-        written = backup.read_file(fresh)
+        salvage.write_journal(fresh, plan.rows)
+        written = salvage.read_file(fresh)
         if written.damage or written.rows != plan.rows:
             raise JournalError(f"the rebuilt journal is not sound ({written.damage}); nothing was changed")
         # With what SQLite left beside it: rolled back into another file it would destroy that one.
@@ -455,7 +456,7 @@ def _journal(home: Home) -> Found | None:
             part = home.journal.with_name(home.journal.name + suffix)
             if part.exists():
                 (Path(scratch) / part.name).write_bytes(part.read_bytes())
-        return backup.read_file(Path(scratch) / home.journal.name)
+        return salvage.read_file(Path(scratch) / home.journal.name)
 
 
 def _sorted(rows: Mapping[int, Row] | Iterable[Row]) -> list[Row]:

@@ -12,7 +12,7 @@ MUTANTS = (
         "for copy in all_of_them}",
     ),
     Mutant(
-        "loop/record/backup.py",
+        "loop/record/salvage.py",
         "the backups of a journal that was restored and went another way are overwritten",
         "earlier[max(both)] == later[max(both)]",
         "earlier[min(both)] == later[min(both)]",

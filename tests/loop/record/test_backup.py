@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import os
 import threading
 from pathlib import Path
 
 import pytest
 
 from loop.record import backup
-from loop.record.backup import Copy, Row
-from loop.record.campaign_facts import StateChanged
+from loop.record.backup import Copy
 from loop.record.home import Home
-from loop.record.intents import NoteAdded, PauseRequested
 from loop.record.journal import Journal
-from loop.record.types import JournalError, State
-
-PAGE = 4096
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "autoresearch")
-    fill(home, 300)
-    return home
-
-
-def fill(home: Home, count: int) -> None:
-    with Journal(home.journal) as journal:
-        for number in range(count // 10):
-            journal.append("night", *(NoteAdded(f"remark {number} {k}") for k in range(10)))
-
-
-def overwrite(path: Path, at: int, content: bytes) -> None:
-    with path.open("r+b") as file:
-        file.seek(at)
-        file.write(content)
-
-
-def leaf(path: Path, words: bytes) -> int:
-    """Return where the page begins that holds these words."""
-    return path.read_bytes().index(words) // PAGE * PAGE
+from loop.record.types import JournalError
+from tests.loop.record.files import PAGE, fill, leaf, overwrite
 
 
 def test_a_backup_holds_every_entry_and_is_smaller(home: Home) -> None:
@@ -99,48 +71,6 @@ def test_another_journal_sets_the_backups_of_the_one_before_aside(home: Home) ->
     assert [p.name for p in (home.root / "set-aside").glob("*/*")] == [old.path.name]
 
 
-@pytest.mark.parametrize("cut", [3, 5, 8])
-def test_of_a_journal_cut_short_what_is_left_is_read(home: Home, cut: int) -> None:
-    whole = backup.read_file(home.journal).rows
-    os.truncate(home.journal, cut * PAGE)
-    found = backup.read_file(home.journal)
-    assert found.damage
-    assert found.rows.items() <= whole.items() and len(found.rows) < 300
-
-
-def test_of_a_journal_with_a_damaged_page_every_other_entry_is_read(home: Home) -> None:
-    whole = backup.read_file(home.journal).rows
-    overwrite(home.journal, leaf(home.journal, b"remark 15 5"), b"\xa5" * PAGE)
-    found = backup.read_file(home.journal)
-    assert found.damage
-    assert found.rows.items() < whole.items() and {1, 300} <= found.rows.keys() and 156 not in found.rows
-    assert len(found.rows) > 200
-
-
-@pytest.mark.parametrize("content", [b"", b"no database" * 1000, b"SQLite format 3\x00" + b"\xff" * 9000])
-def test_what_is_no_journal_is_damage_and_not_an_error(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "journal.db"
-    path.write_bytes(content)
-    found = backup.read_file(path)
-    assert found.damage and not found.rows
-
-
-def test_an_entry_that_is_no_longer_text_is_named_and_left_out(home: Home) -> None:
-    at = home.journal.read_bytes().index(b'"remark 7 3"')
-    overwrite(home.journal, at, b"\xff\xfe")
-    found = backup.read_file(home.journal)
-    assert found.damage == "entry 74 cannot be understood" and found.unreadable == (74,)
-    assert found.rows.keys() == set(range(1, 301)) - {74}
-
-
-def test_a_journal_is_written_under_the_same_numbers(tmp_path: Path) -> None:
-    rows = {n: Row(n, "night", 1.5, "PauseRequested", "{}", None) for n in (3, 9)}
-    backup.write_journal(tmp_path / "journal.db", rows)
-    with Journal(tmp_path / "journal.db") as journal:
-        assert [(e.seq, e.body) for e in journal.read()] == [(3, PauseRequested()), (9, PauseRequested())]
-        assert journal.append("night", StateChanged(State.RUNNING))[0].seq == 10
-
-
 def test_while_a_daemon_lives_and_when_it_ends_the_journal_is_backed_up(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,10 +92,6 @@ def test_a_journal_that_is_deleted_under_the_daemon_is_backed_up_first_and_told(
         home.journal.unlink()
         assert gone.wait(60)
     assert backup.copies(home)[0].last == 310
-
-
-def test_numbers_are_named_in_spans() -> None:
-    assert backup.spans([7]) == "entry 7" and backup.spans([9, 7, 10, 11]) == "entries 7, 9–11"
 
 
 def test_a_backup_is_an_ordinary_journal_once_unpacked(home: Home, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from loop.control import control
 from loop.proposers.digest import digest, select
-from loop.record import backup
+from loop.record import backup, salvage
 from loop.record.campaign_facts import CampaignCreated, StateChanged
 from loop.record.experiment_facts import Judged, Proposed, RunEnded, RunStarted, Scored
 from loop.record.home import find_home
@@ -85,12 +85,12 @@ def log_of(night: Campaign, number: int, attempt: int, text: str) -> Path:
 
 
 def test_a_deleted_journal_comes_back_from_its_backup_entry_by_entry(campaign: Campaign) -> None:
-    before = backup.read_file(campaign.home.journal).rows
+    before = salvage.read_file(campaign.home.journal).rows
     back_up(campaign)
     lose(campaign)
     said = rebuild(campaign.top)
     assert "restored from the backup of" in said and "complete as far as git can tell" in said
-    assert backup.read_file(campaign.home.journal).rows == before
+    assert salvage.read_file(campaign.home.journal).rows == before
 
 
 def test_a_sound_journal_is_left_alone(campaign: Campaign) -> None:
@@ -165,13 +165,13 @@ def test_of_a_damaged_journal_what_can_be_read_is_kept_and_the_rest_is_from_the_
     back_up(campaign)
     five = campaign.keep(CANVAS.replace("8192", "1024"), "Halve BATCH once more.", 0.7)
     follow(campaign)
-    before = backup.read_file(campaign.home.journal).rows
+    before = salvage.read_file(campaign.home.journal).rows
     break_page(campaign, b"early remark 60,")
     with pytest.raises(JournalError, match="'autoresearch rebuild' restores"):
         control.load(campaign.top)
     said = rebuild(campaign.top)
     assert "the journal was damaged" in said and "read from the journal itself" in said
-    assert backup.read_file(campaign.home.journal).rows == before
+    assert salvage.read_file(campaign.home.journal).rows == before
     assert after(campaign).experiments[five].score == 0.7
 
 
@@ -185,7 +185,7 @@ def test_what_neither_holds_is_named_by_its_numbers(campaign: Campaign) -> None:
     texts = [note.text.partition(",")[0] for note in ledger.notes]
     lost = [n for n in range(120) if f"remark {n}" not in texts]
     assert 60 in lost and len(lost) < 60
-    assert f"lost, since nothing holds them: {backup.spans([seqs[n] for n in lost])}" in said
+    assert f"lost, since nothing holds them: {salvage.spans([seqs[n] for n in lost])}" in said
     assert ledger.experiments[4].score == 0.7
 
 
@@ -227,7 +227,7 @@ def test_an_old_journal_is_noticed_by_start_and_doctor_and_brought_up_to_date(ca
     campaign.keep(CANVAS.replace("8192", "512"), "And again.", 0.6)
     follow(campaign)
     back_up(campaign)
-    before = backup.read_file(campaign.home.journal).rows
+    before = salvage.read_file(campaign.home.journal).rows
     campaign.journal.close()
     campaign.home.journal.write_bytes(old)
     with pytest.raises(Refused, match=r"git holds #5, #6 .* does not know; 'autoresearch rebuild'"):
@@ -237,7 +237,7 @@ def test_an_old_journal_is_noticed_by_start_and_doctor_and_brought_up_to_date(ca
     found = {check.name: check for check in diagnose(campaign.top)}["journal"]
     assert found.level == "fail" and "which the backup of" in found.finding
     rebuild(campaign.top)
-    assert backup.read_file(campaign.home.journal).rows == before and after(campaign).experiments[five].score == 0.7
+    assert salvage.read_file(campaign.home.journal).rows == before and after(campaign).experiments[five].score == 0.7
 
 
 def test_a_start_without_a_journal_offers_to_rebuild_it(campaign: Campaign) -> None:
@@ -252,7 +252,7 @@ def test_a_start_without_a_journal_offers_to_rebuild_it(campaign: Campaign) -> N
 
 def test_a_number_that_changed_on_the_disk_is_found_against_the_backup(campaign: Campaign) -> None:
     back_up(campaign)
-    before = backup.read_file(campaign.home.journal).rows
+    before = salvage.read_file(campaign.home.journal).rows
     campaign.journal.close()
     content = campaign.home.journal.read_bytes()
     at = content.index(b'"score": 0.95')
@@ -260,7 +260,7 @@ def test_a_number_that_changed_on_the_disk_is_found_against_the_backup(campaign:
     found = {check.name: check for check in diagnose(campaign.top)}["journal"]
     assert found.level == "fail" and "not as the backup has it: entry" in found.finding
     rebuild(campaign.top)
-    assert backup.read_file(campaign.home.journal).rows == before
+    assert salvage.read_file(campaign.home.journal).rows == before
 
 
 def test_the_old_file_is_set_aside_with_what_was_said(campaign: Campaign) -> None:
@@ -275,12 +275,12 @@ def test_the_old_file_is_set_aside_with_what_was_said(campaign: Campaign) -> Non
 
 def test_what_sqlite_left_beside_a_deleted_journal_is_not_rolled_back_into_the_new_one(campaign: Campaign) -> None:
     back_up(campaign)
-    before = backup.read_file(campaign.home.journal).rows
+    before = salvage.read_file(campaign.home.journal).rows
     lose(campaign)
     hot = campaign.home.journal.with_name("journal.db-journal")
     hot.write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + b"\x00" * 4000)
     rebuild(campaign.top)
-    assert not hot.exists() and backup.read_file(campaign.home.journal).rows == before
+    assert not hot.exists() and salvage.read_file(campaign.home.journal).rows == before
 
 
 def test_the_newest_sound_backup_is_used_and_the_damaged_one_named(campaign: Campaign) -> None:
@@ -293,7 +293,7 @@ def test_the_newest_sound_backup_is_used_and_the_damaged_one_named(campaign: Cam
     lose(campaign)
     said = rebuild(campaign.top)
     assert f"the backup {newest.path.name} is damaged" in said
-    assert backup.read_file(campaign.home.journal).rows.items() >= older.items()
+    assert salvage.read_file(campaign.home.journal).rows.items() >= older.items()
     assert after(campaign).experiments[4].score is None
 
 
@@ -339,7 +339,7 @@ def test_another_history_in_the_journal_is_left_out_and_said(campaign: Campaign)
     content = campaign.home.journal.read_bytes()
     campaign.home.journal.write_bytes(content[: 2 * PAGE] + b"\xa5" * PAGE + content[3 * PAGE :])
     said = rebuild(campaign.top)
-    assert backup.read_file(campaign.home.journal).rows.items() >= held.items()
+    assert salvage.read_file(campaign.home.journal).rows.items() >= held.items()
     assert "of the journal are not those of the backup and were left out" in said
 
 
@@ -384,7 +384,7 @@ def test_wherever_a_journal_is_damaged_nothing_is_invented(campaign: Campaign, h
         }[how]
         campaign.home.journal.write_bytes(broken)
         rebuild(campaign.top)
-        assert backup.read_file(campaign.home.journal).damage == ""
+        assert salvage.read_file(campaign.home.journal).damage == ""
         ledger = after(campaign)
         assert ledger.experiments.keys() == true.keys(), "git holds them all"
         for number, experiment in ledger.experiments.items():
@@ -429,10 +429,10 @@ def test_a_rebuilt_night_goes_on_and_measures_again_what_was_lost(tmp_path: Path
     folder = make_campaign(tmp_path / "c")
     ledger = run_to_end(folder)
     home = find_home(folder)
-    rows = backup.read_file(home.journal).rows
+    rows = salvage.read_file(home.journal).rows
     cut = max(s for s, row in rows.items() if row.kind == "Judged" and '"experiment": 3' in row.data)
     old = tmp_path / "old.db"
-    backup.write_journal(old, {seq: row for seq, row in rows.items() if seq <= cut})
+    salvage.write_journal(old, {seq: row for seq, row in rows.items() if seq <= cut})
     for copy in backup.copies(home):
         copy.path.unlink()
     (home.backups / f"journal-20261101T000000-{cut:06}.db.gz").write_bytes(gzip.compress(old.read_bytes()))
