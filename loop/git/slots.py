@@ -18,7 +18,7 @@ from loop.record.types import RepoError
 
 log = logging.getLogger(__name__)
 
-Git = Callable[..., bytes]  # loop.git.repo's runner: arguments, and `env` for the repository and the index
+Git = Callable[..., bytes]  # Plumbing.run: arguments, and `env` for the repository and the index
 
 # A slot holds the whole tree and, on every platform, its line endings.
 WHOLE_AND_RAW = ("-c", "core.sparseCheckout=false", "-c", "core.autocrlf=false", "-c", "core.eol=lf")

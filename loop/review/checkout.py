@@ -31,7 +31,7 @@ class Checkout(Repo):
         for start in range(0, len(commits), BATCH):
             batch = commits[start : start + BATCH]
             names = "".join(f"{commit}:{path}\n" for commit in batch)
-            rest = self._git("cat-file", "--batch", stdin=names.encode("utf-8", "surrogateescape"))
+            rest = self.git.run("cat-file", "--batch", stdin=names.encode("utf-8", "surrogateescape"))
             for commit in batch:
                 head, _, rest = rest.partition(b"\n")
                 if not head.split(b" ")[-1].isdigit():
@@ -42,19 +42,19 @@ class Checkout(Repo):
 
     def branch_to_commit_on(self, path: str) -> tuple[str, str]:
         """Return the branch and its commit where a commit of this file is safe now; raises Refused."""
-        code, out, _ = self._try("symbolic-ref", "--quiet", "HEAD")
+        code, out, _ = self.git.attempt("symbolic-ref", "--quiet", "HEAD")
         branch, head = out.decode().strip(), self.ref("HEAD")
         if code or head is None:
             raise Refused("HEAD is not on a branch with commits; run 'git switch' to a branch of yours first")
         if branch.startswith("refs/heads/autoresearch/"):
             raise Refused(f"{branch.removeprefix('refs/heads/')} is the campaign's own; switch to a branch of yours")
         for name, what in BUSY.items():
-            if (self._git_dir / name).exists():
+            if (self.git.dir / name).exists():
                 raise Refused(f"{what} is under way in this repository; finish or abort it first")
-        if (self._git_dir / "index.lock").exists():
+        if (self.git.dir / "index.lock").exists():
             raise Refused("another git command is at work here (index.lock); try again when it is done")
         mode, blob = self._entry(head, path)
-        staged = self._git("ls-files", "--stage", "-z", "--", path, env=self._index).split(b"\0")[:-1]
+        staged = self.git.run("ls-files", "--stage", "-z", "--", path, env=self._index).split(b"\0")[:-1]
         if staged != [f"{mode} {blob} 0\t{path}".encode("utf-8", "surrogateescape")]:
             raise Refused(f"{path}: has staged changes; commit or unstage them first")
         return branch, head
@@ -68,15 +68,15 @@ class Checkout(Repo):
         parts = [part.encode("utf-8", "surrogateescape") for part in PurePosixPath(path).parts]
         commits, parent, blob = [], head, old
         for text, message in versions:
-            blob = self._line("hash-object", "-w", "--no-filters", "--stdin", stdin=text.encode("utf-8"))
-            tree = self._graft(parent, parts, blob, path)
-            parent = self._line("commit-tree", tree, "-p", parent, stdin=message.encode("utf-8"))
+            blob = self.git.line("hash-object", "-w", "--no-filters", "--stdin", stdin=text.encode("utf-8"))
+            tree = self.graft(parent, parts, blob, path)
+            parent = self.git.line("commit-tree", tree, "-p", parent, stdin=message.encode("utf-8"))
             commits.append(parent)
-        self._git("update-index", "--cacheinfo", f"{mode},{blob},{path}", env=self._index)
+        self.git.run("update-index", "--cacheinfo", f"{mode},{blob},{path}", env=self._index)
         try:
-            self._git("update-ref", "-m", "autoresearch: commit accepted", branch, parent, head)
+            self.git.run("update-ref", "-m", "autoresearch: commit accepted", branch, parent, head)
         except RepoError as error:
-            self._git("update-index", "--cacheinfo", f"{mode},{old},{path}", env=self._index)
+            self.git.run("update-index", "--cacheinfo", f"{mode},{old},{path}", env=self._index)
             raise Refused(f"{branch} moved meanwhile; nothing was committed, try again") from error
         return commits
 
@@ -89,11 +89,11 @@ class Checkout(Repo):
 
     @property
     def _index(self) -> dict[str, str]:
-        return {"GIT_INDEX_FILE": str(self._git_dir / "index")}
+        return {"GIT_INDEX_FILE": str(self.git.dir / "index")}
 
     def _entry(self, commit: str, path: str) -> tuple[str, str]:
         """Return mode and blob of a file at a commit."""
-        line = self._line("ls-tree", "-z", "--full-tree", commit, "--", path).rstrip("\0")
+        line = self.git.line("ls-tree", "-z", "--full-tree", commit, "--", path).rstrip("\0")
         if not line:
             raise Refused(f"{path}: is not in your branch yet; commit it once yourself")
         mode, _, blob = line.partition("\t")[0].split()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from loop.git.repo import OLDEST_GIT
+from loop.git.plumbing import OLDEST_GIT
 from loop.proposers.providers import OLLAMA, is_local, key_of
 from loop.record.disk import NEEDED_MB
 from loop.record.types import State

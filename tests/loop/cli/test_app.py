@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.loop.cli.running import run
-from tests.loop.git.test_repo import obey_permissions
+from tests.loop.git.user import obey_permissions
 from tests.stub import git, gone, make_campaign, run_to_end
 
 
