@@ -79,9 +79,9 @@ MUTANTS = (
     ),
     Mutant(
         "loop/text/holding.py",
-        "an insertion that the human took out comes back where only the lines on one side are left",
-        "or not left or left[0] or not right or right[0]",
-        "or left[0] or right[0]",
+        "an insertion comes back into a block that the human took out and wrote anew",
+        "        if not any((*left, *right)):\n            return False\n",
+        "",
     ),
     Mutant(
         "loop/text/canvas.py",

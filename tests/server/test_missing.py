@@ -19,7 +19,7 @@ from loop.review.pulling import pulled
 from loop.review.reverts import undone_in
 from loop.text import lineage
 from loop.text.diff import split_lines
-from loop.text.holding import Holding, holding
+from loop.text.holding import holding
 from loop.text.hunks import advance_all, take_out
 from loop.text.lineage import Kept, Lineage, Removal, Reviewed
 from loop.text.merge import merge
@@ -330,75 +330,3 @@ def test_a_text_that_has_a_later_keep_and_lacks_an_earlier_one_is_told_so() -> N
     reading = read_canvas(review, Document("file:///t.py", Path("/t.py"), 1, "".join(mine)))
     assert reading.held.missing == (7,) and reading.behind == 1
     assert pulled("t.py", reading.held) == texts[-1]
-
-
-def held(texts: list[str], mine: str, *removals: Removal) -> Holding:
-    """Return what a text has and lacks of kept texts, each a line of settings."""
-    night = [lines(text) for text in texts]
-    line = lineage.extend(lineage.begin(night[0]), list(enumerate(night))[1:])
-    return holding(Kept(line, tuple(map(str, range(len(texts))))), removals, lines(mine))
-
-
-def lines(text: str) -> list[str]:
-    return ["import os\n", *(f"{part}\n".lstrip(".") for part in text.split()), "def main():\n"]
-
-
-def test_an_insertion_beside_lines_that_the_human_changed_or_reverted_is_missing() -> None:
-    texts = ["B=1 . D=1 . L=1", "B=1 . D=1 . new=1 L=1", "B=1 . D=1 . more=1 new=1 L=1"]
-    reverted = Removal("1", tuple(lines(texts[0])))
-    found = held(texts, "B=mine . D=mine . L=1", reverted)
-    assert found.missing == (2,) and list(found.whole) == lines("B=mine . D=mine . more=1 L=1")
-
-
-def test_a_revert_stands_wherever_it_brought_the_line_back() -> None:
-    texts = ["W=1 C=1 S=1", "W=1 C=1", "W=1 new=1 C=1"]
-    reverted = Removal("2", tuple(lines("W=1 S=1 C=1")))
-    found = held(texts, "W=mine S=1 C=mine", reverted)
-    assert not found.missing and list(found.whole) == lines("W=mine S=1 C=mine")
-
-
-@pytest.mark.parametrize(
-    ("texts", "mine", "missing", "whole"),
-    [
-        pytest.param(
-            ["W=1 C=1 S=1", "W=1 C=1 S=4", "W=1 S=4", "W=2 S=4", "W=2 C=1 S=1"],
-            "W=1 C=1 S=1", (3,), "W=2 C=1 S=1", id="in one block",
-        ),
-        pytest.param(
-            ["D=1 L=1 W=1 C=1", "D=1 L=2 W=4 C=1", "D=1 L=2 W=4", "D=4 L=2 W=4", "D=4 L=1 W=1 C=1"],
-            "D=1 L=mine W=1 C=1", (3,), "D=4 L=mine W=1 C=1", id="in a block of which the human changed a line",
-        ),
-        pytest.param(
-            ["B=1 D=1 L=1", "B=1 D=8 L=1", "B=1 D=8", "B=4 D=8", "B=4 D=1 L=1", "B=4 D=1 L=4"],
-            "B=1 D=mine L=1", (3, 5), "B=4 D=mine L=4", id="and was changed again",
-        ),
-        pytest.param(
-            ["B=1 D=1 L=1", "B=1 L=1", "L=1", "new=1 L=1", "new=1 D=1 L=1"],
-            "B=1 D=1 L=1", (2, 3), "new=1 D=1 L=1", id="among lines that went",
-        ),
-    ],
-)  # fmt: skip
-def test_a_line_that_came_back_is_there(texts: list[str], mine: str, missing: tuple[int, ...], whole: str) -> None:
-    found = held(texts, mine)
-    assert (found.missing, found.torn) == (missing, ()) and list(found.whole) == lines(whole)
-
-
-@pytest.mark.parametrize(
-    ("texts", "mine", "missing"),
-    [
-        pytest.param(["W=1 C=1 S=1", "W=1 S=1", "W=1", "W=1 S=mine"], "W=1 C=1 S=mine", 1, id="inserted"),
-        pytest.param(["L=2 W=1 C=8", "L=2 C=8", "L=3 C=1 S=1"], "L=3 W=1 C=1 S=1", 1, id="in place of others"),
-        pytest.param(["D=1 L=1 W=1 C=1", "D=1 W=1 C=1", "D=1 C=1", "D=1 L=3 C=3"], "D=1 L=3 W=1 C=3", 2, id="back"),
-    ],
-)
-def test_a_line_that_an_adopted_edit_was_written_around_is_still_to_go(
-    texts: list[str], mine: str, missing: int
-) -> None:
-    found = held(texts, mine)
-    assert found.missing == (missing,) and list(found.whole) == lines(texts[-1])
-
-
-def test_what_was_reverted_taken_in_and_changed_since_is_missing() -> None:
-    texts = ["B=2 C=1 S=1", "B=2 C=4 S=1", "B=2 C=4", "B=8 C=4", "B=8 C=1 S=1", "B=8 C=4 S=1"]
-    found = held(texts, "B=2 C=1 S=mine", Removal("3", tuple(lines("B=8 C=1 S=1"))))
-    assert found.missing == (3, 5) and list(found.whole) == lines("B=8 C=4 S=mine")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.text.canvas import all_knobs, changed_knobs, changed_lines, fingerprint, knobs, value_of, with_knob
+from loop.text.canvas import all_knobs, changed_knobs, changed_lines, fingerprint, knobs, unusable, value_of, with_knob
 
 PROFILES = """\
 LR = 0.04  # rate
@@ -161,6 +161,25 @@ def test_the_fingerprint_sees_what_runs(a: str, b: str, same: bool) -> None:
 )
 def test_lines_of_code_are_counted(old: str, new: str, expected: tuple[int, int]) -> None:
     assert changed_lines(old, new) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "finding"),
+    [
+        pytest.param(b"LR = 1\n", "", id="Python"),
+        pytest.param("\ufeffLR = 1\r\n".encode(), "", id="as an editor on Windows writes it"),
+        pytest.param(b"LR = '\xff'\n", "train.py: not UTF-8 (byte 6); save it as UTF-8", id="another encoding"),
+        pytest.param(b"LR = 1\nLR = = 2\n", "train.py, line 2: invalid syntax", id="a mistake"),
+        pytest.param(
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+            "train.py: this is a Git LFS pointer, not the file; run 'git lfs pull'",
+            id="a pointer",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_a_canvas_is_told_with_the_reason(data: bytes, finding: str) -> None:
+    found = unusable(data, "train.py")
+    assert found.startswith(finding) and bool(found) == bool(finding)
 
 
 def test_knobs_that_come_and_go_are_changes() -> None:

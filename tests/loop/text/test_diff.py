@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.text.diff import carry, converted, in_form_of, split_lines
+from loop.text.diff import (
+    LARGEST_BLOCK,
+    REPLACED,
+    TAKEN_OUT,
+    Change,
+    carry,
+    changes,
+    converted,
+    fates,
+    in_form_of,
+    split_lines,
+)
 from tests.loop.text.texts import TEXT
 
 
@@ -68,3 +79,57 @@ def test_values_follow_their_lines(before: str, after: str) -> None:
     carried = carry(old, new, list(range(len(old))), -1)
     assert len(carried) == len(new)
     assert all(new[place] == old[at] for place, at in enumerate(carried) if at >= 0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param("", "", [], id="nothing"),
+        pytest.param("abc", "abc", [], id="no change"),
+        pytest.param("abc", "aXc", [Change(1, 2, 1, 2)], id="a line changed"),
+        pytest.param("abc", "ac", [Change(1, 2, 1, 1)], id="a line less"),
+        pytest.param("ac", "abc", [Change(1, 1, 1, 2)], id="a line more"),
+        pytest.param("xaabby", "XaabbY", [Change(0, 1, 0, 1), Change(5, 6, 5, 6)], id="around lines that repeat"),
+        pytest.param("abcd", "Abc", [Change(0, 1, 0, 1), Change(3, 4, 3, 3)], id="at both ends"),
+    ],
+)
+def test_only_the_lines_that_differ_are_a_change(old: str, new: str, expected: list[Change]) -> None:
+    assert changes(old, new) == expected
+
+
+def test_a_block_of_repeated_lines_that_is_too_large_to_compare_counts_as_replaced() -> None:
+    middle = ["a\n", "b\n"] * 300
+    whole = len(middle) + 2
+    assert whole * whole > LARGEST_BLOCK
+    assert changes(["x\n", *middle, "y\n"], ["X\n", *middle, "Y\n"]) == [Change(0, whole, 0, whole)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param("abc", "bc", [1, 2], id="below a line that went"),
+        pytest.param("bc", "aabc", [None, None, 0, 1], id="below lines that came"),
+        pytest.param("abcd", "aXYcd", [0, None, None, 2, 3], id="below one that two replaced"),
+        pytest.param("abcd", "aXd", [0, None, 3], id="below two that one replaced"),
+    ],
+)
+def test_a_value_stays_with_its_line_whatever_came_or_went_above(
+    old: str, new: str, expected: list[int | None]
+) -> None:
+    assert carry(old, new, range(len(old)), None) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "expected"),
+    [
+        pytest.param("abc", "abc", [0, 1, 2], id="all there"),
+        pytest.param("abc", "ac", [0, TAKEN_OUT, 1], id="one was taken out"),
+        pytest.param("abc", "aXc", [0, REPLACED, 2], id="one was replaced"),
+        pytest.param("abcd", "aXd", [0, REPLACED, REPLACED, 2], id="two were replaced by one"),
+        pytest.param("bc", "aabc", [2, 3], id="others came above"),
+    ],
+)
+def test_a_lines_fate_tells_one_that_was_replaced_from_one_that_was_taken_out(
+    text: str, kept: str, expected: list[int]
+) -> None:
+    assert fates(text, kept) == expected

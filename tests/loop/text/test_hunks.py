@@ -134,6 +134,15 @@ def test_a_hunk_that_is_gone_or_ambiguous_is_refused_with_a_sentence() -> None:
         locate([*new, *new], invert(hunk))
 
 
+def test_accepting_a_hunk_of_an_older_look_is_refused_and_overwrites_nothing() -> None:
+    old, new = ["a\n", "b\n", "c\n"], ["a\n", "B\n", "c\n"]
+    (hunk,) = hunks(old, new)
+    assert advance_all(old, [hunk]) == new
+    for moved_on in (["a\n", "mine\n", "c\n"], ["a\n"], []):
+        with pytest.raises(Refused, match="the reviewed text has moved on; look again"):
+            advance_all(moved_on, [hunk])
+
+
 def test_a_thousand_lines_are_compared_by_their_anchors() -> None:
     old = [f"value_{n} = {n}\n" if n % 3 else "\n" for n in range(1000)]
     new = [line.replace("7 = ", "7 = 1") for line in old]

@@ -29,6 +29,9 @@ def test_each_line_knows_the_experiment_that_wrote_it() -> None:
         pytest.param(KEPT[2][1], [0, 9, 7, 0, 7, 0], id="the incumbent"),
         pytest.param(["# mine\n", *KEPT[2][1]], [None, 0, 9, 7, 0, 7, 0], id="with a line of one's own"),
         pytest.param(KEPT[0][1], [0, 3, None, None, 0, 0], id="a text that lags behind"),
+        pytest.param([*KEPT[2][1], "LR = 3\n"], [0, 9, 7, 0, 7, 0, None], id="one more copy of an agent's line"),
+        pytest.param([*KEPT[2][1][1:], "import x\n"], [9, 7, 0, 7, 0, None], id="a line of the baseline, moved"),
+        pytest.param(["WD = 9\n", "import x\n", "LR = 3\n"], [7, 0, 9], id="an agent's line, moved"),
     ],
 )
 def test_authors_of_any_text(text: list[str], expected: list[int | None]) -> None:
@@ -70,6 +73,21 @@ def test_a_hunk_knows_all_that_wrote_it_since_its_old_lines(
         for hunk in hunks(old, line.lines, lineage.authors(parts))
     ]
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("accepted", "shown", "expected"),
+    [
+        pytest.param("a1", "a2", (9,), id="an old line that came back later is as old as it was first"),
+        pytest.param("a3", "a2", (), id="the human went back from a newer line"),
+        pytest.param("a2", "a3", (4, 5), id="what agents wrote since, there and back too"),
+    ],
+)
+def test_who_went_back_to_an_older_line_is_the_human(accepted: str, shown: str, expected: tuple[int, ...]) -> None:
+    first, *kept = [[f"line {word}\n"] for word in ("a1", "a2", "a1", "a3")]
+    line = lineage.extend(lineage.begin(first), zip((9, 4, 5), kept, strict=True))
+    old, new = [f"line {accepted}\n"], [f"line {shown}\n"]
+    assert lineage.experiments_of(line, old, new, lineage.parts_of(line, new)) == expected
 
 
 @pytest.mark.parametrize("seed", range(20))
