@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from bench.table import Row, Table, percentile
-from loop.trust.preflight import Severity, check
+from loop.trust.findings import Severity
+from loop.trust.preflight import check
 from tests.loop.runs.test_rehearsal import rehearse
 from tests.loop.trust.patches import BROKEN, CANVAS, HONEST, Patch
 

@@ -19,7 +19,8 @@ from loop.proposers.prompt import Count, Message, again
 from loop.record.experiment import Experiment
 from loop.record.types import ProposalFailed, Reason, Verdict
 from loop.text.canvas import changed_knobs, changed_lines, fingerprint, knobs
-from loop.trust.preflight import Severity, check
+from loop.trust.findings import Severity
+from loop.trust.preflight import check
 
 RECENT = 60  # experiments that a near repeat is looked for in
 REFUSED = re.compile(r"(i'?m sorry|i am sorry|i can(no|')?t|i cannot|i won'?t|i'?m unable|sorry,)", re.I)

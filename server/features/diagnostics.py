@@ -8,7 +8,7 @@ from loop.settings.program import check, key_lines, parse
 from loop.text.diff import changes, converted
 from loop.text.numbers import NAMED, plain
 from loop.trust import preflight
-from loop.trust.preflight import Severity
+from loop.trust.findings import Severity
 from server.convert import SOURCE, Encoding
 from server.documents import Document, Role
 from server.features.doubts import doubts

@@ -18,7 +18,10 @@ ALLOWED = {"server", "pygls", "lsprotocol", "watchdog", "loop", *sys.stdlib_modu
 FORBIDDEN = {"sqlite3", "subprocess", "torch", "litellm", "matplotlib", "git", "yaml"}
 # The chapters of the engine that are light, and what else facts and commands need, in a thread of their own.
 CHAPTERS = {"record", "text", "settings", "review", "control", "views"}
-ALONE = {"loop.trust.preflight", "loop.setup.campaigns", "loop.proposers.providers", "loop.runs.progress"}
+ALONE = {
+    "loop.trust.preflight", "loop.trust.findings", "loop.setup.campaigns", "loop.proposers.providers",
+    "loop.runs.progress",
+}  # fmt: skip
 SOURCES = sorted((ROOT / "server").rglob("*.py"))
 
 

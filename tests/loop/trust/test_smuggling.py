@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from loop.trust.preflight import Severity, check
+from loop.trust.findings import Severity
+from loop.trust.preflight import check
 from loop.trust.smuggling import DATA, LARGEST, NEW, REMARKS, smuggled
 
 ROOT = Path(__file__).parents[3]
