@@ -52,8 +52,8 @@ import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from itertools import islice
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,8 +176,6 @@ def _device_name(where: str) -> str:
 
 def device() -> torch.device:
     """Return the device to train on."""
-    import torch
-
     return torch.device(profile().device)
 
 
@@ -339,7 +337,7 @@ def _local(source: str) -> Corpus:
         train=lambda: (text for i, text in enumerate(documents()) if i % HOLD_OUT),
         held_out=lambda: (text for i, text in enumerate(documents()) if i % HOLD_OUT == 0),
         sealed=() if code else (root,),
-        files=tuple(_distinct_files(files)[::HOLD_OUT]) if code and len(few) >= 2 * HOLD_OUT else (),
+        files=tuple(path for path, _ in _distinct(files))[::HOLD_OUT] if code and len(few) >= 2 * HOLD_OUT else (),
     )
 
 
@@ -373,10 +371,6 @@ def _has_code(files: list[Path]) -> bool:
 def _distinct_documents(files: list[Path]) -> Iterator[str]:
     """Yield the documents of all files without exact copies: a copy of a held-out file in training is no test."""
     return (text for _, text in _distinct(files))
-
-
-def _distinct_files(files: list[Path]) -> list[Path]:
-    return [path for path, _ in _distinct(files)]
 
 
 def _distinct(files: list[Path]) -> Iterator[tuple[Path, str]]:
@@ -529,14 +523,10 @@ class Partial(io.FileIO):
         self._path, self._size, self._said = path, size, 0.0
 
     def write(self, data: Any) -> int:
-        """Write all of the data."""
-        left = memoryview(data)
-        while left:
-            left = left[super().write(left) :]
         if time.monotonic() - self._said > 1:
             self._said = time.monotonic()
             say(f"{self._path.stem} {self.tell() / 1e6:.0f} of {self._size / 1e6:.0f} MB", end="\r")
-        return len(data)
+        return super().write(data)
 
 
 def _check_parquet(path: Path) -> None:
@@ -628,46 +618,49 @@ def encode(documents: Iterable[str], encoding: tiktoken.Encoding) -> Iterator[To
 LOOKAHEAD = 1024  # pieces to choose the best fit from
 
 
-def pack(documents: Iterable[Tokens], context: int, bos: int) -> Iterator[Tokens]:
-    """Yield blocks of rows, (n, context + 1) uint16, that together hold every token once and start with BOS.
+class Pieces:
+    """What is left of documents, by length."""
 
-    A document longer than a row fills whole rows first. What is left over is packed best-fit: the longest piece that
-    fits, each after a BOS of its own; when none fits, the shortest is split and its end waits for another row. So no
-    token is cropped; only the very last row is filled up with BOS.
-    """
-    pieces: list[list[Tokens]] = [[] for _ in range(context + 1)]  # by length
-    lengths = 0  # bit n is set while there is a piece of n tokens
-    waiting = 0
+    def __init__(self, longest: int) -> None:
+        self.count = 0
+        self._by_length: list[list[Tokens]] = [[] for _ in range(longest + 1)]
+        self._lengths = 0  # bit n is set while there is a piece of n tokens
 
-    def put(piece: Tokens) -> None:
-        nonlocal lengths, waiting
-        pieces[len(piece)].append(piece)
-        lengths |= 1 << len(piece)
-        waiting += 1
+    def put(self, piece: Tokens) -> None:
+        self._by_length[len(piece)].append(piece)
+        self._lengths |= 1 << len(piece)
+        self.count += 1
 
-    def take(length: int) -> Tokens:
-        nonlocal lengths, waiting
-        piece = pieces[length].pop()
-        if not pieces[length]:
-            lengths ^= 1 << length
-        waiting -= 1
-        return piece
+    def take(self, room: int) -> Tokens:
+        """Take the longest piece that fits; when none does, the beginning of the shortest, whose end stays."""
+        fitting = self._lengths & ((2 << room) - 1)
+        length = fitting.bit_length() - 1 if fitting else (self._lengths & -self._lengths).bit_length() - 1
+        piece = self._by_length[length].pop()
+        if not self._by_length[length]:
+            self._lengths ^= 1 << length
+        self.count -= 1
+        if length > room:
+            self.put(piece[room:])
+        return piece[:room]
 
-    def row() -> Tokens:
+    def row(self, context: int, bos: int) -> Tokens:
+        """Take pieces for a row, (1, context + 1), each after a BOS of its own."""
         filled = np.full((1, context + 1), bos, dtype=np.uint16)
         start = 1
-        while lengths and (room := context + 1 - start) > 0:
-            fitting = lengths & ((2 << room) - 1)
-            if fitting:
-                piece = take(fitting.bit_length() - 1)
-            else:
-                shortest = take((lengths & -lengths).bit_length() - 1)
-                piece = shortest[:room]
-                put(shortest[room:])
+        while self.count and start <= context:
+            piece = self.take(context + 1 - start)
             filled[0, start : start + len(piece)] = piece
             start += len(piece) + 1
         return filled
 
+
+def pack(documents: Iterable[Tokens], context: int, bos: int) -> Iterator[Tokens]:
+    """Yield blocks of rows, (n, context + 1) uint16, that together hold every token once and start with BOS.
+
+    A document longer than a row fills whole rows first. What is left over is packed best-fit. So no token is cropped;
+    only the very last row is filled up with BOS.
+    """
+    pieces = Pieces(context)
     for tokens in documents:
         whole = len(tokens) // context
         if whole:
@@ -675,11 +668,11 @@ def pack(documents: Iterable[Tokens], context: int, bos: int) -> Iterator[Tokens
             block[:, 1:] = tokens[: whole * context].reshape(whole, context)
             yield block
         if len(tokens) > whole * context:
-            put(tokens[whole * context :])
-        while waiting > LOOKAHEAD:
-            yield row()
-    while waiting:
-        yield row()
+            pieces.put(tokens[whole * context :])
+        while pieces.count > LOOKAHEAD:
+            yield pieces.row(context, bos)
+    while pieces.count:
+        yield pieces.row(context, bos)
 
 
 def deal(documents: Iterable[Tokens], enough: int) -> tuple[list[Tokens], list[Tokens]]:
@@ -723,15 +716,15 @@ class Dataset:
         try:
             found = path.stat()
         except OSError as error:
-            raise Refusal(f"{path} cannot be opened ({error.strerror}); {self._again}") from error
+            raise Refusal(f"{path} cannot be opened ({error.strerror}); {self.again}") from error
         if found.st_size != pin["bytes"]:
-            raise Refusal(f"{path} has {found.st_size} bytes instead of {pin['bytes']}; {self._again}")
+            raise Refusal(f"{path} has {found.st_size} bytes instead of {pin['bytes']}; {self.again}")
         if (thorough or found.st_mtime_ns != pin["mtime_ns"]) and file_sha256(path) != pin["sha256"]:
-            raise Refusal(f"{path} was changed after it was prepared; {self._again}")
+            raise Refusal(f"{path} was changed after it was prepared; {self.again}")
         return path
 
     @property
-    def _again(self) -> str:
+    def again(self) -> str:
         return f"delete {self.folder} and run: python prepare.py"
 
     def rows(self, name: str, thorough: bool = False) -> Tokens:
@@ -771,9 +764,7 @@ def find_dataset(p: Profile, cache: Path) -> Dataset | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise Refusal(
-            f"{folder / 'manifest.json'} is damaged ({error}); delete {folder} and run: python prepare.py"
-        ) from error
+        raise Refusal(f"{folder / 'manifest.json'} is damaged ({error}); {Dataset(folder, {}).again}") from error
     wanted = {"format": FORMAT, "vocab": p.vocab, "context": p.context}
     if any(found.manifest.get(key) != value for key, value in wanted.items()):
         raise Refusal(f"{folder} was not prepared for {wanted}; name the text it was made from as the source instead")
@@ -822,41 +813,46 @@ def _build(folder: Path, p: Profile, cache: Path, fingerprint: str) -> None:
     say(f"learning {p.vocab} tokens from {p.source}")
     tokenizer = train_tokenizer(corpus.train(), p.vocab)
     (folder / TOKENIZER).write_text(json.dumps(tokenizer))
-    encoding, lengths = open_tokenizer(tokenizer), token_bytes(tokenizer)
-
-    limit = max(1, p.eval_tokens // p.context)
+    encoding, bos, limit = open_tokenizer(tokenizer), tokenizer["bos"], max(1, p.eval_tokens // p.context)
     splits = deal(encode(corpus.held_out(), encoding), limit * p.context)
-    for name, documents in zip((VAL, AUDIT), splits, strict=True):
-        held = sum(map(len, documents))
-        if held < p.context:
-            what = f"{held} held-out tokens do not fill one row of {p.context} for {name}"
-            raise Refusal(f"{p.source}: the corpus is too small: {what}; give more text")
-        rows = np.concatenate(list(pack(documents, p.context, tokenizer["bos"])))[:limit]
-        rows.tofile(folder / name)
-        if name == VAL:
-            scored = rows[:, 1:][rows[:, 1:] != tokenizer["bos"]]
-            val_tokens, val_bytes = scored.size, int(lengths[scored].sum())
-
+    rows = [_held_out_rows(documents, p, bos)[:limit] for documents in splits]
+    for name, split in zip((VAL, AUDIT), rows, strict=True):
+        split.tofile(folder / name)
     say("tokenizing and packing")
-    train_rows = train_tokens = 0
-    with (folder / TRAIN).open("wb") as file:
-        for block in pack(encode(corpus.train(), encoding), p.context, tokenizer["bos"]):
-            file.write(block.tobytes())
-            train_rows += len(block)
-            train_tokens += int((block != tokenizer["bos"]).sum())
-    if not train_rows:
-        raise Refusal(f"{p.source}: the corpus is too small: nothing is left to train on; give more text")
-    files = [path for path in corpus.files[: sum(map(len, splits))] if not path.is_relative_to(sys.base_prefix)]
-    sealed = [str(path) for path in (*corpus.sealed, *files)]
+    train_rows, train_tokens = _write_training(folder / TRAIN, encode(corpus.train(), encoding), p, bos)
     share = 1 - train_tokens / (train_rows * (p.context + 1))
     say(f"{train_rows:,} training rows; 0 tokens cropped, {share:.1%} of the rows is BOS")
+    scored = rows[0][:, 1:][rows[0][:, 1:] != bos]
+    files = [path for path in corpus.files[: sum(map(len, splits))] if not path.is_relative_to(sys.base_prefix)]
     manifest = {
         "format": FORMAT, "source": p.source, "fingerprint": fingerprint, "vocab": p.vocab, "context": p.context,
-        "train_rows": train_rows, "train_tokens": train_tokens, "cropped_tokens": 0,
-        "val_tokens": val_tokens, "val_bytes": val_bytes, "sealed_sources": sealed,
+        "train_rows": train_rows, "train_tokens": train_tokens,
+        "val_tokens": scored.size, "val_bytes": int(token_bytes(tokenizer)[scored].sum()),
+        "sealed_sources": [str(path) for path in (*corpus.sealed, *files)],
         "files": {name: _pin(folder / name) for name in (TOKENIZER, TRAIN, VAL, AUDIT)},
     }  # fmt: skip
     replace_text(folder / "manifest.json", json.dumps(manifest, indent=1))
+
+
+def _held_out_rows(documents: list[Tokens], p: Profile, bos: int) -> Tokens:
+    if (held := sum(map(len, documents))) < p.context:
+        what = f"{held} held-out tokens do not fill one row of {p.context}"
+        raise Refusal(f"{p.source}: the corpus is too small: {what}; give more text")
+    rows: Tokens = np.concatenate(list(pack(documents, p.context, bos)))
+    return rows
+
+
+def _write_training(path: Path, documents: Iterable[Tokens], p: Profile, bos: int) -> tuple[int, int]:
+    """Write the training rows; return how many there are, and how many tokens of text are in them."""
+    rows = tokens = 0
+    with path.open("wb") as file:
+        for block in pack(documents, p.context, bos):
+            file.write(block.tobytes())
+            rows += len(block)
+            tokens += int((block != bos).sum())
+    if not rows:
+        raise Refusal(f"{p.source}: the corpus is too small: nothing is left to train on; give more text")
+    return rows, tokens
 
 
 def compiled_library(cache: Path) -> Path:
@@ -949,17 +945,10 @@ def batches(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
     tokens = rows * profile().context
     _charge(0)  # raises while the clock does not run: no row of the data is within reach before
     data = dataset()
-    count: int = data.manifest["train_rows"]
-
-    def order() -> Iterator[NDArray[np.int64]]:
-        epoch = 0
-        while True:
-            dice = np.random.default_rng((seed(), epoch))
-            yield dice.permutation(count)
-            epoch += 1
-
-    picked = _regrouped(order(), rows)
-    if not _loop.serves_rows:
+    stored: int = data.manifest["train_rows"]
+    order = (np.random.default_rng((seed(), epoch)).permutation(stored) for epoch in range(sys.maxsize))
+    picked = _regrouped(order, rows)
+    if not _loop.mark:
         packed = data.rows(TRAIN)
         for numbers in picked:
             _charge(tokens)
@@ -988,13 +977,13 @@ def _charge(tokens: int) -> None:
 MOST_ROWS = 1 << 16  # of one request to the loop
 
 
+@dataclass
 class Answer:
     """Rows that the loop was asked for: they come in the order in which they were asked for."""
 
-    def __init__(self, size: int, columns: int) -> None:
-        self.missing = size
-        self.columns = columns
-        self.data = bytearray()
+    columns: int
+    missing: int = 0  # bytes
+    data: bytearray = field(default_factory=bytearray)
 
     def rows(self) -> Tokens:
         """Return the rows, (n, context + 1) uint16, once they are there."""
@@ -1010,12 +999,8 @@ class Loop:
 
     def __init__(self) -> None:
         self.channel: socket.socket | None = None
-        self.mark: list[int] = []  # size and time of the file of the rows
+        self.mark: list[int] = []  # size and time of the file of the rows that it serves, if it does
         self.pending: Answer | None = None  # one at a time is on its way
-
-    @property
-    def serves_rows(self) -> bool:
-        return bool(self.mark)
 
     def start_clock(self) -> None:
         if self.channel is None:
@@ -1030,15 +1015,13 @@ class Loop:
         """Raise Refusal where the loop has other rows than the prepared ones."""
         pin = data.manifest["files"][TRAIN]
         if self.mark != [pin["bytes"], pin["mtime_ns"]]:
-            raise Refusal(
-                f"{data.folder / TRAIN} is not what was prepared; delete {data.folder} and run: python prepare.py"
-            )
+            raise Refusal(f"{data.folder / TRAIN} is not what was prepared; {data.again}")
 
     def ask(self, numbers: NDArray[np.int64], data: Dataset) -> Answer:
         """Ask for rows; go on without waiting for them."""
         assert self.channel is not None
         columns = data.manifest["context"] + 1
-        answer = Answer(0, columns)
+        answer = Answer(columns)
         for first in range(0, len(numbers), MOST_ROWS):
             part = numbers[first : first + MOST_ROWS]
             if self.pending:
@@ -1089,8 +1072,6 @@ def _regrouped(blocks: Iterable[NDArray[Any]], rows: int) -> Iterator[NDArray[An
 
 def _to_device(block: Tokens) -> tuple[Tensor, Tensor]:
     """Return a block of rows as inputs and targets; to a GPU the copy is pinned and asynchronous."""
-    import torch
-
     if device().type == "cuda":
         tokens = torch.from_numpy(block).pin_memory().to(device(), non_blocking=True).long()
         return tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
@@ -1152,10 +1133,8 @@ FLOP_PER_BYTE = 12  # what moving a byte costs beside a FLOP of matrix arithmeti
 class StepCost:
     """Counts what one optimizer step costs, in FLOP: every operator between start() and stop(), from shapes alone.
 
-    An operator costs the FLOP of its matrix products and 12 for each byte that it reads or writes, since most of a
-    small model's time goes into moving memory; a view costs nothing. Code under torch.compile runs eagerly
-    while it is counted and is charged as such. Over 45 sizes, depths and batches on one core this cost is off
-    quiet CPU time by 5 % in the median and 16 % at most, matrix FLOP alone by 40 % and 108 %.
+    An operator costs the FLOP of its matrix products and 12 for each byte that it reads or writes, a view nothing. Code
+    under torch.compile runs eagerly while it is counted. docs/ruler.md says how well that agrees with CPU time.
     """
 
     def __init__(self) -> None:
@@ -1192,10 +1171,6 @@ class StepCost:
         return self.read()[0]
 
     @property
-    def operators(self) -> int:
-        return self.read()[1]
-
-    @property
     def beside_ns(self) -> int:
         """CPU time that counting operators took: a measure of what Python costs an operator here and now."""
         return self.read()[3]
@@ -1210,7 +1185,7 @@ class StepCost:
     @property
     def many_flop(self) -> float:
         """What a step pays for operators beyond one for every 8 MFLOP: small ones cost what Python costs."""
-        return OPERATOR_FLOP * max(0.0, self.operators - self.flop / FLOP_PER_OPERATOR)
+        return OPERATOR_FLOP * max(0.0, self.read()[1] - self.flop / FLOP_PER_OPERATOR)
 
     @property
     def cpu_s(self) -> float:
@@ -1241,8 +1216,6 @@ def price(
 
 def _shapes(value: Any) -> Any:
     """Return what a price may depend on: shapes, types and whole numbers, not the numbers a step computes with."""
-    import torch
-
     if isinstance(value, torch.Tensor):
         return value.shape, value.dtype
     if isinstance(value, list | tuple):
@@ -1253,7 +1226,6 @@ def _shapes(value: Any) -> Any:
 def _price(
     operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, per_byte: float = FLOP_PER_BYTE
 ) -> float:
-    import torch
     from torch.utils._pytree import tree_leaves
     from torch.utils.flop_counter import flop_registry
 
@@ -1307,8 +1279,6 @@ OPERATOR_FLOP, FLOP_PER_OPERATOR = 2.5e5, 8e6
 
 def _dear_flop(name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> float:
     """Return what an operator costs beyond its matrix products and the bytes that it moves."""
-    import torch
-
     largest = max(tensors, key=lambda x: x.numel())
     count, given = largest.numel(), [x for x in args if isinstance(x, torch.Tensor)]
     length = max(largest.shape, default=1)
@@ -1386,8 +1356,6 @@ class Budget:
     latest: Budget | None = None  # what submit() reports
 
     def __init__(self) -> None:
-        import torch
-
         _refuse_in_scorer("Budget()")
         if Budget.latest is not None:
             raise Refusal("a second Budget(): a run has one; make it once, in main(), and pass it on")
@@ -1523,9 +1491,8 @@ class Budget:
                 "budget.spend() after every step"
             )
         wall, on_cpu = self.limit.kind == "wall", profile().device == "cpu"
-        grace = GRACE_S[profile().device.partition(":")[0]] + GRACE_SHARE * (
-            self.limit.amount if wall else self.seconds
-        )
+        lasted = self.limit.amount if wall else self.seconds
+        grace = GRACE_S[profile().device.partition(":")[0]] + GRACE_SHARE * lasted
         if wall and self._started is not None:
             over = time.monotonic() - self._started - self.limit.amount
         elif self._ended is not None:
@@ -1585,7 +1552,6 @@ CHECKPOINT = "checkpoint.pt"
 def submit(
     model: torch.nn.Module,
     *,
-    params: int | None = None,  # counted here where None
     mfu: float | None = None,  # percent; None = unknown
     depth: int | None = None,  # layers
 ) -> None:
@@ -1594,25 +1560,11 @@ def submit(
     Weights only, under the names of the plain module (those of torch.compile are undone), replaced atomically. Prints
     the original's summary block. In the loop nothing runs after this: the process ends, with all that it started.
     """
-    import torch
-
     _refuse_in_scorer("submit()")
     budget = Budget.latest or Budget()
     weights = {name.replace("_orig_mod.", ""): value.detach().cpu() for name, value in model.state_dict().items()}
     budget.check_end()  # after state_dict(), which a canvas may have written
-    summary = {
-        "training_seconds": budget.seconds,
-        "total_seconds": time.monotonic() - _imported_at,
-        "peak_memory_mb": peak_memory_mb(),
-        "mfu_percent": mfu,
-        "tokens": budget.tokens,
-        "steps": budget.steps,
-        "params": sum(p.numel() for p in model.parameters()) if params is None else params,
-        "flops": budget.flop or None,
-        "explained_cpu_s": budget.explained_s,
-        "threads": torch.get_num_threads(),
-        "seed": seed(),
-    }
+    summary = _summary(budget, mfu, sum(p.numel() for p in model.parameters()))
     score: dict[str, Any] | None = None
     with contextlib.ExitStack() as stack:
         run = run_folder() or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="autoresearch-")))
@@ -1626,6 +1578,15 @@ def submit(
         sys.exit(f"{score.get('traceback') or ''}no score ({score['kind']}): {score['detail']}")
     print(summary_block(summary, depth, score["val_bpb"] if score else None), flush=True)
     _loop.end()
+
+
+def _summary(budget: Budget, mfu: float | None, params: int) -> dict[str, Any]:
+    return {
+        "training_seconds": budget.seconds, "total_seconds": time.monotonic() - _imported_at,
+        "peak_memory_mb": peak_memory_mb(), "mfu_percent": mfu, "tokens": budget.tokens, "steps": budget.steps,
+        "params": params, "flops": budget.flop or None, "explained_cpu_s": budget.explained_s,
+        "threads": torch.get_num_threads(), "seed": seed(),
+    }  # fmt: skip
 
 
 def _score_by_hand(run: Path) -> dict[str, Any]:
@@ -1658,8 +1619,6 @@ def summary_block(summary: dict[str, Any], depth: int | None, val_bpb: float | N
 
 def peak_memory_mb() -> float:
     """Return the peak of the accelerator's memory, on a CPU of the process's, in MiB."""
-    import torch
-
     if device().type == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -1670,10 +1629,7 @@ def peak_memory_mb() -> float:
 # The scorer holds rows and targets; the canvas runs in processes of its own that are sent inputs and leave logits in
 # shared memory. First every row is answered as it is, and those processes end. Only then is a cut drawn for each row,
 # and fresh processes, the auditors, are asked the rows with other tokens from the cut on, in another order and company.
-# What they say of the tokens before the cut must be what was said before. An auditor cannot know the true next token,
-# so a prediction that gains by knowing it is found out where a cut falls on it. In this order nothing that one process
-# could tell the other helps much: it would have to tell the later tokens themselves, bit by bit. The other way round
-# (the auditors first) ten bits about where the cuts are would hide a leak on 1.9 % of the tokens.
+# What they say of the tokens before the cut must be what was said before. docs/ruler.md says why in this order.
 
 MOST_GAIN = 0.003  # bits per byte: what a leak below the tolerance can gain at most
 WHOLE_ROWS = 16  # in one row of so many nothing is replaced: it tests whether other rows matter
@@ -1688,8 +1644,6 @@ class SharedMemory:
     """Slots for token rows (rows, T) int64 and their logits (rows, T, V), mapped by scorer and model process alike."""
 
     def __init__(self, fd: int, p: Profile) -> None:
-        import torch
-
         self._p, self._locked = p, False
         self._slot_bytes = p.eval_rows * p.context * (8 + 4 * p.vocab)
         os.ftruncate(fd, SLOTS * self._slot_bytes)
@@ -1697,8 +1651,6 @@ class SharedMemory:
 
     def lock_pages(self) -> None:
         """Make copies to and from a GPU several times faster; where the driver refuses, they are slow but right."""
-        import torch
-
         if self._p.device.startswith("cuda"):
             cuda = torch.cuda.cudart()  # type: ignore[no-untyped-call]
             cuda.cudaHostRegister(self._bytes.data_ptr(), self._bytes.numel(), 0)
@@ -1706,20 +1658,14 @@ class SharedMemory:
 
     def unlock_pages(self) -> None:
         """Undo it, before the next memory comes to lie at the same address."""
-        import torch
-
         if self._locked:
             torch.cuda.cudart().cudaHostUnregister(self._bytes.data_ptr())  # type: ignore[no-untyped-call]
             self._locked = False
 
     def tokens(self, slot: int, rows: int) -> Tensor:
-        import torch
-
         return self._view(slot, 0, (rows, self._p.context), torch.int64)
 
     def logits(self, slot: int, rows: int, dtype: str) -> Tensor:
-        import torch
-
         start = self._p.eval_rows * self._p.context * 8
         return self._view(slot, start, (rows, self._p.context, self._p.vocab), getattr(torch, dtype))
 
@@ -1817,8 +1763,6 @@ class Model:
 
     def logits(self, rows: int, where: torch.device) -> Tensor:
         """Wait for the next answer; return its logits, (rows, T, V) fp32, in a copy that process cannot touch."""
-        import torch
-
         slot = self._answered % SLOTS
         return self._shared.logits(slot, rows, self.answer()).to(where, torch.float32, copy=True)
 
@@ -1948,15 +1892,12 @@ def score(
     wait: Callable[[], bool] = lambda: True,  # returns when the run has ended; False = there is nothing to score
 ) -> dict[str, Any] | None:
     """Return the sealed score of run/checkpoint.pt as it is printed, or the kind and detail of why there is none."""
-    import torch
-    import torch.nn.functional  # paid before the wait
+    global torch
+    import torch  # paid before the wait
 
-    data, p = dataset(), profile()
-    torch.set_num_threads(p.threads)
+    torch.set_num_threads(profile().threads)
     keep_freed_memory()
-    rows = torch.from_numpy(data.rows({"val": VAL, "audit": AUDIT}[split], thorough=True).astype(np.int64))
-    exam = Exam(rows, torch.from_numpy(token_bytes(data.tokenizer(thorough=True)))[rows[:, 1:]])
-    tokens, size = int(exam.scored.sum()), int(exam.lengths.sum())
+    exam = _exam(split)
     with contextlib.ExitStack() as stack:
 
         def start(count: int = 1) -> list[Model]:
@@ -1964,26 +1905,36 @@ def score(
             return [stack.enter_context(contextlib.closing(model)) for model in models]
 
         # Both groups pay their imports now. The auditors' processes run nothing of the canvas until they load.
-        models, auditors = start(_side_by_side(p)), start(_side_by_side(p))
+        models, auditors = start(_side_by_side(profile())), start(_side_by_side(profile()))
         if not wait():
             return None
-        started = time.monotonic()
         try:
             if not _size(run / CHECKPOINT):
                 raise NoScore("no_checkpoint", f"the run wrote no {CHECKPOINT}; it must end with prepare.submit(model)")
-            nats, batch = _answers(models, exam, p.eval_rows)
-            for model in models:
-                model.close()
-            total = float(nats[exam.scored].sum())
-            if not math.isfinite(total):
-                raise NoScore("nan", "the model gives some of the text no probability at all")
-            difference = _audit(exam, nats, batch, auditors, start)
+            return {"ok": True, "split": split, **_score(exam, models, auditors, start)}
         except NoScore as bad:
             return {"ok": False, "kind": bad.kind, "detail": bad.detail, "traceback": bad.trace}
+
+
+def _exam(split: str) -> Exam:
+    data = dataset()
+    rows = torch.from_numpy(data.rows({"val": VAL, "audit": AUDIT}[split], thorough=True).astype(np.int64))
+    return Exam(rows, torch.from_numpy(token_bytes(data.tokenizer(thorough=True)))[rows[:, 1:]])
+
+
+def _score(exam: Exam, models: list[Model], auditors: list[Model], start: Callable[[], list[Model]]) -> dict[str, Any]:
+    """Return the score that the models' answers make, once the auditors have confirmed them; raise NoScore."""
+    started = time.monotonic()
+    nats, batch = _answers(models, exam, profile().eval_rows)
+    _close(models)
+    total, tokens, size = float(nats[exam.scored].sum()), int(exam.scored.sum()), int(exam.lengths.sum())
+    if not math.isfinite(total):
+        raise NoScore("nan", "the model gives some of the text no probability at all")
+    difference = _audit(exam, nats, batch, auditors, start)
     return {
-        "ok": True, "val_bpb": total / (math.log(2) * size), "split": split,
-        "tokens": tokens, "bytes": size, "uniform_bpb": math.log2(p.vocab) * tokens / size,
-        "audited_rows": len(rows), "largest_difference": difference, "seconds": time.monotonic() - started,
+        "val_bpb": total / (math.log(2) * size), "tokens": tokens, "bytes": size,
+        "uniform_bpb": math.log2(profile().vocab) * tokens / size, "audited_rows": len(exam.rows),
+        "largest_difference": difference, "seconds": time.monotonic() - started,
     }  # fmt: skip
 
 
@@ -2017,11 +1968,13 @@ def _load(models: list[Model]) -> None:
         model.answer()
 
 
+def _close(models: list[Model]) -> None:
+    for model in models:
+        model.close()
+
+
 def _nats(models: list[Model], inputs: Tensor, targets: Tensor, batch: int) -> Tensor:
     """Return the nats of every target, (rows, T) fp64, asked in batches of one size: the last is filled up."""
-    import torch
-    import torch.nn.functional as F
-
     count = len(inputs)
     filled = torch.arange(-(-count // batch) * batch) % count
     parts, wanted = torch.split(inputs[filled], batch), torch.split(targets[filled], batch)
@@ -2034,7 +1987,9 @@ def _nats(models: list[Model], inputs: Tensor, targets: Tensor, batch: int) -> T
         logits = model.logits(batch, device())
         if number + ahead < len(parts):
             model.ask(parts[number + ahead])
-        losses = F.cross_entropy(logits.flatten(0, 1), expected.flatten().to(logits.device), reduction="none")
+        losses = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), expected.flatten().to(logits.device), reduction="none"
+        )
         nats.append(losses.double().cpu().view(batch, -1))
         if nats[-1].isnan().any():
             raise NoScore("nan", "the model's logits are not finite numbers")
@@ -2043,12 +1998,8 @@ def _nats(models: list[Model], inputs: Tensor, targets: Tensor, batch: int) -> T
 
 def _audit(exam: Exam, nats: Tensor, batch: int, auditors: list[Model], start: Callable[[], list[Model]]) -> float:
     """Return the largest difference in nats; raise NoScore if a prediction depends on later tokens or on other rows."""
-    import torch
-
     dice = torch.Generator().manual_seed(secrets.randbits(63))
-    cuts = 1 + torch.multinomial(exam.scored.float() + 1e-9, 1, generator=dice)
-    # Some rows stay as they are, in other company: all their places are tested, the last one too.
-    cuts[torch.randperm(len(cuts), generator=dice)[: -(-len(cuts) // WHOLE_ROWS)]] = nats.shape[1]
+    cuts = _cuts(exam, dice)
     before = exam.scored & (torch.arange(nats.shape[1]) < cuts)
     altered = torch.where(torch.arange(nats.shape[1]) < cuts, exam.inputs, _others(exam, dice))
     order = torch.randperm(len(nats), generator=dice)
@@ -2064,24 +2015,31 @@ def _audit(exam: Exam, nats: Tensor, batch: int, auditors: list[Model], start: C
     except NoScore as bad:
         if bad.kind != "oom":
             raise
-        for auditor in auditors:
-            auditor.close()
+        _close(auditors)
         audited = asked(start())  # where two have no room; the cuts stay, or a leak could have them drawn again
     apart = (audited - nats).abs().where(before, 0.0)
     if float(apart.max()) <= exam.tolerance:
         return float(apart.max())
-    for auditor in auditors:
-        auditor.close()
+    _close(auditors)
     worst = apart.amax(1)
     whole = worst.where(cuts[:, 0] == nats.shape[1], 0.0)
     if float(whole.max()) > exam.tolerance:
         raise _depends_on_rows(float(whole.max()))
     row = int(worst.argmax())
-    changed = apart[row] > exam.tolerance
     again = _as_before(exam, row, altered[row], batch, len(auditors), start())
-    if float((again - nats[row])[changed].abs().max()) <= exam.tolerance:
+    if float((again - nats[row])[apart[row] > exam.tolerance].abs().max()) <= exam.tolerance:
         raise _depends_on_rows(float(worst.max()))
     raise NoScore("non_causal", "a prediction changes when only later tokens change; the model sees the future")
+
+
+def _cuts(exam: Exam, dice: torch.Generator) -> Tensor:
+    """Return the place in each row from which on its tokens are replaced, (rows, 1), after a token that is scored.
+
+    Some rows stay as they are, in other company: all their places are tested, the last one too.
+    """
+    cuts = 1 + torch.multinomial(exam.scored.float() + 1e-9, 1, generator=dice)
+    cuts[torch.randperm(len(cuts), generator=dice)[: -(-len(cuts) // WHOLE_ROWS)]] = exam.inputs.shape[1]
+    return cuts
 
 
 def _depends_on_rows(apart: float) -> NoScore:
@@ -2094,8 +2052,6 @@ def _depends_on_rows(apart: float) -> NoScore:
 
 def _others(exam: Exam, dice: torch.Generator) -> Tensor:
     """Return tokens of the corpus at random, (rows, T), few of them those that stand there."""
-    import torch
-
     one, two = exam.rows.flatten()[torch.randint(exam.rows.numel(), (2, *exam.inputs.shape), generator=dice)]
     return torch.where(one == exam.inputs, two, one)
 
@@ -2106,8 +2062,6 @@ def _as_before(exam: Exam, row: int, altered: Tensor, batch: int, processes: int
     A fresh process is asked all that the one which answered the row was asked, in the same order. So nothing but the
     row's own tokens is other than it was.
     """
-    import torch
-
     _load(witness)
     last = row // batch
     batches = torch.arange(last % processes, last + 1, processes)
@@ -2132,7 +2086,7 @@ def _refuse_in_scorer(what: str) -> None:
 
 def serve_models(run: Path, canvas: Path, given: str, ends: list[int]) -> None:
     """Answer the scorer's requests until it closes the pipes: three descriptors for each model, a process for each."""
-    global _serving_model
+    global _serving_model, torch
     os.environ["AUTORESEARCH_PROFILE"] = given
     _die_with_parent()
     try:
@@ -2171,8 +2125,6 @@ def _forked(ends: list[int]) -> list[int]:
 
 
 def _serve(run: Path, canvas: Path, requests: int, replies: int, memory: int) -> None:
-    import torch
-
     shared = SharedMemory(memory, profile())
     model: torch.nn.Module | None = None
     with os.fdopen(requests) as lines, torch.inference_mode():
@@ -2192,8 +2144,6 @@ def _serve(run: Path, canvas: Path, requests: int, replies: int, memory: int) ->
 
 
 def _load_model(run: Path, canvas: Path) -> torch.nn.Module:
-    import torch
-
     sys.path.insert(0, str(canvas.parent))
     spec = importlib.util.spec_from_file_location("canvas", canvas)
     assert spec and spec.loader
@@ -2211,8 +2161,6 @@ def _load_model(run: Path, canvas: Path) -> torch.nn.Module:
 
 def _answer(model: torch.nn.Module, shared: SharedMemory, slot: int, rows: int) -> str:
     """Put the logits of a slot's tokens beside them; return their type."""
-    import torch
-
     logits = model(shared.tokens(slot, rows).to(device(), copy=True))
     wanted = (rows, profile().context, profile().vocab)
     if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != wanted:
@@ -2226,25 +2174,16 @@ def _answer(model: torch.nn.Module, shared: SharedMemory, slot: int, rows: int) 
 
 def _failure(error: BaseException) -> dict[str, Any]:
     """Return the reply that tells the scorer what the canvas raised."""
-    import torch
-
     trace = "".join(traceback.format_exception(error))[-8000:]
     if isinstance(error, NoScore):
         return {"kind": error.kind, "detail": error.detail}
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        return {
-            "kind": "oom",
-            "detail": "the model does not fit in memory, even for one row",
-            "traceback": trace,
-        }
+        return {"kind": "oom", "detail": "the model does not fit in memory, even for one row", "traceback": trace}
     last = traceback.format_exception_only(error)[-1].strip()
-    return {
-        "kind": "crash",
-        "detail": f"the canvas failed while it was scored: {last}"[:2000],
-        "traceback": trace,
-    }
+    detail = f"the canvas failed while it was scored: {last}"[:2000]
+    return {"kind": "crash", "detail": detail, "traceback": trace}
 
 
 def _die_with_parent() -> None:
@@ -2273,7 +2212,7 @@ def describe() -> dict[str, Any]:
     return {
         "ruler": RULER_VERSION,
         "comparison_key": _sha256([RULER_VERSION, sizes, data.data_hash, code, asdict(limit)]),
-        "profile": asdict(p), "default_budget": p.budget, "wall_cap_s": limit.cap_s, "data_dir": str(data.folder),
+        "profile": asdict(p), "default_budget": p.budget, "data_dir": str(data.folder),
         "training_file": str(data.folder / TRAIN), "token_flop": token_flop(),
         # What a run must not see: held-out rows and text, and the tokenizer, without which found text is of no use.
         "sealed_paths": [
@@ -2291,7 +2230,7 @@ def describe() -> dict[str, Any]:
 # What the comparison key leaves out of this file: what brings data here (the key has its hash), and what speaks.
 UNMEASURED = (
     "say", "fetch", "_download", "Partial", "_check_parquet", "summary_block", "describe", "measuring", "_syntax",
-    "_is_message", "main",
+    "_is_message", "main", "_options",
 )  # fmt: skip
 
 
@@ -2336,6 +2275,36 @@ def text_paths(p: Profile, data: Dataset) -> list[str]:
 
 
 def main() -> int:
+    options = _options()
+    if options.command == "model":
+        serve_models(options.run, options.canvas, options.profile, options.ends)
+        return 0
+    if options.source:
+        os.environ["AUTORESEARCH_SOURCE"] = options.source
+    try:
+        if options.command == "measuring":
+            print(json.dumps([measuring(file.read_bytes()) for file in options.files]))
+        elif options.command == "score":
+            result = score(
+                options.run.absolute(), options.canvas.absolute(), options.split, options.wrap, options.timeout,
+                wait=lambda: options.now or bool(sys.stdin.readline()),
+            )  # fmt: skip
+            if result is not None:
+                print(json.dumps(result), flush=True)
+        elif options.json:
+            print(json.dumps(describe()), flush=True)
+        else:
+            facts = describe()
+            say(f"{facts['train_tokens']:,} tokens to train on, {facts['val_tokens']:,} to score: {facts['data_dir']}")
+            if options.source:
+                say(f"train on it with: AUTORESEARCH_SOURCE={options.source} python train.py")
+    except Refusal as refusal:
+        print(f"prepare.py: {refusal}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="prepare.py", description="Prepare the data of a campaign, or score a run.")
     parser.add_argument("--source", help="python, climbmix[:shards], tinystories, or a file or folder")
     parser.add_argument("--json", action="store_true", help="print what a campaign needs to know as one line")
@@ -2354,34 +2323,7 @@ def main() -> int:
     serving.add_argument("ends", type=int, nargs="+")
     hashing = commands.add_parser("measuring", help="print the hash of what measures in each FILE, a prepare.py")
     hashing.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    options = parser.parse_args()
-    if options.command == "model":
-        serve_models(options.run, options.canvas, options.profile, options.ends)
-        return 0
-    if options.command == "measuring":
-        print(json.dumps([measuring(file.read_bytes()) for file in options.files]))
-        return 0
-    if options.source:
-        os.environ["AUTORESEARCH_SOURCE"] = options.source
-    try:
-        if options.command == "score":
-            result = score(
-                options.run.absolute(), options.canvas.absolute(), options.split, options.wrap, options.timeout,
-                wait=lambda: options.now or bool(sys.stdin.readline()),
-            )  # fmt: skip
-            if result is not None:
-                print(json.dumps(result), flush=True)
-        elif options.json:
-            print(json.dumps(describe()), flush=True)
-        else:
-            facts = describe()
-            say(f"{facts['train_tokens']:,} tokens to train on, {facts['val_tokens']:,} to score: {facts['data_dir']}")
-            if options.source:
-                say(f"train on it with: AUTORESEARCH_SOURCE={options.source} python train.py")
-    except Refusal as refusal:
-        print(f"prepare.py: {refusal}", file=sys.stderr)
-        return 1
-    return 0
+    return parser.parse_args()
 
 
 # --- Import: the constant PROFILE, and the gate ------------------------------------------------------------------
@@ -2427,29 +2369,99 @@ def _seal() -> None:
     """Have a run of the loop end where its canvas changes this module or the budget's account, by whatever name.
 
     Every name of the module, of its classes, and of a few others must be the object that it was at import, at every
-    remains(), spend(), batch and submit(); the account must be as the last of these left it. Who goes further, into the
-    cells of closures or the interpreter's memory, is left to what the supervisor measures.
+    remains(), spend(), batch and submit(); the account must be as the last of these left it. What looks lies in cells
+    of closures, where a canvas has no attribute to set. Who goes further, into those cells or the interpreter's memory,
+    is left to what the supervisor measures.
     """
+    broken = _replaced_before()
+    account_changed, note_account = _watched_account()
+
+    def changed() -> str:
+        nonlocal broken
+        broken = broken or names_changed() or account_changed()
+        return broken
+
+    for name in ("__init__", "remains", "spend", "check_end"):
+        setattr(Budget, name, _checked(getattr(Budget, name), changed, note_account))
+    for name in ("_charge", "submit"):
+        globals()[name] = _checked(globals()[name], changed, note_account)
+    names_changed = _watched_names()  # after these
+
+
+def _checked(function: Callable[..., Any], changed: Callable[[], str], note: Callable[[], None]) -> Callable[..., Any]:
+    """Return a function that refuses to run where something has changed, and notes what it changed itself."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if what := changed():
+            raise Changed(
+                f"prepare.py was changed while it ran: {what}; use its Budget, batches() and submit() as they are"
+            )
+        try:
+            return function(*args, **kwargs)
+        finally:
+            note()
+
+    return call
+
+
+def _replaced_before() -> str:
+    """Return the name of what a canvas had replaced before it imported this module, "" where it had nothing."""
     from torch.utils import flop_counter
-
-    module = globals()
-    settings = {name: value for name, value in os.environ.items() if name.startswith("AUTORESEARCH_")}
-    account: tuple[Any, ...] = ()
-    owner: Budget | None = None
-    broken = ""
-
-    def account_of(budget: Budget) -> tuple[Any, ...]:
-        return (
-            *vars(budget).items(),
-            ("limit", budget.limit.kind),
-            ("limit", budget.limit.amount),
-            *((name, cost and cost.read) for name, cost in (("_cost", budget._cost), ("_outside", budget._outside))),
-        )
 
     def own_to(other: Any, value: Any) -> bool:
         if isinstance(value, types.FunctionType):
             return value.__globals__ is vars(other)
         return isinstance(value, types.BuiltinFunctionType | type)
+
+    relied_on = [(other, name, vars(other)[name]) for other, names in RELIED_ON for name in names]
+    relied_on += [(flop_counter, str(kind), formula) for kind, formula in flop_counter.flop_registry.items()]
+    return next((name for other, name, value in relied_on if not own_to(other, value)), "")
+
+
+def _watched_account() -> tuple[Callable[[], str], Callable[[], None]]:
+    """Return what says how the budget's account differs from what was noted last, and what notes it."""
+    account: tuple[tuple[str, Any], ...] = ()
+    owner: Budget | None = None
+
+    def present(budget: Budget) -> tuple[tuple[str, Any], ...]:
+        costs = (("_cost", budget._cost), ("_outside", budget._outside))
+        limit = (("limit", budget.limit.kind), ("limit", budget.limit.amount))
+        return (*vars(budget).items(), *limit, *((name, cost and cost.read) for name, cost in costs))
+
+    def changed() -> str:
+        if owner is None:
+            return ""
+        if Budget.latest is not owner:
+            return "Budget.latest"
+        pairs = zip_longest(present(owner), account, fillvalue=("", None))
+        return next((f"budget.{a[0] or b[0]}" for a, b in pairs if a[0] != b[0] or a[1] is not b[1]), "")
+
+    def note() -> None:
+        nonlocal account, owner
+        owner = owner or Budget.latest
+        account = present(owner) if owner else ()
+
+    return changed, note
+
+
+def _watched_names() -> Callable[[], str]:
+    """Return what says which name is no longer the object that it is now, "" where all are."""
+    from torch.utils import flop_counter
+
+    module = globals()
+    settings = {name: value for name, value in os.environ.items() if name.startswith("AUTORESEARCH_")}
+    classes = [value for value in module.values() if isinstance(value, type) and value.__module__ == __name__]
+    tables = [value for value in module.values() if isinstance(value, dict) and value is not module["__builtins__"]]
+    places: list[tuple[Any, Iterable[str]]] = [(module, module), *((vars(kind), vars(kind)) for kind in classes)]
+    places += [(table, table) for table in (*tables, flop_counter.flop_registry)]
+    places += [(vars(other), names) for other, names in RELIED_ON]
+    known: list[tuple[Any, tuple[str, ...], tuple[Any, ...]]] = []
+    for place, wanted in places:
+        names = tuple(name for name in wanted if name != "latest")
+        known.append((place, names, tuple(place[name] for name in names)))
+    names_of_module = set(module)
+    functions = [(value, value.__code__, value.__defaults__) for value in _own_functions()]
 
     def changed() -> str:
         for place, names, values in known:
@@ -2460,61 +2472,16 @@ def _seal() -> None:
         for function, code, defaults in functions:
             if function.__code__ is not code or function.__defaults__ is not defaults:
                 return str(function.__qualname__)
-        if any(os.environ.get(name) != value for name, value in settings.items()):
-            return "the environment"
-        if owner is None:
-            return ""
-        if Budget.latest is not owner:
-            return "Budget.latest"
-        now = account_of(owner)
-        same = len(now) == len(account) and all(
-            a[0] == b[0] and a[1] is b[1] for a, b in zip(now, account, strict=True)
-        )
-        return (
-            "" if same else "budget." + next((a[0] for a, b in zip(now, account, strict=False) if a[1] is not b[1]), "")
-        )
+        return "the environment" if any(os.environ.get(name) != value for name, value in settings.items()) else ""
 
-    def checked(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            nonlocal account, owner, broken
-            broken = broken or changed()
-            if broken:
-                raise Changed(
-                    f"prepare.py was changed while it ran: {broken}; use its Budget, batches() and submit() as they are"
-                )
-            try:
-                return function(*args, **kwargs)
-            finally:
-                owner = owner or Budget.latest
-                account = account_of(owner) if owner else ()
+    return changed
 
-        return call
 
-    for name in ("__init__", "remains", "spend", "check_end"):
-        setattr(Budget, name, checked(getattr(Budget, name)))
-    for name in ("_charge", "submit"):
-        module[name] = checked(module[name])
-    classes = [value for value in module.values() if isinstance(value, type) and value.__module__ == __name__]
-    tables = [value for value in module.values() if isinstance(value, dict) and value is not module["__builtins__"]]
-    places: list[tuple[Any, Iterable[str]]] = [(module, module), *((vars(kind), vars(kind)) for kind in classes)]
-    places += [(table, table) for table in (*tables, flop_counter.flop_registry)]
-    places += [(vars(other), names) for other, names in RELIED_ON]
-    # What a canvas may have replaced before it imported this module.
-    relied_on = [(other, name, vars(other)[name]) for other, names in RELIED_ON for name in names]
-    relied_on += [(flop_counter, str(kind), formula) for kind, formula in flop_counter.flop_registry.items()]
-    broken = next((name for other, name, value in relied_on if not own_to(other, value)), "")
-    known: list[tuple[Any, tuple[str, ...], tuple[Any, ...]]] = []
-    for place, wanted in places:
-        names = tuple(name for name in wanted if name != "latest")
-        known.append((place, names, tuple(place[name] for name in names)))
-    names_of_module = set(module)
-    found = [
-        value for place in (module, vars(Budget), vars(StepCost), vars(Loop), vars(Answer)) for value in place.values()
-    ]
-    found = [value.fget if isinstance(value, property) else value for value in found]
-    own = [value for value in found if isinstance(value, types.FunctionType) and value.__module__ == __name__]
-    functions = [(value, value.__code__, value.__defaults__) for value in own]
+def _own_functions() -> list[types.FunctionType]:
+    """Return the functions of this module, and of the classes that a run uses, properties too."""
+    places = (globals(), vars(Budget), vars(StepCost), vars(Loop), vars(Answer))
+    found = [value.fget if isinstance(value, property) else value for place in places for value in place.values()]
+    return [value for value in found if isinstance(value, types.FunctionType) and value.__module__ == __name__]
 
 
 if __name__ != "__main__":

@@ -50,7 +50,7 @@ def test_what_only_speaks_keeps_the_key(old, new):
         pytest.param("return self.lengths > 0", "return self.lengths > 1", id="what is scored"),
         pytest.param("MOST_GAIN = 0.003", "MOST_GAIN = 0.004", id="the tolerance"),
         pytest.param("altered[order], exam", "exam.inputs[order], exam", id="auditing"),
-        pytest.param("piece = shortest[:room]", "piece = shortest[: room - 1]", id="packing"),
+        pytest.param("self.put(piece[room:])", "self.put(piece[room + 1 :])", id="packing"),
         pytest.param("vocab - 1)\n    ranks", "vocab - 2)\n    ranks", id="tokenizer training"),
         pytest.param("TOKENIZER_TEXT = 1 << 27", "TOKENIZER_TEXT = 1 << 26", id="the tokenizer's text"),
         pytest.param("self.flop += max(", "self.flop += min(", id="budget charging"),
