@@ -1,7 +1,4 @@
-"""The language server: one table from protocol method to feature. Nothing else registers anything.
-
-Features are named by text and loaded when first needed: `initialize` is answered before any of them is imported.
-"""
+"""The language server: start, end, and the way from a message to the function that the table names for it."""
 
 from __future__ import annotations
 
@@ -11,13 +8,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from importlib import import_module, metadata
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from lsprotocol import types as t
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
+from server.table import COMMANDS, DOCUMENT, EMPTY, PLAIN, SESSION, load
 from server.wire import Wire, claim_stdout, connect, serve
 
 if TYPE_CHECKING:
@@ -27,39 +25,6 @@ log = logging.getLogger("autoresearch")
 
 NAME = "autoresearch"
 KINDS = ["quickfix", "source.autoresearch"]
-COMMANDS = (
-    *("start", "pause", "resume", "stop", "status", "pull", "acceptHunk", "revertHunk", "acceptExperiment"),
-    *("revertExperiment", "acceptAll", "undoRevert", "measureEdit", "note", "nextHunk", "previousHunk"),
-    *("showExperiment", "showDiff", "showResults", "report", "verify", "commitAccepted"),
-)
-
-# About a document: called with (snapshot, document, encoding) and the parameters where the function takes them.
-DOCUMENT = {
-    t.TEXT_DOCUMENT_CODE_LENS: "lenses.code_lenses",
-    t.TEXT_DOCUMENT_INLAY_HINT: "hints.inlay_hints",
-    t.TEXT_DOCUMENT_HOVER: "hovers.hover",
-    t.TEXT_DOCUMENT_CODE_ACTION: "actions.code_actions",
-    t.TEXT_DOCUMENT_COMPLETION: "completion.complete",
-    t.TEXT_DOCUMENT_DOCUMENT_SYMBOL: "symbols.symbols",
-}
-# About the session: called with (session, parameters).
-SESSION = {
-    t.TEXT_DOCUMENT_DID_OPEN: "lifecycle.opened",
-    t.TEXT_DOCUMENT_DID_CHANGE: "lifecycle.changed",
-    t.TEXT_DOCUMENT_DID_CLOSE: "lifecycle.closed",
-    t.TEXT_DOCUMENT_DID_SAVE: "lifecycle.looked",
-    t.WORKSPACE_DID_CHANGE_WATCHED_FILES: "lifecycle.looked",
-    t.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: "lifecycle.folders",
-    t.WORKSPACE_EXECUTE_COMMAND: "lifecycle.execute",
-    t.WINDOW_WORK_DONE_PROGRESS_CANCEL: "lifecycle.cancelled",
-    "autoresearch/history": "lifecycle.history",
-    "autoresearch/hunks": "lifecycle.hunks",
-    "autoresearch/experiment": "lifecycle.experiment",
-    "autoresearch/text": "lifecycle.text",
-    "autoresearch/plan": "lifecycle.plan",
-}
-PLAIN = (t.TEXT_DOCUMENT_CODE_LENS, t.TEXT_DOCUMENT_DOCUMENT_SYMBOL)  # functions that need no parameters
-EMPTY: dict[str, Any] = {t.TEXT_DOCUMENT_HOVER: None}
 OPTIONS: dict[str, Any] = {
     t.TEXT_DOCUMENT_CODE_ACTION: t.CodeActionOptions(code_action_kinds=KINDS),
     t.TEXT_DOCUMENT_COMPLETION: t.CompletionOptions(trigger_characters=[":", " ", "{", ","]),
@@ -78,21 +43,23 @@ class Server(LanguageServer):
         for method, options in {**dict.fromkeys((*DOCUMENT, *SESSION)), **OPTIONS}.items():
             self.feature(method, options)(_registered)
         for name in COMMANDS:
-            self.command(f"{NAME}.{name}")(_registered)
+            self.command(name)(_registered)
         self.feature(t.INITIALIZED)(lambda params: self._begin(params))
         self.feature(t.SHUTDOWN)(lambda params: self._end(params))
-        self.wire.handlers.update({method: self._about_document(method, name) for method, name in DOCUMENT.items()})
-        self.wire.handlers.update({method: self._about_session(name) for method, name in SESSION.items()})
+        self.wire.handlers.update({method: self._about_document(method, row) for method, row in DOCUMENT.items()})
+        self.wire.handlers.update({method: self._about_session(row) for method, row in SESSION.items()})
 
     def ready(self) -> Session:
         """Return the session, made when it is first needed: its imports are what `initialize` does not wait for."""
         if self.session is None:
+            from server.lifecycle import follow
+            from server.publish import Publisher
             from server.session import Session
 
             encoding = self.workspace.position_encoding
-            self.session = Session(self, self.client_capabilities, str(getattr(encoding, "value", encoding)))
-            folders = [f.uri for f in self.workspace.folders.values()] or [self.workspace.root_uri or ""]
-            import_module("server.features.lifecycle").follow(self.session, folders)
+            units = str(getattr(encoding, "value", encoding))
+            self.session = Session(self, self.wire, self.client_capabilities, units, Publisher)
+            follow(self.session, [f.uri for f in self.workspace.folders.values()] or [self.workspace.root_uri or ""])
             gc.collect()
             gc.freeze()
         return self.session
@@ -104,24 +71,21 @@ class Server(LanguageServer):
         if self.session is not None:
             self.session.close()
 
-    def _about_document(self, method: str, name: str) -> Callable[[Any], Any]:
-        module, _, attribute = name.partition(".")
-
+    def _about_document(self, method: str, row: str) -> Callable[[Any], Any]:
         def handle(params: Any) -> Any:
             session = self.ready()
             looked = session.look(params.text_document.uri)
             if looked is None:
                 return EMPTY.get(method, [])
-            act = getattr(import_module(f"server.features.{module}"), attribute)
             document, snapshot = looked
             given = (snapshot, document, session.encoding)
-            return session.fitted(method, document, act(*given) if method in PLAIN else act(*given, params))
+            result = load(row)(*given) if method in PLAIN else load(row)(*given, params)
+            return session.client.fitted(method, document, result)
 
         return handle
 
-    def _about_session(self, name: str) -> Callable[[Any], Any]:
-        module, _, attribute = name.partition(".")
-        return lambda params: getattr(import_module(f"server.features.{module}"), attribute)(self.ready(), params)
+    def _about_session(self, row: str) -> Callable[[Any], Any]:
+        return lambda params: load(row)(self.ready(), params)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log what pygls would show to the user as `Error in server`."""

@@ -7,7 +7,6 @@ brought to its nearest place, as the protocol asks.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -109,26 +108,6 @@ def command(title: str, name: str, **arguments: Any) -> t.Command:
 
 def markdown(text: str) -> t.MarkupContent:
     return t.MarkupContent(t.MarkupKind.Markdown, text)
-
-
-def unmarked(text: str) -> str:
-    """Return our Markdown as plain text, for a client that shows no Markdown: no fences, rules, stars, escapes."""
-    fenced, lines = False, list[str]()
-    for line in text.splitlines():
-        if re.fullmatch(r"```\w*", line):
-            fenced = not fenced
-        elif fenced:
-            lines.append(line)
-        elif not re.fullmatch(r"---|\|[-|]+\|", line):
-            lines.append(_unmarked_line(line))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-
-
-def _unmarked_line(line: str) -> str:
-    """Return a line of prose without stars and escapes; what stands between backticks is code and stays."""
-    parts = re.split(r"(?<!\\)`", line)
-    parts[::2] = [re.sub(r"\\([\\`*_{}\[\]<>|!~])", r"\1", part.replace("**", "")) for part in parts[::2]]
-    return "".join(parts)
 
 
 def path_of(uri: str) -> Path | None:

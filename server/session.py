@@ -7,85 +7,64 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
 from lsprotocol import types as t
+from pygls.lsp.server import LanguageServer
 
-from loop.record.home import find_home, find_top
-from loop.record.types import Refused
+from loop.record.home import find_top
 from loop.text.numbers import plain
-from server.convert import Encoding, path_of, unmarked
+from server.convert import Encoding, path_of
 from server.documents import Document
+from server.fitting import Client
+from server.reverts import Reverts
 from server.snapshot import Snapshot
+from server.target import Target
 from server.watcher import Watcher
-
-if TYPE_CHECKING:
-    from server.app import Server
-    from server.features.reverting import Reverted
-    from server.publish import Publisher
+from server.wire import Wire
 
 log = logging.getLogger(__name__)
 
+SHOW_S = 10.0  # a client that does not say whether it showed a document
 
-@dataclass(frozen=True)
-class Client:
-    """What the client says it can do, as far as we care."""
 
-    lens_refresh: bool = False
-    hint_refresh: bool = False
-    progress: bool = False
-    show_document: bool = False
-    disabled_actions: bool = False
-    hierarchical_symbols: bool = False
-    markdown_completion: bool = False
-    markdown_hover: bool = False
-    status: bool = False  # wants `autoresearch/status`
+class Listener(Protocol):
+    """Who is told what has moved."""
 
-    @classmethod
-    def of(cls, capabilities: t.ClientCapabilities) -> Client:
-        def told(*path: str) -> Any:
-            at: Any = capabilities
-            for name in path:
-                at = at.get(name) if isinstance(at, dict) else getattr(at, name, None)
-            return at or ()
+    def document_moved(self, uri: str) -> None: ...
 
-        def has(*path: str) -> bool:
-            return bool(told(*path))
+    def document_closed(self, uri: str) -> None: ...
 
-        return cls(
-            lens_refresh=has("workspace", "code_lens", "refresh_support"),
-            hint_refresh=has("workspace", "inlay_hint", "refresh_support"),
-            progress=has("window", "work_done_progress"),
-            show_document=has("window", "show_document", "support"),
-            disabled_actions=has("text_document", "code_action", "disabled_support"),
-            hierarchical_symbols=has("text_document", "document_symbol", "hierarchical_document_symbol_support"),
-            markdown_completion=t.MarkupKind.Markdown
-            in told("text_document", "completion", "completion_item", "documentation_format"),
-            markdown_hover=t.MarkupKind.Markdown in told("text_document", "hover", "content_format"),
-            status=has("experimental", "autoresearch"),
-        )
+    def snapshot_moved(self, old: Snapshot, new: Snapshot) -> None: ...
+
+    def folder_left(self, folder: Path) -> None: ...
 
 
 class Session:
     """One editor's session."""
 
-    def __init__(self, server: Server, capabilities: t.ClientCapabilities, encoding: str) -> None:
-        from server.publish import Publisher
-
-        self.server = server
+    def __init__(
+        self,
+        server: LanguageServer,
+        wire: Wire,
+        capabilities: t.ClientCapabilities,
+        encoding: str,
+        listen: Callable[[Session], Listener],
+    ) -> None:
+        self.server, self.wire = server, wire
         self.client = Client.of(capabilities)
         self.encoding = Encoding(encoding)
         self.documents: dict[str, Document] = {}
         self.snapshots: dict[Path, Snapshot] = {}
         self.views: dict[Path, Path] = {}  # scratch file that we showed → folder of its campaign
-        self.reverted: dict[Path, list[Reverted]] = {}  # folder → the reverts that can be undone, the last one last
-        self.reverting: dict[Path, asyncio.Lock] = {}  # folder → held while a hunk is reverted
-        self.accepting: dict[Path, asyncio.Lock] = {}  # folder → held while its accepted base moves
-        self.publisher: Publisher = Publisher(self)
+        self.tokens: dict[str, Path] = {}  # token of a progress that the client shows → folder of its campaign
+        self.reverts: defaultdict[Path, Reverts] = defaultdict(Reverts)
+        self.accepting: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)  # held while its base moves
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._listener = listen(self)
         loop = asyncio.get_running_loop()
 
         def publish(snapshot: Snapshot) -> None:
@@ -120,11 +99,11 @@ class Session:
 
     def closed(self, params: t.DidCloseTextDocumentParams) -> None:
         if self.documents.pop(params.text_document.uri, None) is not None:
-            self.publisher.clear(params.text_document.uri)
+            self._listener.document_closed(params.text_document.uri)
 
     def _moved(self, uri: str) -> None:
         self._check_waiting()
-        self.publisher.document_moved(uri)
+        self._listener.document_moved(uri)
 
     # ---- folders ---------------------------------------------------------------------------------------------------
 
@@ -137,9 +116,9 @@ class Session:
     def forget(self, folder: Path) -> None:
         """Look after a folder no longer; a document of it that is still open brings it back."""
         if self.snapshots.pop(folder, None) is not None:
-            self.reverted.pop(folder, None)
+            self.reverts[folder].made.clear()
             self.watcher.forget(folder)
-            self.publisher.forget(folder)
+            self._listener.folder_left(folder)
 
     def folder_of(self, path: Path) -> Path | None:
         """Return the folder of the campaign that a file or folder belongs to: the nearest one with a program.md."""
@@ -168,21 +147,12 @@ class Session:
         """Return what is known of a folder; nothing of one that was forgotten meanwhile."""
         return self.snapshots.get(folder) or Snapshot(folder)
 
-    def folder_asked(self, arguments: dict[str, Any]) -> Path:
-        """Return the folder that a command is about; raises Refused where that is not clear."""
-        for name in ("uri", "folder"):
-            given = arguments.get(name)
-            if isinstance(given, str) and given:
-                path = path_of(given) if "://" in given else Path(given)
-                folder = path and (self.folder_of(path) or (path if path.is_dir() else path.parent))
-                if folder is None or not folder.is_absolute():
-                    raise Refused(f"{given[:200]}: not a file or folder here")
-                self.follow(folder)
-                return folder
-        known = [s.folder for s in self.snapshots.values() if s.ledger is not None] or list(self.snapshots)
-        if len(known) != 1:
-            raise Refused("which campaign? give {uri: ...} or {folder: ...}" if known else "open a program.md first")
-        return known[0]
+    def target(self, folder: Path, uri: object = None) -> Target:
+        """Return a folder as it is now, with its canvas where that is open; the one at `uri` where it is open twice."""
+        snapshot = self.snapshot(folder)
+        path = folder / snapshot.canvas
+        shown = [document for document in self.documents.values() if document.path == path]
+        return Target(folder, snapshot, max(shown, key=lambda document: document.uri == uri, default=None))
 
     def take(self, snapshot: Snapshot) -> None:
         """Take in what the watcher found."""
@@ -191,19 +161,7 @@ class Session:
             return
         self.snapshots[snapshot.folder] = snapshot
         self._check_waiting()
-        self.publisher.snapshot_moved(old, snapshot)
-
-    def canvas_uri(self, snapshot: Snapshot) -> str | None:
-        """Return the open canvas of a folder."""
-        path = snapshot.folder / snapshot.canvas
-        return next((d.uri for d in self.documents.values() if d.path == path), None)
-
-    def view_path(self, snapshot: Snapshot, name: str) -> Path:
-        """Return where a scratch file of ours may lie, and remember whose it is."""
-        campaign = snapshot.ledger.campaign if snapshot.ledger else "none"
-        path = find_home(snapshot.folder).root / "views" / campaign / name
-        self.views[path] = snapshot.folder
-        return path
+        self._listener.snapshot_moved(old, snapshot)
 
     # ---- waiting ---------------------------------------------------------------------------------------------------
 
@@ -226,25 +184,28 @@ class Session:
             if not future.done() and holds():
                 future.set_result(None)
 
-    def fitted(self, method: str, document: Document, result: Any) -> Any:
-        """Return a result in the form that this client understands."""
-        if method == t.TEXT_DOCUMENT_CODE_ACTION and not self.client.disabled_actions:
-            return [action for action in result if action.disabled is None]
-        if method == t.TEXT_DOCUMENT_DOCUMENT_SYMBOL and not self.client.hierarchical_symbols:
-            from server.features.symbols import flat
-
-            return flat(document, result)
-        if method == t.TEXT_DOCUMENT_COMPLETION and not self.client.markdown_completion:
-            for item in result:
-                item.documentation = unmarked(item.documentation.value)
-        if method == t.TEXT_DOCUMENT_HOVER and result is not None and not self.client.markdown_hover:
-            result.contents = t.MarkupContent(t.MarkupKind.PlainText, unmarked(result.contents.value))
-        return result
+    # ---- the human -------------------------------------------------------------------------------------------------
 
     def say(self, kind: t.MessageType, sentence: str) -> None:
         """Show a message. A model's words may be in it: no control characters, and no link that an editor would run."""
         words = plain(sentence).replace("](", "] (")
         self.server.window_show_message(t.ShowMessageParams(kind, f"AutoResearch: {words}"))
+
+    def log(self, sentence: str) -> None:
+        """Write a sentence into the client's log."""
+        self.server.window_log_message(t.LogMessageParams(t.MessageType.Info, sentence))
+
+    async def show(self, uri: str, selection: t.Range | None = None) -> bool:
+        """Ask the client to show a document; return whether it did."""
+        if not self.client.show_document:
+            return False
+        try:
+            params = t.ShowDocumentParams(uri, take_focus=True, selection=selection)
+            answer = await asyncio.wait_for(self.server.window_show_document_async(params), SHOW_S)
+        except Exception as error:
+            log.info("the client did not show %s: %r", uri, error)
+            return False
+        return bool(answer and answer.success)
 
     def close(self) -> None:
         self.watcher.stop()

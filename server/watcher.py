@@ -5,16 +5,16 @@ The events make it prompt, the polling makes it right: some file systems offer n
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from server.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from server.events import Events
     from server.reader import Reader
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,7 @@ class Watcher:
         self._wake = threading.Event()
         self._poked = threading.Event()
         self._stopped = False
-        self._observer: Any = None
-        self._observed: set[Path] = set()
+        self._events: Events | None = None
         self._blind = False
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
@@ -88,9 +87,8 @@ class Watcher:
                 self._wake.clear()
                 self._poked.wait(SETTLE_S)
                 self._poked.clear()
-        if self._observer is not None:
-            self._observer.unschedule_all()
-            self._observer.stop()
+        if self._events is not None:
+            self._events.close()
 
     def _look(self, reader: Reader) -> None:
         snapshot = reader.poll()
@@ -98,44 +96,12 @@ class Watcher:
             self._publish(snapshot)
 
     def _observe(self) -> None:
-        """Ask the system for events of the folders, the journal's and git's refs; do without where it refuses."""
-        places = set(self._readers)
-        for reader in self._readers.values():
-            if reader.home is not None:
-                places |= {reader.home.root, reader.home.root.parent / "refs" / "autoresearch"}
-        new = [place for place in places - self._observed if place.is_dir()]
-        if not new:
+        """Ask the system for events in the folders, beside the journal and below git's refs."""
+        if not self._readers:
             return
-        from watchdog.events import (
-            DirCreatedEvent,
-            FileCreatedEvent,
-            FileDeletedEvent,
-            FileModifiedEvent,
-            FileMovedEvent,
-            FileSystemEvent,
-            FileSystemEventHandler,
-        )
-        from watchdog.observers import Observer
+        from server.events import Events
 
-        wake = self._wake
-
-        class Waker(FileSystemEventHandler):
-            def on_any_event(self, event: FileSystemEvent) -> None:
-                if not str(event.src_path).endswith((".lock", ".log")):
-                    wake.set()
-
-        kinds: list[type[FileSystemEvent]] = [
-            FileCreatedEvent, FileDeletedEvent, FileModifiedEvent, FileMovedEvent, DirCreatedEvent,
-        ]  # fmt: skip
-        if self._observer is None:
-            self._observer = Observer()
-            self._observer.daemon = True
-            with contextlib.suppress(OSError):
-                self._observer.start()
-        for place in new:
-            self._observed.add(place)
-            try:
-                self._observer.schedule(Waker(), str(place), recursive=place.name == "autoresearch" and
-                                        place.parent.name == "refs", event_filter=kinds)  # fmt: skip
-            except OSError as error:
-                log.info("%s is polled, not watched: %s", place, error)
+        self._events = self._events or Events(self._wake.set)
+        homes = [reader.home.root for reader in self._readers.values() if reader.home is not None]
+        self._events.watch({*self._readers, *homes})
+        self._events.watch({root.parent / "refs" / "autoresearch" for root in homes}, deep=True)

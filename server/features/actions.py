@@ -14,8 +14,10 @@ from loop.settings.program import Pair, Span, check, pairs
 from loop.text.numbers import NAMED, names
 from server.convert import SOURCE, Encoding, command
 from server.documents import Document, Role
-from server.features.lenses import buttons, held_words, rows
-from server.snapshot import Reading, Snapshot, label, read_canvas
+from server.features.lenses import buttons, rows
+from server.features.words import held_words, label
+from server.reading import Reading, read_canvas
+from server.snapshot import Snapshot
 
 QUICKFIX = t.CodeActionKind.QuickFix
 SOURCE_KIND = f"source.{SOURCE}"

@@ -12,7 +12,9 @@ from loop.trust.findings import Severity
 from server.convert import SOURCE, Encoding
 from server.documents import Document, Role
 from server.features.doubts import doubts
-from server.snapshot import Crash, Pending, Snapshot, label, read_canvas
+from server.features.words import label
+from server.reading import Pending, read_canvas
+from server.snapshot import Crash, Snapshot
 
 REFUSED = "; the engine will not measure a text with this"
 LARGEST = 400_000  # characters; a larger text is not parsed as it is typed

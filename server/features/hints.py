@@ -16,7 +16,9 @@ from loop.views.experiments import score_text, verdict_text
 from server.convert import Encoding
 from server.documents import Document, Role
 from server.features.citations import cited_lines
-from server.snapshot import LABEL, Reading, Snapshot, claimed, label, read_canvas
+from server.features.words import LABEL, claimed, label
+from server.reading import Reading, read_canvas
+from server.snapshot import Snapshot
 
 
 def inlay_hints(

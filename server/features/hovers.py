@@ -19,8 +19,11 @@ from loop.views.state import message_text
 from server.convert import Encoding, markdown
 from server.documents import Document, Role
 from server.features.citations import cited_lines
-from server.features.lenses import first_heading, held_words, rows
-from server.snapshot import Pending, Reading, Snapshot, best_words, claimed, label, read_canvas
+from server.features.completion import key_at
+from server.features.lenses import first_heading, rows
+from server.features.words import best_words, claimed, held_words, label
+from server.reading import Pending, Reading, read_canvas
+from server.snapshot import Snapshot
 
 KNOB = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s*(?::[^=]+)?=[^=]")
 BARS = "▁▂▃▄▅▆▇█"
@@ -163,8 +166,6 @@ def sparkline(values: list[float]) -> str:
 
 
 def _program(snapshot: Snapshot, document: Document, line: int) -> str:
-    from server.features.completion import key_at
-
     key = key_at(document, line)
     if key is not None:
         return f"**{key.name}**: {key.doc}\n\nDefault: {key.default}. Example: `{key.example}`"

@@ -11,14 +11,15 @@ from typing import Any
 
 from loop.record.experiment import Experiment
 from loop.record.types import State
-from loop.record.values import counted
 from loop.settings.program import headings_of
-from loop.text.numbers import names, plain
+from loop.text.numbers import plain
 from loop.views.claims import headline
 from server.convert import Encoding
 from server.documents import Document, Role
 from server.features.completion import front_matter
-from server.snapshot import Reading, Review, Snapshot, best_words, label, read_canvas
+from server.features.words import best_words, held_words, label
+from server.reading import Reading, read_canvas
+from server.snapshot import Review, Snapshot
 
 Lens = dict[str, Any]
 
@@ -74,22 +75,6 @@ def _campaign(snapshot: Snapshot, document: Document, line: int) -> list[Lens]:
     if snapshot.ledger is not None and (snapshot.status.get("keeps") or snapshot.ledger.verifications):
         lenses.append(_lens(line, snapshot.status.get("headline") or headline(snapshot.ledger), "showResults", uri=uri))
     return lenses + [_lens(line, title, name, uri=uri) for title, name in buttons(snapshot)]
-
-
-def missing_words(snapshot: Snapshot, reading: Reading) -> str:
-    """Return `20 kept patches`, or `3 kept patches and the adopted revert of #4`: what a pull would bring."""
-    reverts = [e.removes for e in snapshot.known(reading.held.missing) if e.removes is not None]
-    kept = reading.behind - len(reverts)
-    parts = [counted(kept, "kept patch")] if kept or not reverts else []
-    return " and ".join([*parts, f"the adopted revert of {names(reverts)}"] if reverts else parts)
-
-
-def held_words(snapshot: Snapshot, reading: Reading) -> str:
-    """Return `20 kept patches not in this file`, or that every one is, but for those that the human changed."""
-    if reading.behind:
-        return f"{missing_words(snapshot, reading)} not in this file"
-    own = f" except {names(reading.held.changed)}, which you changed" if reading.held.changed else ""
-    return f"every kept patch is in this file{own}"
 
 
 def _canvas(snapshot: Snapshot, document: Document, review: Review) -> list[Lens]:

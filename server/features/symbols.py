@@ -51,12 +51,3 @@ def _sections(document: Document, encoding: Encoding) -> list[t.DocumentSymbol]:
         (open_[-1][1] if open_ else top).append(symbol)
         open_.append((heading.level, inside))
     return top
-
-
-def flat(document: Document, tree: list[t.DocumentSymbol]) -> list[t.SymbolInformation]:
-    """Return the outline for clients that know no tree."""
-    found: list[t.SymbolInformation] = []
-    for symbol in tree:
-        found.append(t.SymbolInformation(t.Location(document.uri, symbol.range), symbol.name, symbol.kind))
-        found.extend(flat(document, list(symbol.children or [])))
-    return found

@@ -15,7 +15,7 @@ def test_every_room_of_the_engine_is_named() -> None:
 
 
 def test_every_room_of_the_server_is_named() -> None:
-    rooms = {p.name for p in (TOP / "server").glob("*.py") if p.name != "__init__.py"}
+    rooms = {p.name for p in (TOP / "server").rglob("*.py") if p.name != "__init__.py"}
     assert sorted(room for room in rooms if room not in PAGE) == []
 
 

@@ -1,7 +1,13 @@
-"""A small campaign that many tests look at: two keeps after the baseline; and the first look at its canvas."""
+"""A small campaign that many tests look at: two keeps after the baseline; and the first looks at it."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from loop.record.experiment import Experiment
+from loop.record.types import Author, Verdict
+from server.reader import Reader
+from server.snapshot import Snapshot
 from tests.server.editor import Editor
 
 BASE = "import os\nLR = 0.1\nWD = 0.2\n\n\ndef main():\n    print('val_bpb: 1.0')\n\n\nmain()\n"
@@ -36,3 +42,18 @@ async def first_hunk(editor: Editor, uri: str) -> str:
 async def told(editor: Editor, words: str) -> bool:
     """Return whether a message with these words was shown."""
     return any(words in m.message for m in editor.client.messages)
+
+
+def seen(folder: Path) -> Snapshot:
+    """Return what a reader sees of a folder at its first look."""
+    snapshot = Reader(folder).poll()
+    assert snapshot is not None
+    return snapshot
+
+
+def experiment(number: int, delta: float | None) -> Experiment:
+    """Return a kept experiment that brought so much."""
+    return Experiment(
+        number, "c", "p", "why", Author.KNOBS, "knobs", 1, 1, 0.0, verdict=Verdict.KEEP, score=1.0, delta=delta,
+        uncertainty=0.0003,
+    )  # fmt: skip

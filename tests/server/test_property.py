@@ -20,7 +20,7 @@ from loop.review.reverts import reverts as standing
 from loop.text.diff import split_lines
 from loop.text.hunks import advance_all, apply, invert
 from server import app
-from server.snapshot import read_canvas
+from server.reading import read_canvas
 from server.wire import serve
 from tests.campaigns import Campaign, make_repository
 from tests.server.editor import DEADLINE_S, edited, offset

@@ -14,9 +14,9 @@ from loop.record.experiment import Experiment
 from loop.record.types import Author
 from loop.views.claims import claim
 from loop.views.status import status_dict
-from server import app
-from server.features import showing
-from server.publish import describe
+from server import table
+from server.news import describe
+from server.requests.history import summary
 from server.snapshot import Snapshot
 from tests.campaigns import Campaign, make_repository
 from tests.server.editor import ROOT, editing
@@ -34,22 +34,29 @@ def first_column(name: str) -> list[str]:
 
 
 def test_every_method_is_documented_and_served() -> None:
-    assert first_column("Methods") == [*app.DOCUMENT, *app.SESSION]
+    assert first_column("Methods") == [*table.DOCUMENT, *table.SESSION]
 
 
 def test_every_command_is_documented_and_served() -> None:
-    assert first_column("Commands") == [f"autoresearch.{name}" for name in app.COMMANDS]
+    assert first_column("Commands") == [*table.COMMANDS]
 
 
 def test_every_custom_message_is_documented() -> None:
     named = re.findall(r"^- (?:Notification|Request) `([^`]+)`", section("The custom layer"), re.M)
-    assert named == ["autoresearch/status", *(m for m in app.SESSION if m.startswith("autoresearch/"))]
+    assert named == ["autoresearch/status", *(m for m in table.SESSION if m.startswith("autoresearch/"))]
 
 
 def test_the_fields_of_the_custom_layer_are_documented(tmp_path: Path) -> None:
     values = {f.name: None for f in dataclasses.fields(Experiment)}
-    values |= {"number": 1, "author": Author.KNOBS, "runs": (), "cost": type("Free", (), {"dollars": 0.0})}  # type: ignore[dict-item]
-    fields = [*showing.summary(Experiment(**values), Snapshot(tmp_path)), *describe(Snapshot(tmp_path))]  # type: ignore[arg-type]
+    values |= {
+        "number": 1,
+        "commit": "",
+        "hypothesis": "",
+        "author": Author.KNOBS,
+        "runs": (),
+        "cost": type("Free", (), {"dollars": 0.0}),
+    }  # type: ignore[dict-item]
+    fields = [*summary(Experiment(**values), Snapshot(tmp_path)), *describe(Snapshot(tmp_path))]  # type: ignore[arg-type]
     assert [name for name in fields if f"`{name}`" not in section("The custom layer")] == []
 
 
@@ -126,7 +133,9 @@ async def test_every_answer_has_the_documented_fields_and_no_other(
     await run("acceptAll")
     await desk.end()
     given["status"] -= {*campaign_status(campaign)}
-    assert given == {name: documented(name) for name in app.COMMANDS}
+    assert {f"autoresearch.{name}": fields for name, fields in given.items()} == {
+        name: documented(name.partition(".")[2]) for name in table.COMMANDS
+    }
 
 
 def campaign_status(campaign: Campaign) -> dict[str, Any]:

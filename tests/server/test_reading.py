@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from loop.review.pulling import pulled
 from loop.text import lineage
 from loop.text.hunks import advance_all, take_out
 from loop.text.lineage import Kept, Reviewed
 from server.documents import Document
-from server.snapshot import Review, read_canvas
+from server.reading import read_canvas
+from server.snapshot import Review
 
 
 @pytest.mark.parametrize(
@@ -68,3 +70,18 @@ def test_a_copy_of_an_agents_line_is_the_humans() -> None:
     reading = read_canvas(Review(Kept(known, ("", "1")), base), Document("file:///t.py", Path("/t.py"), 1, text))
     assert reading.authors == [0, 1, 0, None]
     assert (reading.pending, len(reading.own)) == ([], 1)
+
+
+def lined(*values: tuple[int, int, float]) -> list[list[str]]:
+    return [[f"BATCH = {b}\n", f"DEPTH = {d}\n", f"LR = {r}\n"] for b, d, r in values]
+
+
+def test_a_text_that_has_a_later_keep_and_lacks_an_earlier_one_is_told_so() -> None:
+    halved, deeper = [(4096, 4, 0.04), (2048, 4, 0.04)], [(2048, 5, 0.04), (2048, 5, 0.02), (1024, 5, 0.02)]
+    texts = lined(*halved, *deeper, (1024, 4, 0.02))  # the last is the price of a revert of #3
+    line = lineage.extend(lineage.begin(texts[0]), list(zip([1, 3, 5, 7, 11], texts[1:], strict=True)))
+    (mine,) = lined((2048, 4, 0.02))
+    review = Review(Kept(line, tuple("013579")), Reviewed("", tuple(texts[0])))
+    reading = read_canvas(review, Document("file:///t.py", Path("/t.py"), 1, "".join(mine)))
+    assert reading.held.missing == (7,) and reading.behind == 1
+    assert pulled("t.py", reading.held) == texts[-1]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from server.features import showing
+from server.commands import showing
 from server.reader import Reader
 from server.snapshot import Snapshot
 from server.watcher import Watcher

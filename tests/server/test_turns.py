@@ -16,8 +16,9 @@ from server.features.diagnostics import diagnose
 from server.features.hints import inlay_hints
 from server.features.hovers import hover
 from server.features.lenses import code_lenses
+from server.features.words import LABEL
 from server.reader import Reader
-from server.snapshot import LABEL, Snapshot
+from server.snapshot import Snapshot
 from tests.campaigns import Campaign
 from tests.server.editor import editing
 from tests.server.small import FOURTH, opened

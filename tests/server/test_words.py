@@ -9,16 +9,14 @@ import pytest
 from lsprotocol import types as t
 
 from loop.record.campaign_facts import StateChanged
-from loop.record.experiment import Experiment
-from loop.record.experiment_facts import VerdictLost
 from loop.record.home import find_home
 from loop.record.intents import StartRequested
 from loop.record.journal import Journal
-from loop.record.types import Author, State, Verdict
+from loop.record.types import State
 from loop.record.values import counted
 from loop.record.verification_facts import Verified
 from loop.text.numbers import signed_number
-from server.convert import Encoding, unmarked
+from server.convert import Encoding
 from server.documents import Document, Role
 from server.features.actions import code_actions
 from server.features.citations import cited_lines
@@ -26,20 +24,14 @@ from server.features.diagnostics import diagnose
 from server.features.hints import _caused
 from server.features.hovers import details, hover
 from server.features.lenses import code_lenses
-from server.features.showing import summary
-from server.reader import Reader
-from server.snapshot import LABEL, Snapshot, label
+from server.features.words import LABEL, label
+from server.fitting import unmarked
+from server.snapshot import Snapshot
 from tests.campaigns import Campaign, make_repository
 from tests.server.editor import edited
-from tests.server.small import BASE, FOURTH, PROGRAM, THIRD
+from tests.server.small import BASE, FOURTH, PROGRAM, THIRD, experiment, seen
 
 UTF16 = Encoding("utf-16")
-
-
-def seen(folder: Path) -> Snapshot:
-    snapshot = Reader(folder).poll()
-    assert snapshot is not None
-    return snapshot
 
 
 def shown(snapshot: Snapshot, name: str, text: str) -> Document:
@@ -92,17 +84,10 @@ def test_one_line_of_lenses_stands_above_program_and_canvas_from_the_first_look_
     assert titles(broken, "train.py", BASE, 0)[0] == "journal.db: is damaged"
 
 
-def _experiment(number: int, delta: float | None) -> Experiment:
-    return Experiment(
-        number, "c", "p", "why", Author.KNOBS, "knobs", 1, 1, 0.0, verdict=Verdict.KEEP, score=1.0, delta=delta,
-        uncertainty=0.0003,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("delta", [-0.0043, -1.2e-7, 3.5, -123.4, -987_654_321.0, None])
 @pytest.mark.parametrize("number", [1, 10_000])
 def test_a_label_fits_and_no_number_is_cut(number: int, delta: float | None) -> None:
-    text = label([_experiment(number, delta)])
+    text = label([experiment(number, delta)])
     assert len(text) <= LABEL and text.startswith(f"#{number}")
     assert delta is None or text.split()[-1].lstrip("−+").replace(",", "").replace("e-", "").replace(".", "").isdigit()
 
@@ -117,31 +102,14 @@ def test_a_label_fits_and_no_number_is_cut(number: int, delta: float | None) -> 
     ],
 )
 def test_those_that_wrote_in_turn_are_named_with_their_sum(deltas: list[float | None], expected: str) -> None:
-    many = [_experiment(n, delta) for n, delta in enumerate(deltas, 9)]
+    many = [experiment(n, delta) for n, delta in enumerate(deltas, 9)]
     assert label(many) == label(many, spread=True) == expected
-
-
-@pytest.mark.parametrize(("delta", "text"), [(-3e-5, "−3.0e-05"), (0.0, "0.0000"), (0.0081, "+0.0081"), (None, "")])
-def test_the_history_has_each_delta_as_it_is_drawn(delta: float | None, text: str) -> None:
-    told = summary(_experiment(1, delta), Snapshot(Path("/")))
-    assert (told["delta"], told["delta_text"]) == (delta, text)
-
-
-def test_what_a_rebuilt_journal_does_not_know_is_not_called_waiting(campaign: Campaign) -> None:
-    lost, kept = campaign.propose(BASE, "lost"), campaign.propose(BASE + "x = 1\n", "kept")
-    campaign.record(VerdictLost(lost), VerdictLost(kept, kept=True))
-    snapshot = seen(campaign.folder)
-    assert snapshot.ledger is not None
-    told = {n: summary(snapshot.ledger.experiments[n], snapshot) for n in (lost, kept)}
-    assert [told[n]["mark"] for n in (lost, kept)] == ["lost", "lost"]
-    assert [told[n]["verdict_text"] for n in (lost, kept)] == ["restored, verdict unknown", "restored, was kept"]
-    assert "restored, verdict unknown" in details(snapshot, snapshot.ledger.experiments[lost])
 
 
 @pytest.mark.parametrize("delta", [-0.0043, -1.2e-7, -123.4, -987_654_321.0])
 @pytest.mark.parametrize("count", [2, 3, 300])
 def test_a_label_of_several_fits_and_has_the_newest(count: int, delta: float) -> None:
-    text = label([_experiment(n, delta) for n in range(10_000, 10_000 + count)])
+    text = label([experiment(n, delta) for n in range(10_000, 10_000 + count)])
     assert len(text) <= LABEL and f"#{9_999 + count} {signed_number(count * delta)}" in text
 
 

@@ -7,15 +7,13 @@ import logging
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lsprotocol import types as t
 
 from loop.record.types import State
-from server.snapshot import Snapshot, best_words
-
-if TYPE_CHECKING:
-    from server.session import Session
+from server.features.words import best_words
+from server.session import Session
+from server.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +25,6 @@ class Reporter:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.tokens: dict[str, Path] = {}
         self._begun: dict[Path, str] = {}
         self._starting: set[Path] = set()
         self._said: dict[Path, tuple[float, str]] = {}
@@ -40,7 +37,7 @@ class Reporter:
         folder, runs = snapshot.folder, snapshot.state in (State.PREPARING, State.RUNNING)
         if runs and folder not in self._begun and folder not in self._starting:
             self._starting.add(folder)
-            self.session.server.wire.spawn(self._begin(folder))
+            self.session.wire.spawn(self._begin(folder))
         elif runs and folder in self._begun:
             self._report(folder)
         elif not runs:
@@ -50,7 +47,7 @@ class Reporter:
         """End the progress of a folder, where one is shown."""
         token = self._begun.pop(folder, None)
         if token is not None:
-            self.tokens.pop(token, None)
+            self.session.tokens.pop(token, None)
             self.session.server.progress(t.ProgressParams(token, t.WorkDoneProgressEnd(message=message)))
 
     async def _begin(self, folder: Path) -> None:
@@ -65,7 +62,7 @@ class Reporter:
         snapshot = self.session.snapshots.get(folder)
         if snapshot is None or snapshot.state not in (State.PREPARING, State.RUNNING):
             return
-        self._begun[folder], self.tokens[token] = token, folder
+        self._begun[folder], self.session.tokens[token] = token, folder
         title = f"AutoResearch {snapshot.ledger.campaign if snapshot.ledger else ''}".strip()
         begin = t.WorkDoneProgressBegin(title, cancellable=True, message=words(snapshot), percentage=percent(snapshot))
         self.session.server.progress(t.ProgressParams(token, begin))
