@@ -82,8 +82,8 @@ class FakeRunner:
 class FakeProposer:
     """Answers with one text or exception after the other; what is left says how often it was asked."""
 
-    answers: list[str | Exception] = field(default_factory=list)
-    repairs: list[str | Exception | None] = field(default_factory=list)
+    answers: list[str | BaseException] = field(default_factory=list)
+    repairs: list[str | BaseException | None] = field(default_factory=list)
     name: str = "a/model"
     finite: bool = False
     briefs: list[Brief] = field(default_factory=list)
@@ -96,8 +96,8 @@ class FakeProposer:
         answer = self.repairs.pop(0) if self.repairs else None
         return None if answer is None else self._proposal(answer)
 
-    def _proposal(self, answer: str | Exception) -> Proposal:
-        if isinstance(answer, Exception):
+    def _proposal(self, answer: str | BaseException) -> Proposal:
+        if isinstance(answer, BaseException):
             raise answer
         return Proposal(answer, "an idea", Author.MODEL, self.name, cost=Cost(10, 5, 0.01), evidence={"reply.md": "r"})
 

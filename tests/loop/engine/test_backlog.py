@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,20 @@ def test_a_text_that_was_tried_is_not_taken_again_and_its_cost_is_recorded(tmp_p
     assert desk.backlog.admit(proposal(text + "# a remark\n"), desk.made.baseline) is None
     (spent,) = desk.facts(Spent)
     assert spent.cost.dollars == 0.01 and len(desk.campaign.ledger.experiments) == 2
+
+
+@pytest.mark.parametrize(
+    "form",
+    [lambda text: text.replace("\n", "\r\n"), lambda text: "\ufeff" + text, lambda text: text.removesuffix("\n")],
+    ids=["CRLF", "a byte order mark", "no last line end"],
+)
+def test_a_text_takes_the_form_of_the_canvas_whatever_its_author_wrote(
+    tmp_path: Path, form: Callable[[str], str]
+) -> None:
+    desk = Desk(tmp_path, form(BASE))
+    number = desk.backlog.admit(proposal(BASE.replace("0.1", "0.2")), desk.made.baseline)
+    assert number is not None and desk.made.text(number) == form(BASE.replace("0.1", "0.2"))
+    assert desk.campaign.ledger.experiments[number].lines_added == 1
 
 
 def test_what_is_being_looked_at_waits_until_it_was_looked_at(tmp_path: Path) -> None:

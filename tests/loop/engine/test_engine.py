@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,14 +14,13 @@ from loop.control import control
 from loop.engine.engine import Engine
 from loop.git.repo import Repo
 from loop.proposers import make
-from loop.record.campaign_facts import Answered
 from loop.record.entries import Body
-from loop.record.experiment_facts import Judged, Merged, Proposed, RunEnded, RunStarted, Scored
+from loop.record.experiment_facts import Merged, RunEnded, RunStarted, Scored
 from loop.record.home import find_home
-from loop.record.intents import PauseRequested, ProposeRequested, StartRequested, StopRequested
+from loop.record.intents import StartRequested, StopRequested
 from loop.record.journal import Journal
-from loop.record.types import Author, Cause, Outcome, Purpose, Reason, Refused, RepoError, ScoreSource, State, Verdict
-from loop.setup.inputs import find_data
+from loop.record.ledger import Ledger
+from loop.record.types import Author, Cause, Outcome, Reason, Refused, RepoError, ScoreSource, State, Verdict
 from tests.stub import (
     CANVAS,
     DEADLINE_S,
@@ -44,14 +43,105 @@ def campaign(tmp_path: Path) -> Path:
     return make_campaign(tmp_path / "a campaign, übung")
 
 
-def test_a_campaign_measures_a_baseline_improves_on_it_and_ends_at_its_limit(campaign: Path) -> None:
-    ledger = run_to_end(campaign)
-    assert ledger.state is State.FINISHED and "6 experiments" in ledger.message and ledger.cause is Cause.LIMIT
-    assert ledger.judged == 6 and ledger.keeps >= 1
+@dataclass(frozen=True)
+class Night:
+    """A campaign that ran to its end, and what its user's folder looked like before."""
+
+    folder: Path
+    ledger: Ledger
+    before: tuple[dict[Path, bytes], str, str]
+
+    @property
+    def bodies(self) -> list[Body]:
+        return [entry.body for entry in entries(self.folder)]
+
+
+def seen(folder: Path) -> tuple[dict[Path, bytes], str, str]:
+    """Return the user's files, HEAD and status."""
+    files = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    return files, git(folder, "rev-parse", "HEAD"), git(folder, "status", "--porcelain")
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """One campaign of twelve experiments, on a canvas that was not committed."""
+    folder = make_campaign(tmp_path_factory.mktemp("night") / "a campaign, übung")
+    (folder / "train.py").write_text(CANVAS + "# not committed\n")
+    (folder / "untracked.txt").write_text("mine")
+    before = seen(folder)
+    return Night(folder, run_to_end(folder, experiments="12"), before)
+
+
+def test_a_campaign_measures_a_baseline_improves_on_it_and_ends_at_its_limit(night: Night) -> None:
+    ledger = night.ledger
+    assert ledger.state is State.FINISHED and "12 experiments" in ledger.message and ledger.cause is Cause.LIMIT
+    assert ledger.judged == 12 and ledger.keeps >= 1
     assert ledger.baseline is not None and ledger.best is not None and ledger.best.score is not None
     assert ledger.best.score < ledger.baseline
     assert ledger.noise_floor is not None and ledger.noise_floor > 0
     assert {e.source for e in ledger.experiments.values() if e.measured} == {ScoreSource.SELF_REPORTED}
+
+
+def test_every_run_is_recorded_before_it_trains_and_ends_before_the_next_begins(night: Night) -> None:
+    open_run: tuple[int, int] | None = None
+    for body in night.bodies:
+        if isinstance(body, RunStarted):
+            assert open_run is None
+            open_run = (body.experiment, body.attempt)
+        elif isinstance(body, RunEnded):
+            assert open_run == (body.experiment, body.attempt)
+            open_run = None
+    assert open_run is None
+
+
+def test_a_score_is_recorded_once_for_each_finished_run(night: Night) -> None:
+    ended = (body for body in night.bodies if isinstance(body, RunEnded))
+    finished = [(body.experiment, body.attempt) for body in ended if body.outcome is Outcome.FINISHED]
+    assert finished == [(body.experiment, body.attempt) for body in night.bodies if isinstance(body, Scored)]
+
+
+def test_the_users_files_index_head_and_branches_are_untouched(night: Night) -> None:
+    assert seen(night.folder) == night.before
+    baseline = git(night.folder, "show", f"{night.ledger.experiments[0].commit}:train.py")
+    assert baseline.endswith("# not committed\n"), "the baseline is what was on disk"
+
+
+def test_the_branch_is_the_kept_line_and_every_attempt_has_its_ref(night: Night) -> None:
+    ledger, branch = night.ledger, f"refs/heads/autoresearch/{night.ledger.campaign}"
+    kept = [e.commit for e in ledger.experiments.values() if e.verdict is Verdict.KEEP]
+    line = git(night.folder, "rev-list", branch).split()
+    assert line[: len(kept)] == list(reversed(kept))
+    for number, experiment in ledger.experiments.items():
+        ref = git(night.folder, "rev-parse", f"refs/autoresearch/{ledger.campaign}/{number}").strip()
+        assert ref == experiment.commit
+    subject = git(night.folder, "log", "-1", "--format=%s", branch).strip()
+    assert ledger.incumbent_experiment is not None
+    assert subject == ledger.incumbent_experiment.hypothesis.splitlines()[0]
+
+
+def test_no_text_is_measured_twice(night: Night) -> None:
+    marks = [e.fingerprint for e in night.ledger.experiments.values() if e.runs]
+    assert len(marks) == len(set(marks))
+
+
+def test_every_score_is_the_number_that_its_own_text_prints(night: Night) -> None:
+    for number, experiment in night.ledger.experiments.items():
+        values: dict[str, float] = {}
+        for line in git(night.folder, "show", f"{experiment.commit}:train.py").splitlines():
+            name, _, value = line.partition(" = ")
+            if name in ("LEARNING_RATE", "BATCH"):
+                values[name] = float(value.split("#")[0])
+        for run in experiment.runs:
+            bowl = 1 + abs(values["LEARNING_RATE"] - 0.02) + (values["BATCH"] / 1024 - 1) * 0.01
+            assert run.score == pytest.approx(bowl + 0.0001 * run.seed, abs=1e-6), f"#{number}"
+
+
+def test_a_waiting_patch_is_merged_with_what_was_kept_and_the_merged_text_is_measured(night: Night) -> None:
+    merged = [body for body in night.bodies if isinstance(body, Merged)]
+    assert merged, "with two proposals ahead a keep makes one of them stale"
+    for fact in merged:
+        experiment = night.ledger.experiments[fact.experiment]
+        assert {r.commit for r in experiment.runs} <= {fact.commit} or experiment.commit != fact.commit
 
 
 def test_a_script_reads_data_that_git_ignores_once_it_is_named(tmp_path: Path) -> None:
@@ -77,83 +167,6 @@ def test_a_script_reads_data_that_git_ignores_once_it_is_named(tmp_path: Path) -
         control.start(campaign, {}, new=True)
 
 
-def test_a_start_without_a_sandbox_says_that_runs_can_write_to_the_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake = tmp_path / "bin" / "bwrap"
-    fake.parent.mkdir()
-    fake.write_text("#!/bin/sh\nexit 1\n")
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", str(fake.parent), prepend=os.pathsep)
-    canvas = CANVAS.replace("import", "numbers = open('corpus/numbers.txt').read()\nimport", 1)
-    campaign = make_campaign(tmp_path / "c", PROGRAM.replace("---\n", "---\ndata: corpus\n", 1), canvas)
-    (campaign / ".gitignore").write_text("corpus\n")
-    (campaign / "corpus").mkdir()
-    (campaign / "corpus" / "numbers.txt").write_text("1 2 3\n")
-    answer = control.start(campaign, {"experiments": "1"})
-    assert "without bubblewrap its runs can also write to corpus" in answer.message
-    assert until(campaign, ended).judged == 1
-    gone(campaign)
-
-
-def test_a_named_path_is_looked_for_beside_program_md(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "in home").mkdir()
-    (tmp_path / "night" / "python").mkdir(parents=True)
-    night = tmp_path / "night"
-    for named, found in {
-        "auto": "auto", "python": "python", "climbmix:4": "climbmix:4", "someone/corpus": "someone/corpus",
-        "./python": f"{night}/python", "../in home": f"{tmp_path}/in home", "~/in home": f"{tmp_path}/in home",
-    }.items():  # fmt: skip
-        assert find_data(night, named, sealed=False) == found
-    (tmp_path / "alias").symlink_to(night)
-    assert find_data(tmp_path, "alias/python", sealed=False) == f"{night}/python"
-    assert find_data(night, "./no/such", sealed=True) == "./no/such", "prepare.py says what it knows"
-    assert find_data(night, "..", sealed=True) == str(tmp_path)
-    for more in (".", "..", "/", "~", f"{tmp_path}/alias"):
-        with pytest.raises(Refused, match="has more in it than data"):
-            find_data(night, more, sealed=False)
-
-
-def test_every_run_is_recorded_before_it_trains_and_ends_before_the_next_begins(campaign: Path) -> None:
-    run_to_end(campaign)
-    open_run: tuple[int, int] | None = None
-    for body in (e.body for e in entries(campaign)):
-        if isinstance(body, RunStarted):
-            assert open_run is None
-            open_run = (body.experiment, body.attempt)
-        elif isinstance(body, RunEnded):
-            assert open_run == (body.experiment, body.attempt)
-            open_run = None
-    assert open_run is None
-
-
-def test_the_users_files_index_head_and_branches_are_untouched(campaign: Path) -> None:
-    (campaign / "train.py").write_text(CANVAS + "# not committed\n")
-    (campaign / "untracked.txt").write_text("mine")
-    before = {p: p.read_bytes() for p in campaign.iterdir() if p.is_file()}
-    head, status = git(campaign, "rev-parse", "HEAD"), git(campaign, "status", "--porcelain")
-    ledger = run_to_end(campaign)
-    assert {p: p.read_bytes() for p in campaign.iterdir() if p.is_file()} == before
-    assert (git(campaign, "rev-parse", "HEAD"), git(campaign, "status", "--porcelain")) == (head, status)
-    baseline = git(campaign, "show", f"{ledger.experiments[0].commit}:train.py")
-    assert baseline.endswith("# not committed\n"), "the baseline is what was on disk"
-
-
-def test_the_branch_is_the_kept_line_and_every_attempt_has_its_ref(campaign: Path) -> None:
-    ledger = run_to_end(campaign)
-    branch = f"refs/heads/autoresearch/{ledger.campaign}"
-    kept = [e.commit for e in ledger.experiments.values() if e.verdict is Verdict.KEEP]
-    line = git(campaign, "rev-list", branch).split()
-    assert line[: len(kept)] == list(reversed(kept))
-    for number, experiment in ledger.experiments.items():
-        ref = git(campaign, "rev-parse", f"refs/autoresearch/{ledger.campaign}/{number}").strip()
-        assert ref == experiment.commit
-    subject = git(campaign, "log", "-1", "--format=%s", branch).strip()
-    assert ledger.incumbent_experiment is not None
-    assert subject == ledger.incumbent_experiment.hypothesis.splitlines()[0]
-
-
 def test_what_a_start_asks_for_holds_from_its_first_run_and_the_last_start_wins(campaign: Path) -> None:
     ledger = run_to_end(campaign, experiments="1", budget="7s")
     assert ledger.created is not None and (ledger.created.budget, ledger.judged) == ("7s", 1)
@@ -165,25 +178,6 @@ def test_what_a_start_asks_for_holds_from_its_first_run_and_the_last_start_wins(
     gone(campaign)
     ledger = control.load(campaign)
     assert (ledger.overrides["budget"], ledger.state) == ("7s", State.FINISHED)
-
-
-def test_no_text_is_measured_twice(campaign: Path) -> None:
-    ledger = run_to_end(campaign, experiments="12")
-    marks = [e.fingerprint for e in ledger.experiments.values() if e.runs]
-    assert len(marks) == len(set(marks))
-
-
-def test_every_score_is_the_number_that_its_own_text_prints(campaign: Path) -> None:
-    ledger = run_to_end(campaign)
-    for number, experiment in ledger.experiments.items():
-        values: dict[str, float] = {}
-        for line in git(campaign, "show", f"{experiment.commit}:train.py").splitlines():
-            name, _, value = line.partition(" = ")
-            if name in ("LEARNING_RATE", "BATCH"):
-                values[name] = float(value.split("#")[0])
-        for run in experiment.runs:
-            bowl = 1 + abs(values["LEARNING_RATE"] - 0.02) + (values["BATCH"] / 1024 - 1) * 0.01
-            assert run.score == pytest.approx(bowl + 0.0001 * run.seed, abs=1e-6), f"#{number}"
 
 
 def test_a_pause_ends_at_the_boundary_and_a_resume_goes_on(campaign: Path) -> None:
@@ -256,15 +250,6 @@ def test_a_humans_text_is_measured_next_and_adopted_although_it_is_worse(campaig
     gone(campaign)
 
 
-def test_a_waiting_patch_is_merged_with_what_was_kept_and_the_merged_text_is_measured(campaign: Path) -> None:
-    ledger = run_to_end(campaign, experiments="10")
-    merged = [e.body for e in entries(campaign) if isinstance(e.body, Merged)]
-    assert merged, "with two proposals ahead a keep makes one of them stale"
-    for fact in merged:
-        started = {r.commit for r in ledger.experiments[fact.experiment].runs}
-        assert started <= {fact.commit} or ledger.experiments[fact.experiment].commit != fact.commit
-
-
 @pytest.mark.parametrize(
     ("canvas", "sentence"),
     [
@@ -302,36 +287,6 @@ def test_a_campaign_runs_from_any_state_of_the_repository(tmp_path: Path, state:
     ledger = run_to_end(campaign, experiments="2")
     assert ledger.state is State.FINISHED, ledger.message
     assert ledger.created is not None and ledger.created.folder == ("deep/er" if "deep" in str(campaign) else "")
-
-
-def test_an_edit_of_the_program_steers_the_next_proposal_and_a_broken_one_changes_nothing(campaign: Path) -> None:
-    control.start(campaign, {"experiments": "60"})
-    until(campaign, lambda ledger: ledger.judged >= 1)
-    first = {e.program for e in until(campaign, lambda _: True).experiments.values() if e.number}
-    (campaign / "program.md").write_text(PROGRAM + "\nTry fewer layers.\n")
-    until(campaign, lambda ledger: len({e.program for e in ledger.experiments.values() if e.number}) == 2)
-    (campaign / "program.md").write_text("---\nmodle: knobs\n---\n")
-    seen = until(campaign, lambda _: True)
-    until(campaign, lambda ledger: "program.md is not used as it is now: " in ledger.message)
-    later = until(campaign, lambda ledger: len(ledger.experiments) > len(seen.experiments) + 3)
-    assert len({e.program for e in later.experiments.values() if e.number}) == 2 and len(first) == 1
-    control.stop(campaign, now=True)
-    gone(campaign)
-
-
-def test_a_gain_inside_the_margin_gets_a_confirming_run_on_another_seed(tmp_path: Path) -> None:
-    noisy = CANVAS.replace("0.0001 * seed", "0.03 * (seed % 2)")
-    ledger = run_to_end(make_campaign(tmp_path / "c", canvas=noisy), experiments="8")
-    confirmed = [e for e in ledger.experiments.values() if any(r.purpose is Purpose.CONFIRM for r in e.runs)]
-    assert confirmed
-    assert all(len(e.scores) == 2 for e in confirmed)
-
-
-def test_a_score_is_recorded_once_for_each_finished_run(campaign: Path) -> None:
-    run_to_end(campaign)
-    bodies = [e.body for e in entries(campaign)]
-    finished = [(b.experiment, b.attempt) for b in bodies if isinstance(b, RunEnded) and b.outcome is Outcome.FINISHED]
-    assert finished == [(b.experiment, b.attempt) for b in bodies if isinstance(b, Scored)]
 
 
 def test_a_branch_that_the_user_stands_on_is_never_moved(campaign: Path) -> None:
@@ -386,34 +341,11 @@ def test_a_broken_baseline_is_mended_on_disk_and_the_next_start_begins_anew(tmp_
     assert second.campaign != first.campaign and second.state is State.FINISHED
 
 
-@pytest.mark.parametrize("stale", [StopRequested(), StopRequested(now=True), PauseRequested()], ids=repr)
-def test_what_met_no_daemon_does_not_meet_the_next_start(campaign: Path, stale: Body) -> None:
-    with Journal(find_home(campaign).journal) as journal:
-        journal.append("night", StartRequested(), Answered(1, True), stale)  # its daemon was killed before it read it
-    ledger = run_to_end(campaign, experiments="1")
-    assert (ledger.campaign, ledger.state, ledger.judged) == ("night", State.FINISHED, 1)
-    assert not ledger.unanswered
-
-
 def test_a_stop_after_the_start_is_heeded_although_the_daemon_came_later(campaign: Path) -> None:
     with Journal(find_home(campaign).journal) as journal:
         journal.append("night", StartRequested(), StopRequested())
     asyncio.run(Engine(campaign, "night", make).run())
     assert control.load(campaign).state is State.STOPPED
-
-
-def test_a_start_says_what_of_the_program_a_campaign_cannot_change_and_what_an_earlier_start_asked_for(
-    campaign: Path,
-) -> None:
-    assert control.start(campaign, {"experiments": "60"}).message.endswith(" runs: python train.py")
-    until(campaign, lambda ledger: ledger.judged >= 1)
-    control.stop(campaign, now=True)
-    gone(campaign)
-    (campaign / "program.md").write_text(PROGRAM.replace("budget: 2s", "budget: 3s\nmetric: loss"))
-    said = control.start(campaign).message
-    assert "--experiments 60 of an earlier start still holds; it keeps the budget and metric that it began with" in said
-    control.stop(campaign, now=True)
-    gone(campaign)
 
 
 def test_what_ends_the_reading_of_the_journal_is_said(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -429,35 +361,12 @@ def test_what_ends_the_reading_of_the_journal_is_said(campaign: Path, monkeypatc
     assert ledger.cause is Cause.ERROR
 
 
-def test_a_text_that_git_cannot_take_is_refused_and_the_campaign_goes_on(campaign: Path) -> None:
-    ledger = run_to_end(campaign, experiments="1")
-    text = ProposeRequested(CANVAS.replace("0.04", "0.5"), "an idea", base="no such commit")
-    with Journal(find_home(campaign).journal) as journal:
-        journal.append(ledger.campaign, StartRequested({"experiments": "2"}), text)
-    asyncio.run(Engine(campaign, ledger.campaign, make).run())
-    ledger = control.load(campaign)
-    answers = [e.body for e in entries(campaign) if isinstance(e.body, Answered) and not e.body.ok]
-    assert (ledger.state, ledger.judged, ledger.unanswered) == (State.FINISHED, 2, {})
-    assert len(answers) == 1 and "no such commit" in answers[0].message
-
-
 def test_a_note_is_answered_at_once_and_kept(campaign: Path) -> None:
     control.start(campaign, {"experiments": "60"})
     assert "nobody reads it now: 'knobs'" in control.note(campaign, "try a smaller batch").message
     assert [n.text for n in control.load(campaign).notes] == ["try a smaller batch"]
     control.stop(campaign, now=True)
     gone(campaign)
-
-
-def test_a_queue_of_zero_is_a_serial_loop(tmp_path: Path) -> None:
-    program = PROGRAM.replace("queue: 2", "queue: 0")
-    ledger = run_to_end(make_campaign(tmp_path / "c", program), experiments="4")
-    assert ledger.judged == 4
-    proposed = {
-        b.experiment: n for n, b in enumerate(e.body for e in entries(tmp_path / "c")) if isinstance(b, Proposed)
-    }
-    judged = {b.experiment: n for n, b in enumerate(e.body for e in entries(tmp_path / "c")) if isinstance(b, Judged)}
-    assert all(proposed[n + 1] > judged[n] for n in range(1, 4))
 
 
 def test_a_full_disk_stops_before_the_run_with_its_sentence(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -481,21 +390,6 @@ def test_a_canvas_with_a_byte_order_mark_and_crlf_runs_and_keeps_both(tmp_path: 
     assert kept.startswith("\ufeff") and kept.count("\r\n") == kept.count("\n") > 5
 
 
-def test_an_agent_that_writes_plain_ends_leaves_those_of_the_canvas(tmp_path: Path) -> None:
-    program = PROGRAM.replace("model: knobs", "command: python agent.py")
-    campaign = make_campaign(tmp_path / "c", program, CANVAS.replace("\n", "\r\n").removesuffix("\r\n"))
-    agent = (
-        "import pathlib, random\ncanvas = pathlib.Path('train.py')\n"
-        "text = canvas.read_text().replace('= 0.04', f'= {random.random()}')\n"
-        "canvas.write_text(text + '\\n')\n"
-    )
-    (campaign / "agent.py").write_text(agent)
-    git(campaign, "config", "core.autocrlf", "false")
-    ledger = run_to_end(campaign, experiments="1")
-    text = Repo(campaign).text_at(ledger.experiments[1].commit, "train.py")
-    assert text.count("\r\n") == text.count("\n") > 5 and text.endswith('12.5")')
-
-
 def test_an_agent_of_a_campaign_in_a_sub_folder_works_where_its_canvas_is(tmp_path: Path) -> None:
     top = make_campaign(tmp_path / "c", PROGRAM.replace("model: knobs", "command: python agent.py"))
     agent = (
@@ -512,27 +406,11 @@ def test_an_agent_of_a_campaign_in_a_sub_folder_works_where_its_canvas_is(tmp_pa
     assert ledger.experiments[1].knobs == {"LEARNING_RATE": ("0.04", "0.03")} and ledger.experiments[1].measured
 
 
-def make_link(campaign: Path) -> None:
-    (campaign / "train.py").rename(campaign / "real.py")
-    (campaign / "train.py").symlink_to("real.py")
-
-
-def make_ignored(campaign: Path) -> None:
-    (campaign / ".gitignore").write_text("train.py\n")
-    git(campaign, "rm", "-q", "--cached", "train.py")
-
-
 @pytest.mark.parametrize(
     ("prepare_disk", "sentence"),
     [
         pytest.param(lambda c: (c / "train.py").unlink(), "train.py: not found beside program.md", id="missing"),
-        pytest.param(lambda c: (c / "train.py").write_bytes(b"x = '\xff'"), "not UTF-8 (byte 5)", id="not UTF-8"),
-        pytest.param(
-            lambda c: (c / "train.py").write_text("version https://git-lfs.github.com/spec/v1\n"), "LFS", id="LFS"
-        ),
         pytest.param(lambda c: (c / "train.py").write_text("def f(:\n"), "train.py, line 1", id="a syntax error"),
-        pytest.param(make_link, "train.py: a symbolic link", id="a link"),
-        pytest.param(make_ignored, "train.py: git ignores it", id="ignored by git"),
     ],
 )
 def test_a_canvas_that_cannot_be_used_is_refused_before_anything_runs(

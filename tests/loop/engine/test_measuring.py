@@ -80,6 +80,20 @@ async def test_a_run_is_recorded_before_it_trains(bench: Bench) -> None:
     assert (await bench.measure(WORSE)).verdict is Verdict.DISCARD
 
 
+async def test_a_gain_inside_the_margin_gets_another_pair_on_a_seed_of_its_own(bench: Bench) -> None:
+    bench.runner.score = lambda text, seed: 0.9985 if text == BETTER else 1.0  # as much as one run's noise
+    number = bench.propose(BETTER)
+    await bench.measuring.measure(number)
+    ledger = bench.campaign.ledger
+    assert [(run.purpose, run.seed) for run in ledger.experiments[number].runs] == [
+        (Purpose.MEASURE, 0), (Purpose.CONFIRM, 1),
+    ]  # fmt: skip
+    assert [(run.purpose, run.seed) for run in ledger.experiments[0].runs] == [
+        (Purpose.BASELINE, 0), (Purpose.COMPARE, 1),
+    ]  # fmt: skip
+    assert ledger.experiments[number].verdict is Verdict.KEEP
+
+
 async def test_what_comes_next_is_started_while_a_run_trains(bench: Bench) -> None:
     first, second = bench.propose(WORSE), bench.propose(BETTER)
     await bench.measuring.measure(first)
