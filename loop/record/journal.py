@@ -6,19 +6,15 @@ A rollback journal, not WAL: SQLite before 3.51.3 can corrupt a WAL that several
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields, is_dataclass
-from enum import Enum
-from functools import cache
 from importlib import resources
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Self, get_args, get_origin, get_type_hints
+from typing import Self
 
+from loop.record.codec import decode, encode
 from loop.record.entries import Body, Entry
 from loop.record.types import JournalError
 
@@ -27,7 +23,6 @@ FROM_1 = "ALTER TABLE entry ADD COLUMN tick REAL;\nPRAGMA user_version = 2;"
 COLUMNS = "seq, campaign, at, kind, data, COALESCE(tick, at)"  # version 1 had no ticks
 PAGE = 1000  # entries
 BUSY_S = 10.0  # three writers at once were measured to need less than one second
-KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(Body)}
 
 
 class Journal:
@@ -85,7 +80,7 @@ class Journal:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for body in bodies:
-                row = (campaign, at, type(body).__name__, json.dumps(asdict(body), ensure_ascii=False), tick)
+                row = (campaign, at, *encode(body), tick)
                 cursor = self._db.execute(
                     "INSERT INTO entry (campaign, at, kind, data, tick) VALUES (?, ?, ?, ?, ?)", row
                 )
@@ -180,44 +175,6 @@ def _statements(script: str) -> Iterator[str]:
 
 def _entry(seq: int, campaign: str, at: float, kind: str, data: str, tick: float) -> Entry:
     try:
-        return Entry(seq, campaign, at, decode(kind, json.loads(data)), tick)
+        return Entry(seq, campaign, at, decode(kind, data), tick)
     except (ValueError, TypeError, AttributeError) as error:
         raise JournalError(f"entry {seq} of the journal cannot be understood ({error}); update autoresearch") from error
-
-
-def decode(kind: str, data: dict[str, Any]) -> Body:
-    """Return the entry body of this kind. Unknown fields are dropped; an unknown kind is a JournalError."""
-    if kind not in KINDS:
-        raise JournalError(f"the journal holds an entry of the unknown kind {kind}; update autoresearch")
-    body: Body = _builder(KINDS[kind])(data)
-    return body
-
-
-def _plain(value: Any) -> Any:
-    return value
-
-
-@cache
-def _builder(kind: Any) -> Callable[[Any], Any]:
-    """Return what rebuilds a value of the annotated type from JSON: dataclasses, enums, tuples, dicts, optional ones.
-
-    Made once for each type: a night of 10,000 experiments is half a million values.
-    """
-    if isinstance(kind, UnionType):
-        some = _builder(next(k for k in get_args(kind) if k is not NoneType))
-        return lambda value: None if value is None else some(value)
-    if get_origin(kind) is tuple:
-        item = _builder(get_args(kind)[0])
-        return lambda value: tuple(map(item, value))
-    if get_origin(kind) is dict:
-        inner = _builder(get_args(kind)[1])
-        return lambda value: {k: inner(v) for k, v in value.items()}
-    if isinstance(kind, type) and is_dataclass(kind):
-        hints = get_type_hints(kind)
-        built = {f.name: _builder(hints[f.name]) for f in fields(kind)}
-
-        def rebuild(value: dict[str, Any]) -> Any:
-            return kind(**{name: build(value[name]) for name, build in built.items() if name in value})
-
-        return rebuild
-    return kind if issubclass(kind, Enum) else _plain

@@ -5,7 +5,6 @@ What can be read is read around damaged pages; an entry that cannot be understoo
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
@@ -13,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from loop.record.journal import VERSION, Journal, decode
+from loop.record.codec import decode
+from loop.record.journal import VERSION, Journal
 from loop.record.types import JournalError
 
 WANTED = "seq, campaign, at, kind, data, {}"
@@ -147,7 +147,7 @@ def _understood(seq: int, campaign: Any, at: Any, kind: Any, data: Any, tick: An
         row = Row(
             seq, campaign.decode(), float(at), kind.decode(), data.decode(), None if tick is None else float(tick)
         )
-        decode(row.kind, json.loads(row.data))
+        decode(row.kind, row.data)
     except (ValueError, TypeError, AttributeError, JournalError):
         return None
     return row
