@@ -118,7 +118,7 @@ def start(
 
 def _lost(folder: Path, journal: Journal, campaign: str, new: bool) -> str:
     """Return what git or the backup hold of this campaign, or of all where there is none, that the journal lacks."""
-    from loop.setup.rebuild import lost
+    from loop.setup.sources import lost
 
     return lost(folder, journal, None if new else campaign)
 

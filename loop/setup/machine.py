@@ -141,7 +141,7 @@ def _repository(folder: Path, canvas: str) -> dict[str, Any]:
 
 
 def _campaign(folder: Path) -> dict[str, Any]:
-    from loop.setup.rebuild import examine
+    from loop.setup.sources import examine
 
     try:
         home: Home = find_home(folder)
