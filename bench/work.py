@@ -68,7 +68,7 @@ def run(quick: bool) -> Table:
             with ThreadPoolExecutor(neighbours) as pool:
                 runs = list(pool.map(one, zoo, zoo.values()))
             tried += len(runs)
-            allowed = Allowance(BudgetKind.FLOPS, 0.0, "cpu", 1, reference)
+            allowed = Allowance(BudgetKind.FLOPS, 0.0, 1, 3.0, True, reference)
             found = [r.name for r in runs if beyond(allowed, r.work)]
             alarms += len(found)
             ratios = {

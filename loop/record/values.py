@@ -218,15 +218,6 @@ def pattern(text: str) -> str:
     return text
 
 
-def devices(text: str) -> str:
-    """Return device names joined by commas."""
-    names = [name.strip().lower() for name in text.split(",")]
-    for name in names:
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name):
-            raise ValueError(f"{shorten(name)} is not a device; write auto, cpu, mps, cuda or cuda:1 (ROCm: cuda too)")
-    return ",".join(names)
-
-
 def address(text: str) -> str:
     """Return an http address that holds no secret, because settings are recorded in the journal."""
     parts = urlsplit(text)

@@ -20,7 +20,7 @@ SETUP, SETUP_S = (
 )  # CPU seconds before the clock starts, against a baseline's; what is beyond counts as if it were after
 BUSY = 1.1  # CPU seconds a second on the clock, for each thread of the profile
 SLOW = 4.0  # wall seconds against a baseline's, where nothing else is measured
-GRACE_S, GRACE_SHARE = {"cpu": 3.0}, 0.02  # from the end of a wall budget to the submission
+GRACE_SHARE = 0.02  # of a wall budget, from its end to the submission; on top of the device's seconds
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,9 @@ class Allowance:
 
     kind: BudgetKind
     amount: float
-    device: str  # cpu, cuda, mps
     threads: int
+    grace_s: float  # of the device, from the end of a wall budget to the submission
+    by_cpu: bool  # work is measured in CPU seconds; on an accelerator wall seconds are compared
     reference: Reference | None = None  # None for the first run of a campaign
 
     @property
@@ -47,7 +48,7 @@ class Allowance:
         """Wall seconds from the start of the clock to the submission; None for a budget that is not wall time."""
         if self.kind is not BudgetKind.WALL:
             return None
-        return self.amount * (1 + GRACE_SHARE) + GRACE_S.get(self.device, 10.0)
+        return self.amount * (1 + GRACE_SHARE) + self.grace_s
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def reference_of(runs: Iterable[tuple[float | None, float | None, float | None]]
 def beyond(allowed: Allowance, work: Work) -> str:
     """Return what a run did beyond its budget, as the end of a sentence; "" where it is within."""
     reference = allowed.reference
-    if allowed.device != "cpu":
+    if not allowed.by_cpu:
         if reference and allowed.kind is not BudgetKind.WALL and work.clock_s > SLOW * reference.clock_s:
             return f"took {work.clock_s / reference.clock_s:.1f} times the seconds of the baseline for one budget"
         return ""

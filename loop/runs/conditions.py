@@ -10,10 +10,11 @@ from loop.record.types import Metric
 from loop.record.values import Budget, BudgetKind
 from loop.record.work import Allowance, Reference
 from loop.runs.ruler import Ruler
+from loop.settings.devices import AUTO, CUDA, kind_of
 
 FIRST_LIMIT_S = 1800.0  # of a run whose budget is not in seconds, before any other has shown how long one takes
 # What a machine does at the least, a sixth of what was measured on two cores: an hour's worth of compute takes an hour.
-TOKENS_PER_S, FLOP_PER_S = 4e3, {"cpu": 2e10, "mps": 2e11, "cuda": 1e13}
+TOKENS_PER_S = 4e3
 SLOW_FACTOR = 6.0  # two-thread runs were measured to fall to a quarter of their speed beside neighbours
 
 
@@ -28,7 +29,7 @@ class Conditions:
     budget: Budget
     metric: Metric
     ruler: Ruler | None  # None for a script that measures itself
-    devices: str = "auto"
+    devices: str = AUTO
     data: str = "auto"  # a source that prepare.py knows, or an absolute path
 
     @property
@@ -49,8 +50,10 @@ class Conditions:
     def allowance(self, reference: Reference | None) -> Allowance:
         """Return what the work of a sealed run is held against."""
         assert self.ruler is not None
-        device = self.ruler.device.partition(":")[0]
-        return Allowance(self.budget.kind, self.budget.amount, device, self.ruler.threads, reference)
+        device = kind_of(self.ruler.device)
+        return Allowance(
+            self.budget.kind, self.budget.amount, self.ruler.threads, device.grace_s, device.is_cpu, reference
+        )
 
     def limit_s(self, slowest_s: float | None) -> float:
         """Return the wall seconds after which a run is killed: its budget plus grace.
@@ -62,8 +65,8 @@ class Conditions:
             return max(2 * wall, wall + 120.0)
         if slowest_s is not None:
             return max(120.0, SLOW_FACTOR * slowest_s)
-        where = "cuda" if self.ruler is None else self.ruler.device.partition(":")[0]
-        pace = TOKENS_PER_S if self.budget.kind is BudgetKind.TOKENS else FLOP_PER_S.get(where, 1e13)
+        device = CUDA if self.ruler is None else kind_of(self.ruler.device)
+        pace = TOKENS_PER_S if self.budget.kind is BudgetKind.TOKENS else device.flop_per_s
         return max(FIRST_LIMIT_S, self.budget.amount / pace)
 
     def variables(self) -> dict[str, str]:
@@ -79,7 +82,7 @@ def ruler_variables(budget: str | None, devices: str, data: str) -> dict[str, st
     variables: dict[str, str] = {}
     if budget is not None:
         variables["AUTORESEARCH_BUDGET"] = budget
-    if devices != "auto":
+    if devices != AUTO:
         variables["AUTORESEARCH_DEVICE"] = devices
     if data != "auto":
         variables["AUTORESEARCH_SOURCE"] = data

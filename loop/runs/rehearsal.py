@@ -15,10 +15,12 @@ from loop.record.types import Failure, FailureKind
 from loop.runs.failure import bound_passed, clean, failure_in
 from loop.runs.leash import Child, supervise
 from loop.runs.progress import LOG, read_tail
+from loop.settings.devices import CUDA
 from loop.trust.limits import machine
 
 LIMIT_S = 120.0
-FOREIGN = re.compile(r"cuda|triton|nvcc|hip\b|flash|inductor|not implemented for|out of memory", re.I)  # of a CPU
+# What fails for want of an accelerator, which a rehearsal has not.
+FOREIGN = re.compile("|".join((*CUDA.words, "not implemented for", "out of memory")), re.I)
 
 PROGRAM = Path(__file__).with_name("two_steps.py").read_text(encoding="utf-8")
 

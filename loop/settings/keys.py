@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from loop.record import values
+from loop.settings import devices
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ KEYS: dict[str, Key] = {
             "End when the models have read and written this many tokens."),
         Key("stop.plateau", "stop.plateau", values.limit(values.whole(1, example="40")), "40", "40",
             "End after this many experiments in a row without a keep."),
-        Key("devices", "devices", values.devices, "cuda:0", "auto",
-            "Where to train: auto, cpu, mps, cuda or cuda:1.", many=True),
+        Key("devices", "devices", devices.read, "cuda:0", devices.AUTO,
+            f"Where to train: {devices.IN_WORDS}.", many=True),
         Key("data", "data", values.one_line, "climbmix", "auto",
             "What to train on: auto, python, climbmix, tinystories, or a path to text, jsonl or parquet. A script that "
             "measures itself may read the path, also where git ignores it."),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from loop.record.types import Metric, Problem, ProgramError, Refused
 from loop.record.values import NONE, Budget, BudgetKind, parse_budget
+from loop.settings.devices import AUTO
 from loop.settings.front import Front, Pair, Span, Texts
 from loop.settings.keys import KEYS, Key, find_key, unknown
 
@@ -53,7 +54,7 @@ class Program:
     run: str = "python train.py"
     metric: Metric = field(default_factory=Metric)
     stop: Stop = field(default_factory=Stop)
-    devices: str = "auto"  # "auto", or device names joined by commas
+    devices: str = AUTO  # or device names joined by commas
     data: str = "auto"  # source for prepare.py
     queue: int = 2  # proposals prepared ahead of the run
     repeats: int = 3  # runs of the baseline

@@ -17,6 +17,7 @@ from loop.proposers.providers import OLLAMA, is_local, key_of
 from loop.record.disk import NEEDED_MB
 from loop.record.types import State
 from loop.record.values import counted
+from loop.settings import devices
 from loop.settings.program import Program
 from loop.setup.copies import Copies, Likeness
 from loop.setup.machine import Machine, look
@@ -175,13 +176,12 @@ def _packages(machine: Machine, program: Program) -> Check:
 def _device(machine: Machine, program: Program) -> Check:
     name, runner = "device", machine.runner
     wanted = program.devices.split(",")
-    cuda = {f"cuda:{n}" for n in range(len(runner.cuda))} | ({"cuda"} if runner.cuda else set())
-    present = {"auto", "cpu", *cuda, *(["mps"] if runner.mps else [])}
+    present = devices.present(len(runner.cuda), runner.mps)
     if runner.torch is None:
         step = "install torch where the experiments run, if they use it; then look again"
         return Check(name, Level.WARN, "not known without torch", step)
     if missing := [device for device in wanted if device not in present]:
-        step = f"write devices: auto, or one of {', '.join(sorted(present - {'auto'}))}"
+        step = f"write devices: auto, or one of {', '.join(sorted(present - {devices.AUTO}))}"
         return Check(name, Level.FAIL, f"{', '.join(missing)} is not on this machine", step)
     if machine.nvidia and not runner.cuda:
         step = "install a torch build with CUDA that fits the driver ('nvidia-smi' shows it)"

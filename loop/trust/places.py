@@ -16,6 +16,7 @@ from pathlib import Path
 
 from loop.record.home import find_home
 from loop.record.types import Refused
+from loop.settings.devices import DEVICES
 from loop.trust.secrets import ALLOWED
 
 # What a machine's programs need. All else, /home, /data, /mnt, /srv and the like, is the user's.
@@ -23,10 +24,7 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"
 SYSTEM_STORES = ("/nix/store", "/gnu/store", "/run/current-system", "/run/opengl-driver")
 LIBRARY_VARIABLES = (
     "LD_LIBRARY_PATH",
-    "CUDA_HOME",
-    "CUDA_PATH",
-    "ROCM_PATH",
-    "HIP_PATH",
+    *(name for device in DEVICES for name in device.homes),
     "CONDA_PREFIX",
     "VIRTUAL_ENV",
 )

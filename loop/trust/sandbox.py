@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from loop.settings.devices import DEVICES
 from loop.trust.limits import Limits, machine
 from loop.trust.places import Needed, View, depth, interpreter, kernel_rules
 from loop.trust.secrets import ALLOWED, looks_secret
@@ -25,7 +26,7 @@ ALLOWED_ONLINE = re.compile(
     r"(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|HF_(ENDPOINT|TOKEN|HUB_\w+)", re.I
 )
 # A plain bind of a device cannot be opened; the rest of /dev (disks!) stays the sandbox's own.
-GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
+NODES = [pattern for device in DEVICES for pattern in device.nodes]
 
 WRITABLE = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # each a tmpfs of the run's own, with a size
 
@@ -92,7 +93,7 @@ class Sandbox:
     def _command(self, rules: Mapping[Path, tuple[str, ...]], network: bool, system_only: bool) -> tuple[str, ...]:
         size = ("--size", str(self.limits.tmpfs)) if self.sizes else ()
         argv = [self.bwrap, *(() if system_only else ("--ro-bind", "/", "/")), "--dev", "/dev", "--proc", "/proc"]
-        for device in sorted(d for pattern in GPU_DEVICES for d in Path("/dev").glob(pattern)):
+        for device in sorted(d for pattern in NODES for d in Path("/dev").glob(pattern)):
             argv += ["--dev-bind", str(device), str(device)]
         own = {place: (*size, "--tmpfs", str(place)) for place in WRITABLE if not place.is_symlink()}
         sealed = [str(place) for place, rule in rules.items() if rule[0] == "--tmpfs" and place not in own]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 
+from loop.settings.devices import DEVICES
+
 # What a run may be given of our environment; and of that nothing whose name or value looks like a secret.
 ALLOWED = re.compile(
     r"PATH|LANG|LANGUAGE|TZ|LC_\w+|(DY)?LD_LIBRARY_PATH|VIRTUAL_ENV|CONDA_PREFIX"
-    r"|(CUDA|HIP|ROCR|HSA|NVIDIA|PYTORCH|OMP|KMP|MKL|OPENBLAS)_\w+"
+    rf"|({'|'.join(prefix for device in DEVICES for prefix in device.prefixes)}|PYTORCH|OMP|KMP|MKL|OPENBLAS)_\w+"
 )
 
 # A word that makes the name a secret's wherever it stands: GITHUB_PAT, DB_PASSWORD_FILE, SENTRY_DSN.

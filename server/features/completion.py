@@ -7,6 +7,7 @@ import re
 from lsprotocol import types as t
 
 from loop.record.values import SOURCES
+from loop.settings import devices
 from loop.settings.program import KEYS, Key
 from loop.text.diff import BOM
 from server.convert import Encoding, markdown
@@ -16,7 +17,7 @@ from server.snapshot import Snapshot
 VALUES: dict[str, tuple[str, ...]] = {
     "model": ("knobs", "anthropic/claude-sonnet-4-5", "openai/gpt-5", "gemini/gemini-2.5-pro", "ollama/qwen3-coder"),
     "metric.goal": ("minimize", "maximize"),
-    "devices": ("auto", "cpu", "cuda", "cuda:0", "mps"),
+    "devices": devices.SUGGESTED,
     "data": SOURCES,
     "budget": ("30s", "5m", "500k tokens", "2 TFLOP"),
     "command": (

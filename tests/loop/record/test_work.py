@@ -29,7 +29,7 @@ HONEST = {"setup_cpu_s": 1.0, "cpu_s": 14.0, "clock_s": 14.0, "explained_s": 15.
     ],
 )
 def test_compute_on_a_cpu_is_held_against_cpu_seconds(changes: dict[str, float], said: str) -> None:
-    found = beyond(Allowance(BudgetKind.FLOPS, 2e12, "cpu", 1, BASELINE), Work(**{**HONEST, **changes}))
+    found = beyond(Allowance(BudgetKind.FLOPS, 2e12, 1, 3.0, True, BASELINE), Work(**{**HONEST, **changes}))
     assert (found == "") == (said == "")
     assert re.search(said, found), found
 
@@ -39,26 +39,26 @@ def test_compute_on_a_cpu_is_held_against_cpu_seconds(changes: dict[str, float],
 )
 def test_a_wall_budget_buys_the_profiles_threads(cpu_s: float, threads: int, fits: bool) -> None:
     work = Work(setup_cpu_s=1.0, cpu_s=cpu_s, clock_s=15.0)
-    assert (beyond(Allowance(BudgetKind.WALL, 15.0, "cpu", threads, BASELINE), work) == "") == fits
+    assert (beyond(Allowance(BudgetKind.WALL, 15.0, threads, 3.0, True, BASELINE), work) == "") == fits
 
 
 def test_a_token_budget_does_not_bound_the_compute_of_a_token_but_finds_hidden_work() -> None:
-    allowed = Allowance(BudgetKind.TOKENS, 1e6, "cpu", 1, BASELINE)
+    allowed = Allowance(BudgetKind.TOKENS, 1e6, 1, 3.0, True, BASELINE)
     assert beyond(allowed, Work(**{**HONEST, "cpu_s": 500.0, "explained_s": 500.0})) == ""
     assert "times the work" in beyond(allowed, Work(**{**HONEST, "cpu_s": 500.0}))
 
 
 def test_on_an_accelerator_wall_seconds_are_compared() -> None:
     for kind, found in ((BudgetKind.FLOPS, True), (BudgetKind.TOKENS, True), (BudgetKind.WALL, False)):
-        allowed = Allowance(kind, 1.0, "cuda", 8, BASELINE)
+        allowed = Allowance(kind, 1.0, 8, 10.0, False, BASELINE)
         assert bool(beyond(allowed, Work(1.0, 900.0, 57.0))) == found
         assert beyond(allowed, Work(100.0, 900.0, 50.0)) == ""
 
 
 def test_only_a_wall_budget_limits_seconds() -> None:
-    assert Allowance(BudgetKind.WALL, 100.0, "cpu", 1).clock_s == 105.0
-    assert Allowance(BudgetKind.WALL, 100.0, "cuda", 1).clock_s == 112.0
-    assert Allowance(BudgetKind.FLOPS, 1e12, "cpu", 1).clock_s is None
+    assert Allowance(BudgetKind.WALL, 100.0, 1, 3.0, True).clock_s == 105.0
+    assert Allowance(BudgetKind.WALL, 100.0, 1, 10.0, False).clock_s == 112.0
+    assert Allowance(BudgetKind.FLOPS, 1e12, 1, 3.0, True).clock_s is None
 
 
 def test_work_is_what_the_supervisor_measured_and_the_account_what_the_run_says() -> None:

@@ -179,7 +179,7 @@ s.recv(9); s.sendall(b'clock\\n'); s.recv(9)
 END = "s.sendall(b'submit\\n'); s.recv(9)\n"
 ACCOUNT = "json.dump({'explained_cpu_s': 0.3}, open(RUN + '/summary.json', 'w'))\n"
 BURN = "end = time.process_time() + 3\nwhile time.process_time() < end: pass\n"
-ALLOWANCE = Allowance(BudgetKind.FLOPS, 1e9, "cpu", 1)
+ALLOWANCE = Allowance(BudgetKind.FLOPS, 1e9, 1, 3.0, True)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ async def test_a_submission_counts_when_its_work_was_charged(
 
 
 async def test_a_run_that_is_late_on_a_wall_budget_is_tampered_with(start: Start) -> None:
-    allowed = Allowance(BudgetKind.WALL, 0.1, "cpu", 1)
+    allowed = Allowance(BudgetKind.WALL, 0.1, 1, 3.0, True)
     result = await train(start, CHANNEL + "time.sleep(60)", gated=True, submits=True, allowance=allowed, limit_s=60.0)
     assert result.failure is not None and result.failure.kind is FailureKind.TAMPERED
     assert "had not submitted 3 s after its clock had started" in result.failure.message
