@@ -108,15 +108,15 @@ DEFENCES: dict[str, Defence] = {
         any_work,
     ),
     "final submit": Defence(
-        (("    _loop.end()\n\n\ndef _score_by_hand", "    import atexit\n\n    atexit.register(_loop.end)\n\n\ndef _score_by_hand"),)
+        (("    _loop.end()\n", "    import atexit\n\n    atexit.register(_loop.end)\n"),)
     ),
 }  # fmt: skip
 
 
 # Not a defence's absence but imports saved: for attacks whose weights are what they are, audited or not.
 UNAUDITED: Edits = (
-    ("        models, auditors = start(_side_by_side(p)), start(_side_by_side(p))\n", "        models, auditors = start(), []\n"),
-    ("            difference = _audit(exam, nats, batch, auditors, start)\n", "            difference = 0.0\n"),
+    ("        models, auditors = start(_side_by_side(profile())), start(_side_by_side(profile()))\n", "        models, auditors = start(), []\n"),
+    ("    difference = _audit(exam, nats, batch, auditors, start)\n", "    difference = 0.0\n"),
 )  # fmt: skip
 
 
