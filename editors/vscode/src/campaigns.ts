@@ -8,11 +8,18 @@ import type { Status, Target } from "./wire";
 /** Return the status of the campaign that a target is about; without one, of what is looked at, or was looked at last. */
 export function statusOf(server: Server, target: Target = {}): Status | undefined {
   const all = [...server.statuses.values()];
-  return meant(server, target) ?? all.find((s) => s.folder === server.near) ?? all.find((s) => s.state !== "none") ?? all[0];
+  return (
+    meant(server, target) ?? all.find((s) => s.folder === server.near) ?? all.find((s) => s.state !== "none") ?? all[0]
+  );
 }
 
 /** Return the same where it is clear; else ask, among those that have a campaign where one is needed. */
-export async function chosenStatus(server: Server, target: Target, title: string, any = false): Promise<Status | undefined> {
+export async function chosenStatus(
+  server: Server,
+  target: Target,
+  title: string,
+  any = false,
+): Promise<Status | undefined> {
   const all = [...server.statuses.values()];
   const found = meant(server, target);
   const fit = all.filter((s) => any || s.state !== "none");
@@ -26,7 +33,11 @@ export async function chosenStatus(server: Server, target: Target, title: string
 /** Return the status that a target names, or that belongs to what is active; undefined where neither says. */
 function meant(server: Server, target: Target): Status | undefined {
   const active = vscode.window.activeTextEditor?.document.uri;
-  const folder = target.folder ?? (target.uri ? folderOf(server, vscode.Uri.parse(target.uri)) : server.looking ?? (active && folderOf(server, active)));
+  const folder =
+    target.folder ??
+    (target.uri
+      ? folderOf(server, vscode.Uri.parse(target.uri))
+      : (server.looking ?? (active && folderOf(server, active))));
   return folder === undefined ? undefined : server.statuses.get(folder);
 }
 
@@ -35,7 +46,9 @@ export function folderOf(server: Server, uri: vscode.Uri): string | undefined {
   if (uri.scheme === "autoresearch") {
     return (JSON.parse(uri.query) as { folder?: string }).folder;
   }
-  const around = [...server.statuses.keys()].filter((folder) => uri.scheme === "file" && uri.fsPath.startsWith(folder + sep));
+  const around = [...server.statuses.keys()].filter(
+    (folder) => uri.scheme === "file" && uri.fsPath.startsWith(folder + sep),
+  );
   return around.sort((a, b) => b.length - a.length)[0];
 }
 
@@ -53,7 +66,9 @@ export function prefix(server: Server, folder: string): string {
 /** Return what the window calls a folder. */
 export function folderName(folder: string): string {
   const root = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(folder));
-  return root ? [root.name, ...relative(root.uri.fsPath, folder).split(sep)].filter(Boolean).join("/") : basename(folder);
+  return root
+    ? [root.name, ...relative(root.uri.fsPath, folder).split(sep)].filter(Boolean).join("/")
+    : basename(folder);
 }
 
 export function canvasUri(status: Status): vscode.Uri {

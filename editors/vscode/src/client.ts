@@ -23,7 +23,8 @@ export class Server implements vscode.Disposable {
   /** The folder of what was looked at last: what is drawn stays where nothing of a campaign is active. */
   near: string | undefined;
   /** What a hover begins with: the hunk that waits here. */
-  hoverFirst: ((document: vscode.TextDocument, position: vscode.Position) => vscode.MarkdownString | undefined) | undefined;
+  hoverFirst:
+    ((document: vscode.TextDocument, position: vscode.Position) => vscode.MarkdownString | undefined) | undefined;
   private client: LanguageClient | undefined;
   private turn = Promise.resolve(); // starts and stops happen one after another
   private saying = false;
@@ -128,7 +129,10 @@ export class Server implements vscode.Disposable {
   private async folders({ added, removed }: vscode.WorkspaceFoldersChangeEvent): Promise<void> {
     for (const folder of this.statuses.keys()) {
       const uri = vscode.Uri.file(folder);
-      if (removed.some((gone) => folder === gone.uri.fsPath || folder.startsWith(gone.uri.fsPath + sep)) && !vscode.workspace.getWorkspaceFolder(uri)) {
+      if (
+        removed.some((gone) => folder === gone.uri.fsPath || folder.startsWith(gone.uri.fsPath + sep)) &&
+        !vscode.workspace.getWorkspaceFolder(uri)
+      ) {
         this.statuses.delete(folder);
       }
     }
@@ -160,8 +164,14 @@ export class Server implements vscode.Disposable {
   async run(name: string, target: Target = {}, asked = true): Promise<Answer | undefined> {
     await this.start();
     if (!this.client || !this.running) {
-      if (asked && this.found) { // a server that is not found has been said
-        void vscode.window.showErrorMessage(`AutoResearch: the server (${this.found.path} lsp) does not run. Its log says why.`, "Show Log").then((choice) => choice && this.log.show());
+      if (asked && this.found) {
+        // a server that is not found has been said
+        void vscode.window
+          .showErrorMessage(
+            `AutoResearch: the server (${this.found.path} lsp) does not run. Its log says why.`,
+            "Show Log",
+          )
+          .then((choice) => choice && this.log.show());
       }
       return undefined;
     }

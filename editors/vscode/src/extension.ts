@@ -2,14 +2,16 @@
 
 import * as vscode from "vscode";
 import { Server } from "./client";
-import { commands } from "./commands";
+import { registerCommands } from "./commands/register";
 import { Results } from "./results";
 import { Review } from "./review";
 import { StatusItem } from "./status";
 import { Texts } from "./texts";
 import { Experiments } from "./tree";
 
-const RESTARTS = ["server.path", "codeLens", "inlayHints", "diagnostics", "quickDiff"].map((name) => `autoresearch.${name}`);
+const RESTARTS = ["server.path", "codeLens", "inlayHints", "diagnostics", "quickDiff"].map(
+  (name) => `autoresearch.${name}`,
+);
 let server: Server | undefined;
 
 export function activate(context: vscode.ExtensionContext): void {
@@ -20,8 +22,13 @@ export function activate(context: vscode.ExtensionContext): void {
   const results = new Results(server, tree, context.extensionUri);
   const status = new StatusItem(server);
   context.subscriptions.push(
-    server, texts, review, tree, results, status,
-    ...commands({ server, texts, review, tree, results, context }),
+    server,
+    texts,
+    review,
+    tree,
+    results,
+    status,
+    ...registerCommands({ server, texts, review, tree, results, context }),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (RESTARTS.some((name) => change.affectsConfiguration(name))) {
         void server?.restart();

@@ -29,38 +29,42 @@ const shows = (name: string) => setting<boolean>(`${name}.enabled`, true);
 /** Return a client of the command at `path`, not started. */
 export function languageClient(path: string, log: vscode.LogOutputChannel, hooks: Hooks): LanguageClient {
   const options = { command: path, args: ["lsp"] };
-  const client = new Client("autoresearch", "AutoResearch", { run: options, debug: options }, {
-    documentSelector: [
-      { scheme: "file", language: "python" },
-      { scheme: "file", pattern: "**/program.md" },
-      { scheme: "file", pattern: "**/results{,-*}.tsv" },
-    ],
-    outputChannel: log,
-    middleware: {
-      provideCodeLenses: async (document, token, next) => {
-        hooks.look(document.uri);
-        const lenses = shows("codeLens") ? await next(document, token) : [];
-        for (const { command } of lenses ?? []) {
-          if (command) {
-            command.title = command.title.replace(/^([▶⏸■]) /u, (_, mark: string) => `$(${LENS_ICONS[mark]})\u00a0`);
+  const client = new Client(
+    "autoresearch",
+    "AutoResearch",
+    { run: options, debug: options },
+    {
+      documentSelector: [
+        { scheme: "file", language: "python" },
+        { scheme: "file", pattern: "**/program.md" },
+        { scheme: "file", pattern: "**/results{,-*}.tsv" },
+      ],
+      outputChannel: log,
+      middleware: {
+        provideCodeLenses: async (document, token, next) => {
+          hooks.look(document.uri);
+          const lenses = shows("codeLens") ? await next(document, token) : [];
+          for (const { command } of lenses ?? []) {
+            if (command) {
+              command.title = command.title.replace(/^([▶⏸■]) /u, (_, mark: string) => `$(${LENS_ICONS[mark]})\u00a0`);
+            }
           }
-        }
-        return lenses;
-      },
-      provideHover: async (document, position, token, next) => {
-        const first = hooks.hover(document, position);
-        const rest = await next(document, position, token);
-        return first ? new vscode.Hover([first, ...(rest?.contents ?? [])], rest?.range) : rest;
-      },
-      provideInlayHints: (document, range, token, next) =>
-        shows("inlayHints") ? next(document, range, token) : [],
-      handleDiagnostics: (uri, found, next) => {
-        const pending = setting<boolean>("diagnostics.pendingHunks", false);
-        const kept = found.filter((d) => pending || d.severity !== vscode.DiagnosticSeverity.Information);
-        next(uri, shows("diagnostics") ? kept : []);
+          return lenses;
+        },
+        provideHover: async (document, position, token, next) => {
+          const first = hooks.hover(document, position);
+          const rest = await next(document, position, token);
+          return first ? new vscode.Hover([first, ...(rest?.contents ?? [])], rest?.range) : rest;
+        },
+        provideInlayHints: (document, range, token, next) => (shows("inlayHints") ? next(document, range, token) : []),
+        handleDiagnostics: (uri, found, next) => {
+          const pending = setting<boolean>("diagnostics.pendingHunks", false);
+          const kept = found.filter((d) => pending || d.severity !== vscode.DiagnosticSeverity.Information);
+          next(uri, shows("diagnostics") ? kept : []);
+        },
       },
     },
-  });
+  );
   client.registerFeature({
     fillInitializeParams: () => undefined,
     fillClientCapabilities: (all: InitializeParams["capabilities"]) => {

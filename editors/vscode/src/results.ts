@@ -8,13 +8,28 @@ import type { Experiments } from "./tree";
 import type { Asked, Shown, Status } from "./wire";
 
 const TYPE = "autoresearch.results";
-const ALLOWED = new Set(["showDiff", "showExperiment", "start", "pause", "resume", "stop", "pull", "report", "verify", "diffAccepted"]);
+const ALLOWED = new Set([
+  "showDiff",
+  "showExperiment",
+  "start",
+  "pause",
+  "resume",
+  "stop",
+  "pull",
+  "report",
+  "verify",
+  "diffAccepted",
+]);
 
 export class Results implements vscode.WebviewPanelSerializer, vscode.Disposable {
   private readonly panels = new Map<string, vscode.WebviewPanel>(); // folder → panel, "" before one is known
   private readonly hooks: vscode.Disposable[];
 
-  constructor(private readonly server: Server, private readonly tree: Experiments, private readonly extension: vscode.Uri) {
+  constructor(
+    private readonly server: Server,
+    private readonly tree: Experiments,
+    private readonly extension: vscode.Uri,
+  ) {
     this.hooks = [
       vscode.window.registerWebviewPanelSerializer(TYPE, this),
       server.onStatus((status) => void this.send(status)),
@@ -58,7 +73,9 @@ export class Results implements vscode.WebviewPanelSerializer, vscode.Disposable
     });
     look(panel.active);
     const nonce = randomBytes(16).toString("hex");
-    const [script, style] = ["results.js", "results.css"].map((f) => panel.webview.asWebviewUri(vscode.Uri.joinPath(dist, f)));
+    const [script, style] = ["results.js", "results.css"].map((f) =>
+      panel.webview.asWebviewUri(vscode.Uri.joinPath(dist, f)),
+    );
     const policy = `default-src 'none'; style-src ${panel.webview.cspSource}; script-src 'nonce-${nonce}'`;
     panel.webview.html = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">
@@ -86,7 +103,7 @@ export class Results implements vscode.WebviewPanelSerializer, vscode.Disposable
     if (panel) {
       panel.title = this.title(status.folder);
     }
-    const shown: Shown = { status, experiments: this.tree.histories.get(status.folder) ?? [] };
+    const shown: Shown = { status, history: this.tree.drawn(status.folder) };
     await panel?.webview.postMessage(shown);
   }
 

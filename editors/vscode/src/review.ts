@@ -24,7 +24,11 @@ export class Review implements vscode.Disposable {
   private readonly removed: vscode.TextEditorDecorationType;
   private readonly hooks: vscode.Disposable[];
 
-  constructor(private readonly server: Server, private readonly texts: Texts, extension: vscode.Uri) {
+  constructor(
+    private readonly server: Server,
+    private readonly texts: Texts,
+    extension: vscode.Uri,
+  ) {
     const look = (icon: string): vscode.DecorationRenderOptions => ({
       isWholeLine: true,
       gutterIconPath: vscode.Uri.joinPath(extension, "media", `${icon}.svg`),
@@ -50,7 +54,9 @@ export class Review implements vscode.Disposable {
       server.onLook(look_at),
       vscode.workspace.onDidChangeTextDocument((e) => look_at(e.document.uri)),
       vscode.workspace.onDidSaveTextDocument((document) => look_at(document.uri)), // only now it may be followed
-      vscode.workspace.onDidChangeConfiguration((e) => e.affectsConfiguration("autoresearch.follow") && server.statuses.forEach((s) => this.soon(s))),
+      vscode.workspace.onDidChangeConfiguration(
+        (e) => e.affectsConfiguration("autoresearch.follow") && server.statuses.forEach((s) => this.soon(s)),
+      ),
       vscode.window.onDidChangeVisibleTextEditors((all) => all.forEach((editor) => look_at(editor.document.uri))),
       vscode.window.onDidChangeActiveTextEditor(() => this.tellContext()),
     ];
@@ -78,12 +84,18 @@ export class Review implements vscode.Disposable {
   /** Ask again once it has been quiet for a moment. */
   soon(status: Status): void {
     clearTimeout(this.due.get(status.folder));
-    this.due.set(status.folder, setTimeout(() => void this.ask(status), PAUSE_MS));
+    this.due.set(
+      status.folder,
+      setTimeout(() => void this.ask(status), PAUSE_MS),
+    );
   }
 
   async ask(status: Status): Promise<void> {
     const uri = canvasUri(status);
-    const document = await vscode.workspace.openTextDocument(uri).then((d) => d, () => undefined); // opens no tab
+    const document = await vscode.workspace.openTextDocument(uri).then(
+      (d) => d,
+      () => undefined,
+    ); // opens no tab
     const answer = document && (await this.server.request<Hunks>("autoresearch/hunks", { uri: uri.toString() }));
     const same = answer && document.version === answer.version;
     if (!document || !answer || !same || answer.base === null) {
@@ -107,7 +119,13 @@ export class Review implements vscode.Disposable {
     const now = this.server.statuses.get(folder);
     const incumbent = `${now?.campaign} #${now?.incumbent}`;
     const shown = vscode.window.visibleTextEditors.some((e) => e.document === document);
-    if (!setting<boolean>("follow", false) || document.isDirty || !shown || this.followed.get(folder) === incumbent || this.following.has(folder)) {
+    if (
+      !setting<boolean>("follow", false) ||
+      document.isDirty ||
+      !shown ||
+      this.followed.get(folder) === incumbent ||
+      this.following.has(folder)
+    ) {
       return;
     }
     this.followed.set(folder, incumbent);
@@ -115,10 +133,14 @@ export class Review implements vscode.Disposable {
     try {
       const before = document.version;
       const pulled = await this.server.run("pull", { folder, uri: document.uri.toString() }, false);
-      if (pulled?.ok && document.version === before + 1) { // what was typed meanwhile is not ours to save
+      if (pulled?.ok && document.version === before + 1) {
+        // what was typed meanwhile is not ours to save
         await document.save();
       }
-      vscode.window.setStatusBarMessage(`$(${pulled?.ok ? "cloud-download" : "warning"}) ${pulled?.message ?? "not followed"}`, 5000);
+      vscode.window.setStatusBarMessage(
+        `$(${pulled?.ok ? "cloud-download" : "warning"}) ${pulled?.message ?? "not followed"}`,
+        5000,
+      );
     } finally {
       this.following.delete(folder);
       this.server.statuses.forEach((status) => status.folder === folder && this.soon(status)); // kept meanwhile
@@ -159,7 +181,9 @@ export class Review implements vscode.Disposable {
     }
     const which = { uri: all.uri, hunk: hunk.id };
     const text = new vscode.MarkdownString("", true);
-    text.isTrusted = { enabledCommands: ["acceptHunk", "revertHunk", "showDiff", "nextHunk"].map((c) => `autoresearch.${c}`) };
+    text.isTrusted = {
+      enabledCommands: ["acceptHunk", "revertHunk", "showDiff", "nextHunk"].map((c) => `autoresearch.${c}`),
+    };
     const links = [
       commandLink("$(check) Accept", "acceptHunk", which),
       commandLink("$(discard) Revert", "revertHunk", which),
@@ -183,7 +207,8 @@ export class Review implements vscode.Disposable {
       const control = vscode.scm.createSourceControl("autoresearch", "AutoResearch", vscode.Uri.file(status.folder));
       control.inputBox.visible = false;
       control.quickDiffProvider = {
-        provideOriginalResource: (uri) => (uri.fsPath === canvas.fsPath ? this.texts.at(status, "accepted") : undefined),
+        provideOriginalResource: (uri) =>
+          uri.fsPath === canvas.fsPath ? this.texts.at(status, "accepted") : undefined,
       };
       this.bases.set(status.folder, control);
     }

@@ -18,7 +18,10 @@ interface PythonApi {
 }
 
 async function runnable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(() => true, () => false);
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 export function setting<T>(name: string, fallback: T): T {

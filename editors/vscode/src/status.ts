@@ -3,7 +3,7 @@
 import * as vscode from "vscode";
 import { folderName, prefix, statusOf } from "./campaigns";
 import type { Server } from "./client";
-import { spread, type Status } from "./wire";
+import type { Status } from "./wire";
 
 const ICONS: Record<Status["state"], string> = {
   none: "beaker",
@@ -20,7 +20,11 @@ export class StatusItem implements vscode.Disposable {
 
   constructor(private readonly server: Server) {
     this.item.name = "AutoResearch";
-    this.hooks = [server.onStatus(() => this.draw()), server.onLost(() => this.draw()), server.onFocus(() => this.draw())];
+    this.hooks = [
+      server.onStatus(() => this.draw()),
+      server.onLost(() => this.draw()),
+      server.onFocus(() => this.draw()),
+    ];
     this.draw();
     this.item.show();
   }
@@ -32,7 +36,9 @@ export class StatusItem implements vscode.Disposable {
     if (!status || status.state === "none") {
       const missing = !this.server.found && !this.server.running;
       this.item.text = `$(${missing ? "beaker-stop" : "beaker"}) AutoResearch`;
-      this.item.tooltip = missing ? "The autoresearch command was not found" : `Start a campaign${status && prefix(this.server, status.folder) ? ` in ${folderName(status.folder)}` : ""}`;
+      this.item.tooltip = missing
+        ? "The autoresearch command was not found"
+        : `Start a campaign${status && prefix(this.server, status.folder) ? ` in ${folderName(status.folder)}` : ""}`;
       this.item.command = missing ? "autoresearch.restartServer" : command("start", status);
     } else {
       this.item.text = `$(${ICONS[status.state]}) ${prefix(this.server, status.folder)}${status.text.replace(/^[◌●‖■✓✗]\s*/u, "")}`;
@@ -63,16 +69,26 @@ function command(name: string, status: Status | undefined): vscode.Command {
 
 function tooltip(s: Status): vscode.MarkdownString {
   const text = new vscode.MarkdownString("", true);
-  text.isTrusted = { enabledCommands: ["pause", "resume", "stop", "start", "showResults", "pull", "showLog"].map((c) => `autoresearch.${c}`) };
+  text.isTrusted = {
+    enabledCommands: ["pause", "resume", "stop", "start", "showResults", "pull", "showLog"].map(
+      (c) => `autoresearch.${c}`,
+    ),
+  };
   text.appendMarkdown(`**AutoResearch**   ${s.campaign ?? ""} · ${s.state}\n\n`);
   const rows: [string, string | null | undefined][] = [
     ["now", s.hypothesis ? `#${s.experiment} ${s.hypothesis}` : undefined],
     ["left", s.remaining_s == null ? undefined : `${Math.round(s.remaining_s)} s of this run`],
     ["claim", s.keeps ? s.headline : undefined],
-    ["best", s.best == null ? undefined : `${s.best.toFixed(4)} (#${s.best_experiment}), ${s.keeps} kept of ${s.experiments}`],
-    ["branch", s.best != null && s.incumbent !== s.best_experiment ? `holds #${s.incumbent}, which is not the best` : undefined],
+    [
+      "best",
+      s.best == null ? undefined : `${s.best.toFixed(4)} (#${s.best_experiment}), ${s.keeps} kept of ${s.experiments}`,
+    ],
+    [
+      "branch",
+      s.best != null && s.incumbent !== s.best_experiment ? `holds #${s.incumbent}, which is not the best` : undefined,
+    ],
     ["score", s.source ? `${s.metric}, ${s.source}` : undefined],
-    ["noise", s.noise ? spread(s.noise) : undefined],
+    ["noise", s.noise_text],
     ["spent", s.dollars ? `$${s.dollars.toFixed(2)}` : undefined],
   ];
   const shown = rows.filter(([, value]) => value);
@@ -88,6 +104,8 @@ function tooltip(s: Status): vscode.MarkdownString {
   const verbs = s.quiescent
     ? [link(s.state === "paused" ? "$(play) Resume" : "$(play) Continue", s.state === "paused" ? "resume" : "start")]
     : [link("$(debug-pause) Pause", "pause"), link("$(debug-stop) Stop", "stop")];
-  text.appendMarkdown(`\n\n${[link("$(graph-line) Results", "showResults"), link("$(cloud-download) Pull", "pull"), ...verbs].join("   ")}`);
+  text.appendMarkdown(
+    `\n\n${[link("$(graph-line) Results", "showResults"), link("$(cloud-download) Pull", "pull"), ...verbs].join("   ")}`,
+  );
   return text;
 }

@@ -19,7 +19,11 @@ export class Texts implements vscode.TextDocumentContentProvider, vscode.Disposa
   /** Return the document of the canvas at a commit, at `accepted` or at `incumbent`. */
   at(status: Status, at: string): vscode.Uri {
     const name = basename(canvasUri(status).path);
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${at.slice(0, 9)}/${name}`, query: JSON.stringify({ folder: status.folder, at }) });
+    const uri = vscode.Uri.from({
+      scheme: SCHEME,
+      path: `/${at.slice(0, 9)}/${name}`,
+      query: JSON.stringify({ folder: status.folder, at }),
+    });
     if (!/^[0-9a-f]{40}/.test(at)) {
       this.moving.set(uri.toString(), uri);
     }

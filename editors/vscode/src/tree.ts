@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 import { folderName, listed, prefix } from "./campaigns";
 import type { Review } from "./review";
 import type { Server } from "./client";
-import type { Experiment, History, Status } from "./wire";
+import type { Experiment, History, Mark, Status } from "./wire";
 
 export type Node =
   | { kind: "campaign"; status: Status }
@@ -12,7 +12,7 @@ export type Node =
   | { kind: "folder"; folder: string }
   | { kind: "experiment"; folder: string; experiment: number; of: Experiment };
 
-const ICONS: Record<string, [icon: string, colour?: string]> = {
+const ICONS: Record<Mark, [icon: string, colour?: string]> = {
   baseline: ["milestone"],
   keep: ["pass-filled", "autoresearch.keep"],
   price: ["arrow-down", "charts.purple"],
@@ -25,18 +25,25 @@ const ICONS: Record<string, [icon: string, colour?: string]> = {
   waiting: ["circle-outline"],
   lost: ["question"],
 };
-export const VERDICTS = ["keep", "discard", "crash", "invalid", "waiting", "lost"];
+const NOTHING: History = { campaign: null, experiments: [], legend: [] };
 
 export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<Node | undefined>();
   readonly onDidChangeTreeData = this.changed.event;
-  readonly histories = new Map<string, Experiment[]>();
+  private readonly histories = new Map<string, History>();
   private readonly seen = new Map<string, string>();
   private readonly view: vscode.TreeView<Node>;
   private readonly hooks: vscode.Disposable[];
 
-  constructor(private readonly server: Server, private readonly review: Review, private readonly memento: vscode.Memento) {
-    this.view = vscode.window.createTreeView("autoresearch.experiments", { treeDataProvider: this, showCollapseAll: false });
+  constructor(
+    private readonly server: Server,
+    private readonly review: Review,
+    private readonly memento: vscode.Memento,
+  ) {
+    this.view = vscode.window.createTreeView("autoresearch.experiments", {
+      treeDataProvider: this,
+      showCollapseAll: false,
+    });
     this.hooks = [
       server.onStatus((status) => void this.follow(status)),
       server.onLost(() => {
@@ -52,14 +59,23 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     return this.memento.get<string[]>("filter", []);
   }
 
-  async setFilter(verdicts: string[]): Promise<void> {
-    await this.memento.update("filter", verdicts);
+  async setFilter(groups: string[]): Promise<void> {
+    await this.memento.update("filter", groups);
     this.draw();
   }
 
   /** Read the history where a status says that it has moved. */
   private async follow(s: Status): Promise<void> {
-    const mark = JSON.stringify([s.campaign, s.experiments, s.waiting, s.experiment, s.state, s.keeps, s.best_experiment]);
+    const mark = JSON.stringify([
+      s.campaign,
+      s.experiments,
+      s.waiting,
+      s.experiment,
+      s.state,
+      s.keeps,
+      s.best_experiment,
+      s.verified,
+    ]);
     if (this.seen.get(s.folder) !== mark) {
       this.seen.set(s.folder, mark);
       await this.history(s.folder);
@@ -67,10 +83,16 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     }
   }
 
-  async history(folder: string): Promise<Experiment[]> {
-    const found = await this.server.request<History>("autoresearch/history", { folder });
-    this.histories.set(folder, found?.experiments ?? []);
-    return found?.experiments ?? [];
+  /** Ask for the history of a folder. */
+  async history(folder: string): Promise<History> {
+    const found = (await this.server.request<History>("autoresearch/history", { folder })) ?? NOTHING;
+    this.histories.set(folder, found);
+    return found;
+  }
+
+  /** Return the history that is drawn. */
+  drawn(folder: string): History {
+    return this.histories.get(folder) ?? NOTHING;
   }
 
   private draw(): void {
@@ -78,7 +100,11 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     const words = [hunks && `${hunks} ${hunks === 1 ? "hunk" : "hunks"} to review`, behind && `${behind} to pull`];
     this.view.badge = hunks + behind ? { value: hunks + behind, tooltip: words.filter(Boolean).join(", ") } : undefined;
     const all = listed(this.server);
-    void vscode.commands.executeCommand("setContext", "autoresearch.several", all.length > 1 && all.some((s) => s.state !== "none"));
+    void vscode.commands.executeCommand(
+      "setContext",
+      "autoresearch.several",
+      all.length > 1 && all.some((s) => s.state !== "none"),
+    );
     this.view.description = this.filter.length ? `only ${this.filter.join(", ")}` : "";
     void vscode.commands.executeCommand("setContext", "autoresearch.filtered", this.filter.length > 0);
     this.changed.fire(undefined);
@@ -91,7 +117,9 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
         return []; // the welcome view says how to begin
       }
       return all.flatMap((status) => [
-        status.state === "none" ? { kind: "folder" as const, folder: status.folder } : { kind: "campaign" as const, status },
+        status.state === "none"
+          ? { kind: "folder" as const, folder: status.folder }
+          : { kind: "campaign" as const, status },
         ...status.campaigns
           .filter((name) => name !== status.campaign)
           .map((campaign) => ({ kind: "other" as const, folder: status.folder, campaign })),
@@ -101,8 +129,8 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
       return [];
     }
     const folder = node.status.folder;
-    return (this.histories.get(folder) ?? [])
-      .filter((e) => this.filter.length === 0 || this.filter.includes(e.verdict ?? e.mark))
+    return this.drawn(folder)
+      .experiments.filter((e) => this.filter.length === 0 || this.filter.includes(e.group))
       .map((of) => ({ kind: "experiment" as const, folder, experiment: of.number, of }))
       .reverse();
   }
@@ -140,15 +168,17 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
   private experimentItem(folder: string, e: Experiment, node: Node): vscode.TreeItem {
     const item = new vscode.TreeItem(`#${e.number}${e.text ? `  ${e.text}` : ""}`);
     const status = this.server.statuses.get(folder);
-    const running = !e.verdict && status?.experiment === e.number && !status.quiescent;
-    const kind = running ? "running" : e.mark;
-    const [icon, colour] = ICONS[kind] ?? ["question"];
+    const [icon, colour] = ICONS[e.mark];
     item.id = `${folder}\n${status?.campaign}\n${e.number}`;
     item.iconPath = new vscode.ThemeIcon(icon, colour ? new vscode.ThemeColor(colour) : undefined);
-    item.description = [e.mark === "lost" ? e.verdict_text : e.number ? e.delta_text : "", e.hypothesis].filter(Boolean).join("  ");
-    item.contextValue = `experiment.${e.verdict ?? e.mark}${this.review.waits(folder, e.number) ? ".pending" : ""}`;
+    item.description = [e.mark === "lost" ? e.verdict_text : e.number ? e.delta_text : "", e.hypothesis]
+      .filter(Boolean)
+      .join("  ");
+    item.contextValue = `experiment.${e.group}${this.review.waits(folder, e.number) ? ".pending" : ""}`;
     item.command = { title: "Diff", command: "autoresearch.showDiff", arguments: [node] };
-    item.accessibilityInformation = { label: `experiment ${e.number}, ${kind === "lost" ? e.verdict_text : kind}, ${e.text} ${e.hypothesis}` };
+    item.accessibilityInformation = {
+      label: `experiment ${e.number}, ${e.verdict_text}, ${e.text} ${e.hypothesis}`,
+    };
     return item;
   }
 

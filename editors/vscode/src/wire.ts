@@ -1,4 +1,4 @@
-// What the server says, as docs/protocol.md has it. Types only: nothing is computed or kept here.
+// What the server says, as docs/protocol.md has it. Types: nothing is computed or kept here.
 
 export interface Status {
   folder: string;
@@ -19,6 +19,7 @@ export interface Status {
   baseline?: number | null;
   noise_floor?: number | null; // of single runs of the baseline
   noise?: number | null; // of a difference of two runs on one seed
+  noise_text?: string;
   best?: number | null;
   best_experiment?: number | null;
   headline?: string; // what is verified, or that nothing is yet
@@ -37,6 +38,14 @@ export interface Status {
   canvas?: string | null;
 }
 
+/** What a filter by verdict calls an experiment. */
+export const GROUPS = ["keep", "discard", "crash", "invalid", "waiting", "lost"] as const;
+
+/** What an experiment looks like: chooses an icon, a shape, a colour. Only `keep` is a gain. */
+export type Mark =
+  "baseline" | "keep" | "price" | "adopted" | "noise" | "worse" | "crash" | "invalid" | "waiting" | "running" | "lost";
+
+/** An experiment; what ends in `text`, and `row`, is shown as it is. */
 export interface Experiment {
   number: number;
   commit: string;
@@ -44,23 +53,19 @@ export interface Experiment {
   hypothesis: string;
   proposer: string;
   score: number | null;
+  text: string; // the score
   compared: number | null; // the baseline's, and what verdicts found in pairs since: what is plotted
-  text: string;
   delta: number | null;
   delta_text: string;
-  uncertainty: number | null;
+  uncertainty_text: string; // "± 0.0003"
   verdict: "keep" | "discard" | "crash" | "invalid" | null;
-  mark: "baseline" | "keep" | "price" | "adopted" | "noise" | "worse" | "crash" | "invalid" | "waiting" | "lost";
   verdict_text: string;
-  reason: string | null;
+  group: (typeof GROUPS)[number];
+  mark: Mark;
+  row: string; // of a Markdown table
   explanation: string;
   peak_memory_mb: number | null;
-  dollars: number | null;
-}
-
-/** Return the verdict in a word; of one that a rebuilt journal does not know, what is known. */
-export function verdict(e: Experiment): string {
-  return e.verdict ?? (e.mark === "lost" ? e.verdict_text : "waiting");
+  memory_text: string;
 }
 
 export interface Refusal {
@@ -71,6 +76,13 @@ export interface Refusal {
 export interface History {
   campaign: string | null;
   experiments: Experiment[];
+  legend: Legend[];
+}
+
+/** What a mark of the plot means. */
+export interface Legend {
+  mark: string;
+  text: string;
 }
 
 export interface Hunk {
@@ -121,17 +133,10 @@ export interface Target {
 /** What the results page is sent, and what it sends. */
 export interface Shown {
   status: Status;
-  experiments: Experiment[];
+  history: History;
 }
-export type Asked =
-  | { ask: "ready" }
-  | { ask: "run"; command: string; experiment?: number };
+export type Asked = { ask: "ready" } | { ask: "run"; command: string; experiment?: number };
 
 export function refused(answer: object): answer is Refusal {
   return (answer as { ok?: boolean }).ok === false;
-}
-
-/** Return a standard deviation with its sign, never rounded to nothing. */
-export function spread(value: number): string {
-  return `± ${value < 0.00005 ? value.toPrecision(1) : value.toFixed(4)}`;
 }

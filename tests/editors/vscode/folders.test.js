@@ -1,11 +1,14 @@
 // Several folders in one window, several campaigns in one of them: trusted first, told apart, followed live, found again.
-const assert = require("node:assert"), fs = require("node:fs"), path = require("node:path");
+const assert = require("node:assert"),
+  fs = require("node:fs"),
+  path = require("node:path");
 const { AUTORESEARCH, WAIT, autoresearch, campaign, drive, plain, say, status, until } = require("./editor.js");
 const { keeps } = require("./night.js");
 
 /** Make a folder with two ended campaigns, one without any, and the workspace file of both. */
 async function two(editor) {
-  const night = campaign(editor, 3), other = campaign(editor, 1);
+  const night = campaign(editor, 3),
+    other = campaign(editor, 1);
   const alpha = path.join(path.dirname(other), "alpha");
   fs.renameSync(other, alpha);
   const names = [];
@@ -17,7 +20,8 @@ async function two(editor) {
     names.unshift(status(night).campaign);
   }
   const workspace = path.join(path.dirname(night), "both.code-workspace");
-  const folders = (...all) => fs.writeFileSync(workspace, JSON.stringify({ folders: all.map((folder) => ({ path: folder })) }));
+  const folders = (...all) =>
+    fs.writeFileSync(workspace, JSON.stringify({ folders: all.map((folder) => ({ path: folder })) }));
   folders(night, alpha);
   return { night, alpha, workspace, folders, newer: names[0], older: names[1] };
 }
@@ -25,7 +29,8 @@ async function two(editor) {
 /** In restricted mode nothing of ours runs; once trusted, it does. */
 async function trust(editor) {
   const { page } = editor;
-  const banner = page.locator(".part.banner a", { hasText: "Manage" }), ours = page.locator('.activitybar [aria-label^="AutoResearch"]');
+  const banner = page.locator(".part.banner a", { hasText: "Manage" }),
+    ours = page.locator('.activitybar [aria-label^="AutoResearch"]');
   await banner.waitFor();
   assert.equal(await ours.count(), 0, "no view in restricted mode");
   assert.doesNotMatch(editor.logs(), / lsp \(from /, "no server in restricted mode");
@@ -33,7 +38,11 @@ async function trust(editor) {
   await editor.press("the question of trust", banner, () => button.isVisible());
   await editor.press("trust", button, () => ours.first().isVisible());
   const modal = page.locator(".monaco-modal-editor-block");
-  await editor.press("the file again", modal.locator(".codicon-close, .codicon-widget-close").first(), async () => !(await modal.isVisible()));
+  await editor.press(
+    "the file again",
+    modal.locator(".codicon-close, .codicon-widget-close").first(),
+    async () => !(await modal.isVisible()),
+  );
   await editor.lens("Continue campaign").waitFor();
   say("restricted: nothing ran; trusted: the lens is there");
 }
@@ -51,7 +60,11 @@ async function apart(editor, { night, older, newer }) {
   await editor.shot("apart");
   const dialog = page.locator(".monaco-dialog-box");
   await editor.press("the question", editor.lens("Continue campaign"), () => dialog.isVisible());
-  await editor.press("the start", dialog.getByRole("button", { name: "Start", exact: true }), async () => !(await dialog.isVisible()));
+  await editor.press(
+    "the start",
+    dialog.getByRole("button", { name: "Start", exact: true }),
+    async () => !(await dialog.isVisible()),
+  );
   await until("the older campaign to go on", () => status(night).campaign === older && status(night).alive);
   say("two folders, two campaigns: the one that was shown went on");
 }
@@ -67,10 +80,18 @@ async function follow(editor, { night }) {
   autoresearch(night, "pause");
   await until("the pause", () => status(night).state === "paused");
   // A toast hides by itself after seconds; the list of notifications has it until somebody answers.
-  const told = page.locator(".notifications-center .notification-list-item", { hasText: "AutoResearch: night: new best" }).first();
-  await editor.again("the message", () => editor.run("Notifications: Show Notifications"), () => told.isVisible());
+  const told = page
+    .locator(".notifications-center .notification-list-item", { hasText: "AutoResearch: night: new best" })
+    .first();
+  await editor.again(
+    "the message",
+    () => editor.run("Notifications: Show Notifications"),
+    () => told.isVisible(),
+  );
   const user = () => fs.readFileSync(path.join(editor.tmp, "user", "User", "settings.json"), "utf8");
-  await editor.press("silence", told.getByRole("button", { name: "Don't Show Again" }), () => /"autoresearch.notifications": ?"problems"/.test(user()));
+  await editor.press("silence", told.getByRole("button", { name: "Don't Show Again" }), () =>
+    /"autoresearch.notifications": ?"problems"/.test(user()),
+  );
   await editor.run("Notifications: Clear All Notifications");
   const disk = () => fs.readFileSync(path.join(night, "train.py"), "utf8");
   const before = disk();
@@ -94,7 +115,11 @@ async function again(editor, { night, folders }) {
   await until("the status bar again", async () => /night: .*#\d+/.test(await editor.barText()));
   await row.waitFor();
   folders(night);
-  await until("one folder", async () => !(await row.isVisible()) && !/night: /.test(await editor.barText()) && /#\d+/.test(await editor.barText()));
+  await until(
+    "one folder",
+    async () =>
+      !(await row.isVisible()) && !/night: /.test(await editor.barText()) && /#\d+/.test(await editor.barText()),
+  );
   say("reloaded, and one folder left");
 }
 
@@ -107,12 +132,16 @@ async function walkthrough(editor) {
   await editor.shot("walkthrough");
 }
 
-drive("folders", async (editor) => {
-  const both = await two(editor);
-  await editor.open(both.workspace, path.join(both.night, "program.md"));
-  await trust(editor);
-  await apart(editor, both);
-  await follow(editor, both);
-  await again(editor, both);
-  await walkthrough(editor);
-}, { trust: false });
+drive(
+  "folders",
+  async (editor) => {
+    const both = await two(editor);
+    await editor.open(both.workspace, path.join(both.night, "program.md"));
+    await trust(editor);
+    await apart(editor, both);
+    await follow(editor, both);
+    await again(editor, both);
+    await walkthrough(editor);
+  },
+  { trust: false },
+);

@@ -10,24 +10,37 @@ async function look(editor) {
   await editor.run("AutoResearch: Pull the Incumbent into the Canvas");
   await until("hunks", async () => (await accepts(editor)) > 0);
   const place = page.locator(".statusbar-item", { hasText: /hunk \d+ of \d+/ }).first(); // for five seconds
-  await editor.press("the next hunk", page.locator(".editor-actions .codicon-arrow-down").first(), () => place.isVisible());
+  await editor.press("the next hunk", page.locator(".editor-actions .codicon-arrow-down").first(), () =>
+    place.isVisible(),
+  );
   say("next");
 
   await page.locator(".view-overlays .current-line").first().waitFor({ timeout: WAIT });
   const hover = page.locator(".monaco-hover", { hasText: /Hunk \d+ of \d+/ }).first();
-  await editor.again("the hover", async () => {
-    await page.keyboard.press("Control+k");
-    await page.keyboard.press("Control+i"); // the editor's own key for the hover at the cursor
-  }, () => hover.isVisible());
+  await editor.again(
+    "the hover",
+    async () => {
+      await page.keyboard.press("Control+k");
+      await page.keyboard.press("Control+i"); // the editor's own key for the hover at the cursor
+    },
+    () => hover.isVisible(),
+  );
   assert.match(plain(await hover.innerText()), /Accept.*Revert.*Diff.*Next[^]*#\d+.* (replaced|took out|added)/);
   await editor.shot("hover");
   await page.keyboard.press("Escape");
 
-  const row = editor.rows().filter({ hasText: /−0\.\d+/ }).first();
-  await editor.again("the diff", async () => {
-    await row.hover();
-    await row.locator(".action-label.codicon-diff").click({ timeout: WAIT / 6 });
-  }, () => page.locator(".monaco-diff-editor .line-insert, .monaco-diff-editor .char-insert").first().isVisible());
+  const row = editor
+    .rows()
+    .filter({ hasText: /−0\.\d+/ })
+    .first();
+  await editor.again(
+    "the diff",
+    async () => {
+      await row.hover();
+      await row.locator(".action-label.codicon-diff").click({ timeout: WAIT / 6 });
+    },
+    () => page.locator(".monaco-diff-editor .line-insert, .monaco-diff-editor .char-insert").first().isVisible(),
+  );
   await editor.shot("diff");
   await editor.run("AutoResearch: Compare Accepted with Incumbent");
   await page.locator(".tab.active", { hasText: "accepted ↔ incumbent" }).waitFor({ timeout: WAIT });

@@ -1,5 +1,7 @@
 // What package.json promises: no two keys collide, every command and setting is there and used, the .vsix holds what it must.
-const assert = require("node:assert"), fs = require("node:fs"), path = require("node:path");
+const assert = require("node:assert"),
+  fs = require("node:fs"),
+  path = require("node:path");
 const { execFileSync } = require("node:child_process");
 const { test } = require("node:test");
 
@@ -14,16 +16,16 @@ const code = sources.map((f) => read("src", f)).join("\n");
 const readme = read("README.md");
 const names = new Set(commands.map((c) => c.command));
 
-/** Return the names in the object literal that the variable `all` of commands.ts holds. */
+/** Return the names in the object literals that the functions of commands/ return which are of type Acts. */
 function registered() {
   const found = [];
-  const visit = (node) => {
-    if (ts.isVariableDeclaration(node) && node.name.getText() === "all" && ts.isObjectLiteralExpression(node.initializer)) {
-      found.push(...node.initializer.properties.map((p) => `autoresearch.${p.name.getText()}`));
+  for (const file of sources.filter((f) => path.dirname(f) === "commands")) {
+    const source = ts.createSourceFile(file, read("src", file), ts.ScriptTarget.ES2022, true);
+    for (const topic of source.statements.filter((s) => ts.isFunctionDeclaration(s) && s.type?.getText() === "Acts")) {
+      const { expression } = topic.body.statements.find(ts.isReturnStatement);
+      found.push(...expression.properties.map((p) => `autoresearch.${p.name.getText()}`));
     }
-    ts.forEachChild(node, visit);
-  };
-  visit(ts.createSourceFile("commands.ts", read("src", "commands.ts"), ts.ScriptTarget.ES2022, true));
+  }
   return found;
 }
 
@@ -38,12 +40,17 @@ test("every command is under AutoResearch: and registered, and nothing else is",
 
 test("menus, links and key bindings name commands that exist", () => {
   const used = [...Object.values(menus).flat(), ...keybindings].map((m) => m.command);
-  const links = JSON.stringify([viewsWelcome, walkthroughs]).matchAll(/\(command:(autoresearch\.\w+)|onCommand:(autoresearch\.\w+)/g);
+  const links = JSON.stringify([viewsWelcome, walkthroughs]).matchAll(
+    /\(command:(autoresearch\.\w+)|onCommand:(autoresearch\.\w+)/g,
+  );
   for (const command of [...used, ...[...links].map((m) => m[1] ?? m[2])]) {
     assert.ok(names.has(command), command);
   }
   for (const { view } of viewsWelcome) {
-    assert.ok(views.autoresearch.some((v) => v.id === view), view);
+    assert.ok(
+      views.autoresearch.some((v) => v.id === view),
+      view,
+    );
   }
 });
 
@@ -65,23 +72,37 @@ test("no key acts without a chord and a when-clause, and none takes anything awa
 });
 
 test("what needs a campaign is not in the palette without one", () => {
-  const always = ["status", "installServer", "restartServer", "showLog", "copyDebugInfo", "openWalkthrough"].map((name) => `autoresearch.${name}`);
+  const always = ["status", "installServer", "restartServer", "showLog", "copyDebugInfo", "openWalkthrough"].map(
+    (name) => `autoresearch.${name}`,
+  );
   const clauses = new Map(menus.commandPalette.map((m) => [m.command, m.when]));
   assert.deepEqual([...names].filter((name) => !clauses.get(name)).sort(), always.sort());
 });
 
 test("when-clauses name context that the extension sets, and all of it", () => {
-  const named = (text) => new Set([...text.matchAll(/(?<!command:|[\w.])autoresearch\.(state|missing|filtered|isCanvas|pending|\w+)\b(?= *(?:==|!=|=~|>|&&|"|$))/g)].map((m) => m[1]));
-  const clauses = [...Object.values(menus).flat(), ...keybindings, ...viewsWelcome].map((m) => (m.when ?? "").replace(/view == \S+/g, ""));
+  const named = (text) =>
+    new Set(
+      [
+        ...text.matchAll(
+          /(?<!command:|[\w.])autoresearch\.(state|missing|filtered|isCanvas|pending|\w+)\b(?= *(?:==|!=|=~|>|&&|"|$))/g,
+        ),
+      ].map((m) => m[1]),
+    );
+  const clauses = [...Object.values(menus).flat(), ...keybindings, ...viewsWelcome].map((m) =>
+    (m.when ?? "").replace(/view == \S+/g, ""),
+  );
   const done = [...JSON.stringify(walkthroughs).matchAll(/onContext:autoresearch\.(\w+)/g)].map((m) => m[1]);
   const used = new Set([...clauses.flatMap((when) => [...named(when)]), ...done]);
-  const set = new Set([...code.matchAll(/"setContext", "autoresearch\.(\w+)"/g)].map((m) => m[1]));
+  const set = new Set([...code.matchAll(/"setContext",\s*"autoresearch\.(\w+)"/g)].map((m) => m[1]));
   assert.deepEqual([...used].sort(), [...set].sort());
 });
 
 test("every setting is described, and read by the code", () => {
   for (const [name, setting] of Object.entries(settings)) {
-    assert.ok(setting.markdownDescription?.endsWith(".") || setting.markdownDescription?.endsWith(".)"), `${name} has no description`);
+    assert.ok(
+      setting.markdownDescription?.endsWith(".") || setting.markdownDescription?.endsWith(".)"),
+      `${name} has no description`,
+    );
     assert.notEqual(setting.default, undefined, name);
     assert.equal(setting.enum?.length, setting.enumDescriptions?.length, name);
     const short = name.replace("autoresearch.", "");
@@ -106,7 +127,10 @@ test("a step of the walkthrough is written in the little that VS Code renders th
 });
 
 test("it starts only where there is a program.md, and never in an untrusted folder", () => {
-  assert.deepEqual(manifest.activationEvents, ["workspaceContains:**/program.md", "onWebviewPanel:autoresearch.results"]);
+  assert.deepEqual(manifest.activationEvents, [
+    "workspaceContains:**/program.md",
+    "onWebviewPanel:autoresearch.results",
+  ]);
   assert.equal(manifest.capabilities.untrustedWorkspaces.supported, false);
   assert.equal(manifest.capabilities.virtualWorkspaces.supported, false);
   assert.deepEqual(manifest.extensionKind, ["workspace"]);
@@ -137,7 +161,9 @@ test("every picture is there, and small", () => {
 test("the README's tables of settings and keys are package.json's", () => {
   const cell = (text) => text.replaceAll("|", "\\|");
   const rows = Object.entries(settings).map(([name, s]) => {
-    const choices = (s.enumDescriptions ?? []).map((text, i) => ` \`${s.enum[i]}\`: ${text[0].toLowerCase()}${text.slice(1)}`);
+    const choices = (s.enumDescriptions ?? []).map(
+      (text, i) => ` \`${s.enum[i]}\`: ${text[0].toLowerCase()}${text.slice(1)}`,
+    );
     return `| \`${name}\` | \`${JSON.stringify(s.default)}\` | ${cell(s.markdownDescription.replace(/`#([\w.]+)#`/g, "`$1`") + choices.join(""))} |`;
   });
   const title = new Map(commands.map((c) => [c.command, c.title]));
@@ -151,8 +177,20 @@ test("the README's tables of settings and keys are package.json's", () => {
 test("the .vsix holds what runs and what is read, and nothing else", () => {
   const listed = execFileSync("python3", ["-m", "zipfile", "-l", process.env.VSIX], { encoding: "utf8" });
   const files = [...listed.matchAll(/^extension\/(\S+)/gm)].map((m) => m[1]);
-  const wanted = ["package.json", "readme.md", "changelog.md", "LICENSE.txt", "dist/extension.js", "dist/language.js", "dist/results.js", "dist/results.css"];
+  const wanted = [
+    "package.json",
+    "readme.md",
+    "changelog.md",
+    "LICENSE.txt",
+    "dist/extension.js",
+    "dist/language.js",
+    "dist/results.js",
+    "dist/results.css",
+  ];
   assert.deepEqual(files.filter((f) => !f.startsWith("media/")).sort(), wanted.sort());
-  assert.deepEqual(files.filter((f) => f.startsWith("media/") && !/\.(svg|png)$/.test(f)), []);
+  assert.deepEqual(
+    files.filter((f) => f.startsWith("media/") && !/\.(svg|png)$/.test(f)),
+    [],
+  );
   assert.ok(fs.statSync(process.env.VSIX).size < 1024 * 1024);
 });

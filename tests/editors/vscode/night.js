@@ -1,5 +1,7 @@
 // The acts of a night in real VS Code, with the mouse: start, review, reload, leave. For the stub canvas and the real one.
-const assert = require("node:assert"), fs = require("node:fs"), path = require("node:path");
+const assert = require("node:assert"),
+  fs = require("node:fs"),
+  path = require("node:path");
 const { WAIT, autoresearch, plain, say, status, until } = require("./editor.js");
 
 const LONG = 300_000; // for what a campaign has to train for
@@ -13,7 +15,9 @@ async function begin(editor, folder) {
   await editor.lens("Start campaign").waitFor({ timeout: WAIT });
   await editor.run("AutoResearch: Show Experiments");
   await editor.unlisted();
-  await page.locator(".welcome-view-content", { hasText: "No campaign has been started here" }).waitFor({ timeout: WAIT });
+  await page
+    .locator(".welcome-view-content", { hasText: "No campaign has been started here" })
+    .waitFor({ timeout: WAIT });
   await until("the status bar item", async () => /AutoResearch/.test(await editor.barText()));
   await editor.shot("before");
   assert.ok(!fs.existsSync(path.join(folder, ".git", "autoresearch", "journal.db")), "opening a folder runs nothing");
@@ -50,12 +54,17 @@ async function review(editor, folder) {
 
   const before = await accepts(editor);
   const text = fs.readFileSync(path.join(folder, "train.py"), "utf8");
-  await editor.press("one hunk fewer", editor.lens(/^Accept$/).first(), async () => (await accepts(editor)) === before - 1);
+  await editor.press(
+    "one hunk fewer",
+    editor.lens(/^Accept$/).first(),
+    async () => (await accepts(editor)) === before - 1,
+  );
   assert.equal(fs.readFileSync(path.join(folder, "train.py"), "utf8"), text, "accept touches no text");
   say("accepted with the mouse:", before, "hunks →", await accepts(editor));
 
   let human = await revert(editor, folder);
-  if (human.score === null) { // while it waited a newer keep changed the same lines: the loop says so, and it is asked again
+  if (human.score === null) {
+    // while it waited a newer keep changed the same lines: the loop says so, and it is asked again
     say("not measured:", human.explanation);
     if (!(await accepts(editor))) {
       await until("a keep to pull", async () => /not in this file/.test((await editor.lenses())[0] ?? ""), LONG);
@@ -64,8 +73,13 @@ async function review(editor, folder) {
     human = await revert(editor, folder);
   }
   assert.notEqual(human.score, null, human.explanation);
-  say("reverted with the mouse, and measured:", `#${human.experiment} ${human.hypothesis} ${human.score} (${human.verdict})`);
-  await until("it in the tree", async () => (await editor.rows().allInnerTexts()).some((t) => new RegExp(`#${human.experiment}\\b`).test(plain(t))));
+  say(
+    "reverted with the mouse, and measured:",
+    `#${human.experiment} ${human.hypothesis} ${human.score} (${human.verdict})`,
+  );
+  await until("it in the tree", async () =>
+    (await editor.rows().allInnerTexts()).some((t) => new RegExp(`#${human.experiment}\\b`).test(plain(t))),
+  );
   await editor.shot("reverted");
 }
 
@@ -73,9 +87,23 @@ async function review(editor, folder) {
 async function revert(editor, folder) {
   const humans = () => history(folder).filter((e) => e.author === "human" && e.experiment > 0);
   const [known, before, shown] = [humans().length, await accepts(editor), await editor.text()];
-  const last = editor.lens(/^Revert$/).filter({ visible: true }).last();
-  await editor.press("the old lines", last, async () => (await editor.text()) !== shown && (await accepts(editor)) === before - 1);
-  return until("the price of the revert", () => humans().slice(known).find((e) => e.verdict), LONG);
+  const last = editor
+    .lens(/^Revert$/)
+    .filter({ visible: true })
+    .last();
+  await editor.press(
+    "the old lines",
+    last,
+    async () => (await editor.text()) !== shown && (await accepts(editor)) === before - 1,
+  );
+  return until(
+    "the price of the revert",
+    () =>
+      humans()
+        .slice(known)
+        .find((e) => e.verdict),
+    LONG,
+  );
 }
 
 /** Open the results, reload the window mid-run, find everything. */
@@ -83,14 +111,22 @@ async function reload(editor, folder) {
   const { page } = editor;
   const marks = status(folder).experiments + 1;
   await editor.run("AutoResearch: Show Results");
-  await editor.results().locator("svg .mark").nth(marks - 1).waitFor({ timeout: WAIT });
+  await editor
+    .results()
+    .locator("svg .mark")
+    .nth(marks - 1)
+    .waitFor({ timeout: WAIT });
   await editor.shot("results");
   await editor.remembered(/mainThreadWebview-autoresearch\.results/);
   assert.equal(status(folder).state, "running");
   await page.reload();
   await until("the status bar again", async () => /#\d+/.test(await editor.barText()));
   await until("the tree again", async () => (await editor.rows().count()) >= marks);
-  await editor.results().locator("svg .mark").nth(marks - 1).waitFor({ timeout: WAIT });
+  await editor
+    .results()
+    .locator("svg .mark")
+    .nth(marks - 1)
+    .waitFor({ timeout: WAIT });
   await page.locator(".tab", { hasText: "train.py" }).first().click();
   await editor.lens("best ").first().waitFor({ timeout: WAIT });
   await until("the hint again", async () => /#\d+ [−+]\d\.\d+/.test(await editor.text()));

@@ -1,5 +1,6 @@
 // The Results page in real VS Code and report.html in Chromium: plot, hover, click, sort, live, restored, themes, a strict policy.
-const assert = require("node:assert"), path = require("node:path");
+const assert = require("node:assert"),
+  path = require("node:path");
 const { SHOTS, WAIT, autoresearch, drive, launch, ledger, plain, say, until } = require("./editor.js");
 
 const COUNT = 40;
@@ -10,7 +11,9 @@ async function resultsPage(editor) {
   await editor.open(folder, "program.md");
   await editor.lens("Results").waitFor({ timeout: WAIT });
   const { page } = editor;
-  await editor.press("the results", editor.lens("Results"), () => page.locator(".tab", { hasText: "AutoResearch Results" }).isVisible());
+  await editor.press("the results", editor.lens("Results"), () =>
+    page.locator(".tab", { hasText: "AutoResearch Results" }).isVisible(),
+  );
   const inside = editor.results();
   const marks = inside.locator("svg .mark");
   const shows = (count) => until(`${count} marks`, async () => (await marks.count()) === count);
@@ -19,30 +22,51 @@ async function resultsPage(editor) {
     assert.ok((await inside.locator(`svg .mark.${kind}`).count()) > 0, `no mark of kind ${kind}`);
     assert.ok((await inside.locator(`.legend .${kind}`).count()) === 1, `no legend for ${kind}`);
   }
-  assert.match(await inside.locator("path.best").getAttribute("d"), /^M[\d.]+ [\d.]+H[\d.]+V/, "the best is a step line");
+  assert.match(
+    await inside.locator("path.best").getAttribute("d"),
+    /^M[\d.]+ [\d.]+H[\d.]+V/,
+    "the best is a step line",
+  );
   say("plot:", await marks.count(), "marks;", plain(await inside.locator("h1").innerText()));
 
   const tip = inside.locator("#tip");
-  await editor.again("the tip", async () => {
-    await inside.locator("h1").hover();
-    await marks.nth(3).hover();
-  }, () => tip.isVisible());
+  await editor.again(
+    "the tip",
+    async () => {
+      await inside.locator("h1").hover();
+      await marks.nth(3).hover();
+    },
+    () => tip.isVisible(),
+  );
   assert.match(plain(await tip.innerText()), /^#3 <img src=x .*KNOB_21/, "a hypothesis is text, whatever it says");
   assert.equal(await inside.locator("img").count(), 0);
   await editor.shot("hover");
 
-  await editor.press("the diff of #5", marks.nth(5), () => page.locator(".tab.active", { hasText: "#5 0.9960" }).isVisible());
-  await page.locator(".monaco-diff-editor .char-insert, .monaco-diff-editor .line-insert").first().waitFor({ timeout: WAIT });
+  await editor.press("the diff of #5", marks.nth(5), () =>
+    page.locator(".tab.active", { hasText: "#5 0.9960" }).isVisible(),
+  );
+  await page
+    .locator(".monaco-diff-editor .char-insert, .monaco-diff-editor .line-insert")
+    .first()
+    .waitFor({ timeout: WAIT });
   say("a click on a mark opens its diff");
   await page.locator(".tab", { hasText: "AutoResearch Results" }).click();
   await shows(COUNT + 1);
-  assert.equal(await inside.locator("tr.on").first().getAttribute("data-n"), "5", "the picked experiment is still picked");
+  assert.equal(
+    await inside.locator("tr.on").first().getAttribute("data-n"),
+    "5",
+    "the picked experiment is still picked",
+  );
 
   await inside.locator("th button", { hasText: "score" }).click();
   const column = async (n) => texts(inside.locator(`tbody td:nth-child(${n})`));
   const scores = (await column(2)).map(parseFloat);
   const known = scores.filter((s) => !Number.isNaN(s));
-  assert.deepEqual(known, [...known].sort((a, b) => b - a), "sorted by score, down");
+  assert.deepEqual(
+    known,
+    [...known].sort((a, b) => b - a),
+    "sorted by score, down",
+  );
   assert.ok(Number.isNaN(scores.at(-1)), "what has no score is last");
   await inside.locator("th button", { hasText: "score" }).click();
   assert.equal((await column(1))[0], "#40", "sorted up, the best is first");
@@ -60,8 +84,13 @@ async function resultsPage(editor) {
   assert.equal(await inside.locator("tr.on").first().getAttribute("data-n"), "5");
   await editor.shot("dark");
 
-  const look = (selector, property) => inside.locator(selector).first().evaluate((e, p) => getComputedStyle(e)[p], property);
-  const variable = (name) => inside.locator("html").evaluate((e, n) => getComputedStyle(e).getPropertyValue(n).trim(), name);
+  const look = (selector, property) =>
+    inside
+      .locator(selector)
+      .first()
+      .evaluate((e, p) => getComputedStyle(e)[p], property);
+  const variable = (name) =>
+    inside.locator("html").evaluate((e, n) => getComputedStyle(e).getPropertyValue(n).trim(), name);
   const dark = [await look("body", "backgroundColor"), await look(".mark.keep", "fill")];
   for (const name of ["--vscode-editor-background", "--vscode-autoresearch-keep", "--vscode-autoresearch-worse"]) {
     assert.match(await variable(name), /^#/, name);
@@ -83,7 +112,8 @@ async function reportPage(folder) {
   const browser = await launch();
   try {
     const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
-    const problems = [], asked = [];
+    const problems = [],
+      asked = [];
     page.on("console", (m) => m.type() === "error" && problems.push(m.text()));
     page.on("pageerror", (error) => problems.push(String(error)));
     page.on("request", (request) => asked.push(request.url()));

@@ -1,5 +1,8 @@
 // Where the server is found, in which order; what is said where it is not; log, trace, debug information.
-const assert = require("node:assert"), fs = require("node:fs"), os = require("node:os"), path = require("node:path");
+const assert = require("node:assert"),
+  fs = require("node:fs"),
+  os = require("node:os"),
+  path = require("node:path");
 const { execFileSync } = require("node:child_process");
 const { AUTORESEARCH, PYTHON, WAIT, campaign, drive, plain, say, until } = require("./editor.js");
 
@@ -9,9 +12,17 @@ fs.mkdirSync(bin);
 
 /** Make a stand-in for the Python extension that names an interpreter, as its public interface does. */
 function pythonExtension() {
-  const folder = path.join(tmp, "python", "extension"), vsix = path.join(tmp, "python.vsix");
+  const folder = path.join(tmp, "python", "extension"),
+    vsix = path.join(tmp, "python.vsix");
   fs.mkdirSync(folder, { recursive: true });
-  const manifest = { name: "python", publisher: "ms-python", version: "1.0.0", engines: { vscode: "^1.91.0" }, main: "./main.js", activationEvents: [] };
+  const manifest = {
+    name: "python",
+    publisher: "ms-python",
+    version: "1.0.0",
+    engines: { vscode: "^1.91.0" },
+    main: "./main.js",
+    activationEvents: [],
+  };
   fs.writeFileSync(path.join(folder, "package.json"), JSON.stringify(manifest));
   const api = `{ environments: { getActiveEnvironmentPath: () => ({ path: ${JSON.stringify(PYTHON)} }) } }`;
   fs.writeFileSync(path.join(folder, "main.js"), `exports.activate = () => (${api});`);
@@ -26,7 +37,15 @@ function link(folder) {
 }
 
 async function order(editor, folder) {
-  const from = (place) => until(`the server from ${place}`, () => editor.logs().trimEnd().split("\n").findLast((l) => l.includes(" lsp (from "))?.endsWith(`(from ${place})`));
+  const from = (place) =>
+    until(`the server from ${place}`, () =>
+      editor
+        .logs()
+        .trimEnd()
+        .split("\n")
+        .findLast((l) => l.includes(" lsp (from "))
+        ?.endsWith(`(from ${place})`),
+    );
   const lens = () => editor.lens("Start campaign").waitFor({ timeout: WAIT });
   await from("Python extension");
   await lens();
@@ -49,7 +68,12 @@ async function talk(editor) {
   editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH, "autoresearch.trace.server": "verbose" });
   await editor.run("Developer: Set Log Level...");
   for (const choice of ["AutoResearch", "Trace"]) {
-    await until(choice, () => editor.choose(choice).then(() => true, () => false));
+    await until(choice, () =>
+      editor.choose(choice).then(
+        () => true,
+        () => false,
+      ),
+    );
   }
   await editor.run("AutoResearch: Restart the Server");
   await until("a trace", () => /Received notification 'autoresearch\/status/.test(editor.logs()));
@@ -61,7 +85,10 @@ async function talk(editor) {
     const all = JSON.parse(text.replaceAll("```json", "").replaceAll("```", ""));
     return all.server !== "not running" && all.campaigns.length && [text, all];
   });
-  await page.locator(".notification-list-item-message", { hasText: "debug information is in the clipboard" }).first().waitFor({ timeout: WAIT });
+  await page
+    .locator(".notification-list-item-message", { hasText: "debug information is in the clipboard" })
+    .first()
+    .waitFor({ timeout: WAIT });
   assert.equal(facts.found, "setting");
   assert.match(facts.server, /^\d+\.\d+/);
   assert.equal(facts.campaigns[0].state, "none");
@@ -72,29 +99,47 @@ async function talk(editor) {
 
 async function missing(editor) {
   const { page } = editor;
-  editor.settings("Machine", { "autoresearch.server.path": path.join(tmp, "nowhere"), "autoresearch.server.installCommand": "echo typed-not-run" });
+  editor.settings("Machine", {
+    "autoresearch.server.path": path.join(tmp, "nowhere"),
+    "autoresearch.server.installCommand": "echo typed-not-run",
+  });
   const toast = page.locator(".notification-toast", { hasText: "is not a program that can be run" });
   await toast.waitFor({ timeout: WAIT });
   assert.equal(await page.locator(".notification-toast").count(), 1, "one notification");
   await editor.run("AutoResearch: Show Experiments");
-  await page.locator(".welcome-view-content", { hasText: "autoresearch command was not found" }).waitFor({ timeout: WAIT });
+  await page
+    .locator(".welcome-view-content", { hasText: "autoresearch command was not found" })
+    .waitFor({ timeout: WAIT });
   await page.locator('.statusbar-item[aria-label*="AutoResearch"]').first().waitFor({ timeout: WAIT });
   await editor.shot("missing");
   await toast.getByRole("button", { name: "Install…" }).click();
-  const lines = async () => (await page.locator(".terminal-wrapper.active .xterm-rows > div").allInnerTexts()).map(plain);
-  await until("a prompt with the install command", async () => (await lines()).some((line) => /[#$>] echo typed-not-run/.test(line)));
+  const lines = async () =>
+    (await page.locator(".terminal-wrapper.active .xterm-rows > div").allInnerTexts()).map(plain);
+  await until("a prompt with the install command", async () =>
+    (await lines()).some((line) => /[#$>] echo typed-not-run/.test(line)),
+  );
   assert.ok(!(await lines()).some((line) => line.trim() === "typed-not-run"), "it is typed, not run");
   await editor.shot("install");
   editor.settings("Machine", { "autoresearch.server.path": AUTORESEARCH });
-  await page.locator(".welcome-view-content", { hasText: "No campaign has been started here" }).waitFor({ timeout: WAIT });
+  await page
+    .locator(".welcome-view-content", { hasText: "No campaign has been started here" })
+    .waitFor({ timeout: WAIT });
   say("missing: said once, the install command typed, found again");
 }
 
-drive("server", async (editor) => {
-  editor.after.push(() => fs.rmSync(tmp, { recursive: true, force: true }));
-  const folder = campaign(editor, 1);
-  await editor.open(folder, "program.md");
-  await order(editor, folder);
-  await talk(editor);
-  await missing(editor);
-}, { machine: { "autoresearch.server.path": "" }, vsix: [pythonExtension()], PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` });
+drive(
+  "server",
+  async (editor) => {
+    editor.after.push(() => fs.rmSync(tmp, { recursive: true, force: true }));
+    const folder = campaign(editor, 1);
+    await editor.open(folder, "program.md");
+    await order(editor, folder);
+    await talk(editor);
+    await missing(editor);
+  },
+  {
+    machine: { "autoresearch.server.path": "" },
+    vsix: [pythonExtension()],
+    PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,
+  },
+);

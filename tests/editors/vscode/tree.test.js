@@ -8,32 +8,59 @@ async function tree(editor) {
   const { page } = editor;
   await editor.run("AutoResearch: Show Experiments");
   const labels = async () => (await editor.rows().allInnerTexts()).map((t) => plain(t).replace(/\s+/g, " "));
-  await until("the experiments, the newest first", async () => /^#40 ?0\.9680 ?−0\.0040/.test((await labels())[0] ?? ""));
+  await until("the experiments, the newest first", async () =>
+    /^#40 ?0\.9680 ?−0\.0040/.test((await labels())[0] ?? ""),
+  );
   await page.locator(".activitybar .badge-content", { hasText: "8" }).waitFor({ timeout: WAIT }); // eight patches to pull
 
   await editor.run("AutoResearch: Filter Experiments by Verdict");
   await page.locator(".quick-input-list .monaco-list-row", { hasText: "crash" }).first().click();
   await page.keyboard.press("Enter");
-  await until("only crashes", async () => (await labels()).map((t) => /#\d+/.exec(t)[0]).join() === "#33,#22,#11");
+  await until("only crashes", async () => (await labels()).map((t) => /#\d+/.exec(t)?.[0]).join() === "#33,#22,#11");
   await editor.shot("filtered");
-  await page.locator('.pane-header .actions-container [aria-label^="Clear the Filter"], .title-actions [aria-label^="Clear the Filter"]').first().click();
+  await page
+    .locator(
+      '.pane-header .actions-container [aria-label^="Clear the Filter"], .title-actions [aria-label^="Clear the Filter"]',
+    )
+    .first()
+    .click();
   await until("all of them", async () => (await editor.rows().count()) > 20);
   say("tree: newest first, filtered, all again");
 
-  const act = (number, icon, seen) => editor.again(`${icon} of #${number}`, async () => {
-    const row = editor.rows().filter({ hasText: new RegExp(`#${number}\\b`) }).first();
-    await row.hover({ timeout: WAIT / 6 });
-    await row.locator(`.action-label.codicon-${icon}`).click({ timeout: WAIT / 6 });
-  }, seen);
+  const act = (number, icon, seen) =>
+    editor.again(
+      `${icon} of #${number}`,
+      async () => {
+        const row = editor
+          .rows()
+          .filter({ hasText: new RegExp(`#${number}\\b`) })
+          .first();
+        await row.hover({ timeout: WAIT / 6 });
+        await row.locator(`.action-label.codicon-${icon}`).click({ timeout: WAIT / 6 });
+      },
+      seen,
+    );
   const copies = page.locator(".quick-input-list .monaco-list-row", { hasText: "Markdown row" });
   await act(38, "copy", () => copies.isVisible());
   await copies.click();
-  await until("a row in the clipboard", async () => /^\| #38 \| [0-9a-f]{7} \| 0\.9780/.test(await page.evaluate(() => navigator.clipboard.readText())));
-  await act(30, "history", async () => (await page.locator(".tab.active", { hasText: "train.py" }).isVisible()) && (await editor.text()).includes("KNOB_16 = 30"));
+  await until("a row in the clipboard", async () =>
+    /^\| #38 \| [0-9a-f]{7} \| 0\.9780/.test(await page.evaluate(() => navigator.clipboard.readText())),
+  );
+  await act(
+    30,
+    "history",
+    async () =>
+      (await page.locator(".tab.active", { hasText: "train.py" }).isVisible()) &&
+      (await editor.text()).includes("KNOB_16 = 30"),
+  );
   say("tree: copied a row, restored #30");
   const waits = async (number) => (await editor.lenses()).some((t) => t.startsWith(`#${number} `));
   await until("its hunk", () => waits(30));
-  await act(30, "check", async () => editor.logs().includes("acceptExperiment: accepted 1 hunk of #30") && !(await waits(30)));
+  await act(
+    30,
+    "check",
+    async () => editor.logs().includes("acceptExperiment: accepted 1 hunk of #30") && !(await waits(30)),
+  );
   await act(25, "discard", () => editor.logs().includes("revertExperiment: reverted #25"));
   say("tree: accepted #30, reverted #25");
 }
@@ -62,9 +89,15 @@ async function quickDiff(editor) {
   const { page } = editor;
   await page.locator(".view-line", { hasText: "KNOB_0" }).first().click();
   const peek = page.locator(".peekview-widget");
-  await editor.again("the peek", () => editor.run("Show Next Change"), () => peek.isVisible());
+  await editor.again(
+    "the peek",
+    () => editor.run("Show Next Change"),
+    () => peek.isVisible(),
+  );
   await editor.shot("quick-diff");
-  await editor.press("the hunk accepted", peek.locator(".action-label.codicon-check").first(), () => editor.logs().includes("acceptHunk: accepted 1 hunk"));
+  await editor.press("the hunk accepted", peek.locator(".action-label.codicon-check").first(), () =>
+    editor.logs().includes("acceptHunk: accepted 1 hunk"),
+  );
   say("quick diff: peeked and accepted");
 }
 

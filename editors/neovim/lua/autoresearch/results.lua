@@ -16,6 +16,7 @@ local GROUPS = {
   adopted = "WarningMsg",
   crash = "AutoResearchDelete",
   waiting = "Special",
+  running = "Special",
 }
 
 ---@class autoresearch.Table one results buffer
@@ -131,8 +132,8 @@ local ON_ROW = {
   y = {
     "copy as a row of Markdown",
     function(_, e)
-      vim.fn.setreg(vim.v.register, rows.markdown(e) .. "\n")
-      status.notify("copied " .. rows.markdown(e))
+      vim.fn.setreg(vim.v.register, e.row .. "\n")
+      status.notify("copied " .. e.row)
     end,
   },
 }

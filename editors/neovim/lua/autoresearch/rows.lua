@@ -10,8 +10,9 @@ local M = {}
 ---@field delta_text string the delta, for people
 ---@field verdict? string
 ---@field verdict_text string the verdict, for people
+---@field group string what a filter calls it: keep, discard, crash, invalid, waiting or lost
 ---@field mark string what it looks like; only `keep` is a gain
----@field reason? string
+---@field row string a row of a Markdown table
 ---@field proposer string
 ---@field commit string
 ---@field parent string
@@ -19,12 +20,12 @@ local M = {}
 ---@class autoresearch.Order how a table is sorted and filtered
 ---@field sort string a column
 ---@field down boolean
----@field filter string `all` or a verdict
+---@field filter string `all` or a group
 
 M.COLUMNS = { "number", "score", "delta", "verdict", "proposer", "hypothesis" }
 M.FILTERS = { "all", "keep", "discard", "crash", "invalid" }
 local TITLES = { number = "#", proposer = "by" }
-local WIDTHS = { number = 6, score = 11, delta = 10, verdict = 22, proposer = 12, hypothesis = 20 }
+local WIDTHS = { number = 6, score = 11, delta = 10, verdict = 26, proposer = 12, hypothesis = 20 }
 local MARKS = {
   baseline = "✓",
   keep = "✓",
@@ -34,6 +35,8 @@ local MARKS = {
   worse = "✗",
   crash = "!",
   invalid = "⊘",
+  waiting = "…",
+  running = "●",
 }
 
 ---@param text string
@@ -66,12 +69,7 @@ end
 ---@param e autoresearch.Experiment
 ---@return string
 function M.line(e)
-  local verdict = "…"
-  if e.verdict then
-    verdict = ("%s %s%s"):format(MARKS[e.mark] or "?", e.verdict, e.reason and ", " .. e.reason or ""):gsub("_", " ")
-  elseif e.mark == "lost" then
-    verdict = "? " .. e.verdict_text:gsub("^restored, ", "")
-  end
+  local verdict = (MARKS[e.mark] or "?") .. " " .. e.verdict_text
   return trimmed(
     fit("#" .. e.number, WIDTHS.number)
       .. fit(e.text, WIDTHS.score)
@@ -82,20 +80,13 @@ function M.line(e)
   )
 end
 
----Return an experiment as a row of a Markdown table.
----@param e autoresearch.Experiment
----@return string
-function M.markdown(e)
-  return ("| #%d | %s | %s | %s |"):format(e.number, e.text, e.verdict or "", (e.hypothesis:gsub("[\n|]", " ")))
-end
-
 ---Return the experiments that the filter lets through, in order; what has no value comes last, either way.
 ---@param experiments autoresearch.Experiment[]
 ---@param order autoresearch.Order
 ---@return autoresearch.Experiment[]
 function M.arrange(experiments, order)
   local shown = vim.tbl_filter(function(e)
-    return order.filter == "all" or e.verdict == order.filter
+    return order.filter == "all" or e.group == order.filter
   end, experiments)
   table.sort(shown, function(a, b)
     local x, y = a[order.sort], b[order.sort]

@@ -3,12 +3,13 @@
 
 import type { Experiment, Status } from "../wire";
 
-const W = 1000, H = 380, L = 62, R = 984, T = 16, B = 336;
+const W = 1000,
+  H = 380,
+  L = 62,
+  R = 984,
+  T = 16,
+  B = 336;
 const NS = "http://www.w3.org/2000/svg";
-
-export function kind(e: Experiment): string {
-  return e.mark;
-}
 
 function add(parent: Element, name: string, attributes: Record<string, string | number>, text?: string): SVGElement {
   const made = document.createElementNS(NS, name);
@@ -49,14 +50,24 @@ export function plot(svg: SVGSVGElement, status: Status, experiments: Experiment
     const digits = Math.max(0, 1 - Math.floor(Math.log10(span)));
     for (const tick of ticks(Math.min(bottom, top), Math.max(bottom, top), 6)) {
       add(svg, "line", { class: "grid", x1: L, x2: R, y1: y(tick), y2: y(tick) });
-      add(svg, "text", { class: "tick", x: L - 8, y: y(tick) + 4, "text-anchor": "end" }, tick.toFixed(Math.min(digits, 9)));
+      add(
+        svg,
+        "text",
+        { class: "tick", x: L - 8, y: y(tick) + 4, "text-anchor": "end" },
+        tick.toFixed(Math.min(digits, 9)),
+      );
     }
   }
   for (const tick of [...ticks(0, last, 10)].filter(Number.isInteger)) {
     add(svg, "text", { class: "tick", x: x(tick), y: B + 20, "text-anchor": "middle" }, String(tick));
   }
   add(svg, "line", { class: "axis", x1: L, x2: R, y1: B, y2: B });
-  add(svg, "text", { class: "tick", x: (L + R) / 2, y: B + 38, "text-anchor": "middle" }, "experiment (height: the baseline's score plus the differences that verdicts found)");
+  add(
+    svg,
+    "text",
+    { class: "tick", x: (L + R) / 2, y: B + 38, "text-anchor": "middle" },
+    "experiment (height: the baseline's score plus the differences that verdicts found)",
+  );
   if (scores.length) {
     add(svg, "line", { class: "base", x1: L, x2: R, y1: y(baseline), y2: y(baseline) });
   }
@@ -80,14 +91,23 @@ export function plot(svg: SVGSVGElement, status: Status, experiments: Experiment
   if (status.verified != null && scores.length) {
     const [mean, half] = [baseline + status.verified, status.verified_half ?? 0];
     const [up, down] = [mean - half, mean + half].map((s) => Math.min(B, Math.max(T, y(s))));
-    add(svg, "path", { class: "verified", d: `M${R - 5} ${up}V${down}M${R - 10} ${Math.min(B, Math.max(T, y(mean)))}h10` });
+    add(svg, "path", {
+      class: "verified",
+      d: `M${R - 5} ${up}V${down}M${R - 10} ${Math.min(B, Math.max(T, y(mean)))}h10`,
+    });
   }
   const r = judged.length <= 60 ? 4.6 : judged.length <= 200 ? 3.4 : 2.4;
   for (const e of judged) {
-    const what = kind(e);
+    const what = e.mark;
     const at = e.compared === null ? B - 10 : Math.min(B - 4, Math.max(T, y(e.compared)));
-    const mark = add(svg, "g", { class: `mark ${what}`, "data-n": e.number, tabindex: 0, role: "button",
-      "aria-label": `experiment ${e.number}`, transform: `translate(${x(e.number)} ${at})` });
+    const mark = add(svg, "g", {
+      class: `mark ${what}`,
+      "data-n": e.number,
+      tabindex: 0,
+      role: "button",
+      "aria-label": `experiment ${e.number}`,
+      transform: `translate(${x(e.number)} ${at})`,
+    });
     add(mark, "circle", { class: "hit", r: r + 4 });
     if (what === "crash") {
       add(mark, "path", { d: `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}` });

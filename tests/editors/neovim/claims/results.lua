@@ -40,7 +40,8 @@ t.claim("every experiment has a line, sorted and filtered by keys; the cursor st
   t.keys("f")
   for number = 3, vim.api.nvim_buf_line_count(0) do
     local price = line(number):match("Without #") -- what a revert cost is adopted, and no gain
-    assert(line(number):match(price and "▽ keep" or "✓ keep"), line(number))
+    local words = line(number):match("^#0 ") and "✓ baseline" or price and "▽ keep, price of #" or "✓ keep, "
+    assert(line(number):find(words, 1, true), line(number))
   end
   t.keys("ffff")
   t.equal(row(0), true)
@@ -50,7 +51,8 @@ t.claim("y copies a row, K shows the details, <CR> opens the diff and q comes ba
   local buf = vim.api.nvim_get_current_buf()
   row(1)
   t.keys("y")
-  assert(vim.fn.getreg('"'):match("^| #1 | "), vim.fn.getreg('"'))
+  local copied = vim.fn.getreg('"')
+  assert(copied:match("^| #1 | %x+ | [%d.]+ | .+ | keep, %l+ | .+ |\n$"), copied)
   t.keys("<CR>")
   t.wait("diff tab", function()
     return #vim.api.nvim_list_tabpages() == 2 and vim.wo.diff and t.windows() == 2
