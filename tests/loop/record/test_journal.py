@@ -63,6 +63,17 @@ def test_entries_come_in_one_order_and_from_a_cursor(journal: Journal) -> None:
     assert journal.campaigns() == ["other", "night"]
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
+def test_a_long_journal_is_read_page_by_page_each_entry_once(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr("loop.record.journal.PAGE", 3)
+    journal.append("other", PauseRequested())
+    written = journal.append("night", *(NoteAdded(f"remark {n}") for n in range(count)))
+    assert list(journal.each(0, "night")) == written == journal.read(0, "night")
+    assert list(journal.each(3)) == journal.read(3)
+
+
 def test_entries_are_never_updated_or_deleted(tmp_path: Path, journal: Journal) -> None:
     journal.append("night", PauseRequested())
     with sqlite3.connect(tmp_path / "journal.db") as db:
