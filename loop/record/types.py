@@ -57,12 +57,20 @@ class ProposalFailed(AutoResearchError):
 
 
 @dataclass(frozen=True)
+class Fix:
+    """The obvious fix of a problem: its key is renamed to the one that was meant, else its line is taken out."""
+
+    meant: str | None = None
+
+
+@dataclass(frozen=True)
 class Problem:
     """One finding in program.md: the line (1-based), the front matter key it is about, the sentence."""
 
     line: int
     key: str | None
     message: str
+    fix: Fix | None = None
 
 
 class ProgramError(Refused):

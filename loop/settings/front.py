@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from loop.record.types import Problem
+from loop.record.types import Fix, Problem
 from loop.settings.keys import GROUPS, KEYS, Key, example, unknown
 
 MAX_CHARACTERS = 20_000  # a front matter is a screenful
@@ -49,7 +49,7 @@ class Front:
             if not self._refuses():
                 self._root(yaml.compose(self.text, Loader=yaml.SafeLoader))
         except yaml.reader.ReaderError as error:
-            self._problem(error.position, None, "a control character is not allowed here; remove it")
+            self._problem(error.position, None, "a control character is not allowed here; remove it", Fix())
         except yaml.MarkedYAMLError as error:
             unclosed = error.context_mark is not None and "stream" in str(error.problem)
             mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
@@ -67,8 +67,8 @@ class Front:
     def _place(self, index: int) -> tuple[int, int]:
         return self._line(index) - 1, index - (self.text.rfind("\n", 0, index) + 1)
 
-    def _problem(self, index: int, key: str | None, message: str) -> None:
-        self.problems.append(Problem(self._line(index), key, message))
+    def _problem(self, index: int, key: str | None, message: str, fix: Fix | None = None) -> None:
+        self.problems.append(Problem(self._line(index), key, message, fix))
 
     def _refuses(self) -> bool:
         """Refuse anchors, aliases, tags and deep nesting.
@@ -104,7 +104,7 @@ class Front:
             at = _index(key.start_mark)
             self.pairs.append(Pair(full, self._span(key), self._span(value)))
             if name in seen:
-                self._problem(at, full, f"{full} is given twice; keep one of the two")
+                self._problem(at, full, f"{full} is given twice; keep one of the two", Fix())
             elif full in GROUPS and isinstance(value, yaml.MappingNode):
                 self._walk(value, full)
             elif full == "metric" and isinstance(value, yaml.ScalarNode):
@@ -114,7 +114,7 @@ class Front:
             elif full in GROUPS and value.value:
                 self._problem(at, full, f"{full} holds keys of its own; write {example(full)}")
             elif full not in GROUPS:
-                self._problem(at, full, unknown(name, group))
+                self._problem(at, full, *unknown(name, group))
             seen.add(name)
 
     def _take(self, key: Key, at: int, node: yaml.Node) -> None:

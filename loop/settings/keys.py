@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from loop.record import values
+from loop.record.types import Fix
 from loop.settings import devices
 
 
@@ -96,17 +97,17 @@ def example(name: str) -> str:
     return f"{group}: {{{last}: {KEYS[name].example}}}" if group else f"{name}: {KEYS[name].example}"
 
 
-def unknown(name: str, group: str = "") -> str:
-    """Return the sentence for a key that does not exist, with the nearest one that does."""
+def unknown(name: str, group: str = "") -> tuple[str, Fix | None]:
+    """Return the sentence for a key that does not exist, with the nearest one that does, and the obvious fix."""
     found = find_key(name)
     if found is not None and found.rpartition(".")[0] != group:
         home = found.rpartition(".")[0]
         where = f"belongs in {home}" if home else f"does not belong in {group}"
-        return f"{name} {where}; write {example(found)}{'' if home else ' at the left margin'}"
+        return f"{name} {where}; write {example(found)}{'' if home else ' at the left margin'}", None
     if SECRET.fullmatch(name):
-        return f"{name} is no key of program.md: secrets come from the environment only; remove it"
+        return f"{name} is no key of program.md: secrets come from the environment only; remove it", Fix()
     known = [full.rpartition(".")[2] for full in KEYS if full.rpartition(".")[0] == group]
     known += [] if group else GROUPS
     near = get_close_matches(name.lower(), known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
-    return f"{name[:40]} is not a key of {group or 'program.md'}; {hint}"
+    return f"{name[:40]} is not a key of {group or 'program.md'}; {hint}", Fix(near[0] if near else None)

@@ -102,14 +102,12 @@ def override(program: Program, overrides: Mapping[str, str]) -> Program:
     for name, text in overrides.items():
         full = find_key(name)
         if full is None:
-            raise Refused(f"--{name.replace('_', '-')}: {unknown(name.replace('-', '_'))}")
+            raise Refused(f"--{name.replace('_', '-')}: {unknown(name.replace('-', '_'))[0]}")
         texts[full] = (0, text.strip())
-    program, problems = _apply(program, texts)
-    if problems:
-        findings = [
-            (p.key or "").rpartition(".")[2].replace("_", "-") + p.message[len(p.key or "") :] for p in problems
-        ]
-        raise Refused("\n".join(f"--{finding}" for finding in findings))
+    program, wrong = _apply(program, texts)
+    if wrong:
+        options = {name: name.rpartition(".")[2].replace("_", "-") for name in wrong}
+        raise Refused("\n".join(f"--{options[name]}: {finding}" for name, finding in wrong.items()))
     return program
 
 
@@ -124,7 +122,8 @@ def _read(text: str) -> tuple[Program, list[Problem], Front]:
         message = "the front matter that begins here is never closed; add a line '---' below its last key"
         return Program(), [Problem(first, None, message)], Front("", first)
     front = Front("\n".join(lines[first:last]), first).read()
-    program, problems = _apply(Program(), front.texts)
+    program, wrong = _apply(Program(), front.texts)
+    problems = [Problem(front.texts[name][0], name, f"{name}: {finding}") for name, finding in wrong.items()]
     body = last + 1 if first else 0
     program = replace(program, prose="\n".join(lines[body:]).strip())
     return program, sorted(front.problems + problems, key=lambda p: p.line), front
@@ -161,23 +160,23 @@ def unfenced(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _apply(program: Program, texts: Texts) -> tuple[Program, list[Problem]]:
-    """Return the program with these values read, and what is wrong; an empty value leaves what was there."""
-    problems: list[Problem] = []
+def _apply(program: Program, texts: Texts) -> tuple[Program, dict[str, str]]:
+    """Return the program with these values read, and what is wrong by key; an empty value leaves what was there."""
+    wrong: dict[str, str] = {}
     given: set[str] = set()
-    for name, (line, text) in texts.items():
+    for name, (_, text) in texts.items():
         if not text or (text.lower() in NONE and not name.startswith("stop.")):
             continue
         try:
             program = _set(program, KEYS[name].field, KEYS[name].read(text))
             given.add(name)
         except ValueError as error:
-            problems.append(Problem(line, name, f"{name}: {error}"))
+            wrong[name] = str(error)
     if given & {"command", "model"} == {"command"}:
         program = replace(program, models=())
     if given & {"command", "model"} == {"model"}:
         program = replace(program, command=None)
-    return program, problems
+    return program, wrong
 
 
 def _set(program: Program, path: str, value: object) -> Program:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lsprotocol import types as t
 
-from loop.record.types import Problem
+from loop.record.types import Fix, Problem
 from loop.settings.keys import KEYS
 from loop.settings.program import Pair, Span, check, pairs
 from loop.text.numbers import NAMED, names
@@ -173,15 +173,14 @@ def _mended(
     """Return the title of a fix, what it replaces and by what."""
     line, key = problem.line - 1, problem.key or ""
     pair = next((p for p in reversed(known) if p.key[0] == line and f"{key}.".startswith(f"{p.name}.")), None)
-    meant = re.search(r"did you mean ([a-z_.]+)\?", problem.message)
     if pair is None:
-        return ("Remove this line", (line, 0, line + 1, 0), "") if "remove it" in problem.message else None
-    if meant:
+        return ("Remove this line", (line, 0, line + 1, 0), "") if problem.fix == Fix() else None
+    if problem.fix and problem.fix.meant:
         home, dot, _ = pair.name.rpartition(".")
-        if any(p.name == home + dot + meant[1] for p in known):
+        if any(p.name == home + dot + problem.fix.meant for p in known):
             return None  # it is there already
-        return f"Rename to '{meant[1]}'", pair.key, meant[1]
-    if any(words in problem.message for words in ("not a key", "remove it", "given twice")):
+        return f"Rename to '{problem.fix.meant}'", pair.key, problem.fix.meant
+    if problem.fix:
         alone = not document.line(line)[: pair.key[1]].strip()
         return ("Remove this line", (line, 0, pair.value[2] + 1, 0), "") if alone else None
     if key not in KEYS:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.record.types import ProgramError, Refused
 from loop.settings.program import (
-    KEYS,
     Budget,
     BudgetKind,
     Heading,
@@ -19,16 +18,12 @@ from loop.settings.program import (
     Stop,
     check,
     headings_of,
-    key_lines,
     override,
     parse,
     parse_budget,
     program_hash,
 )
-
-
-def front(*lines: str) -> str:
-    return "\n".join(("---", *lines, "---", "# Goal", "Lower val_bpb."))
+from tests.loop.settings.front_matter import front
 
 
 @pytest.mark.parametrize(
@@ -163,41 +158,6 @@ def test_a_bad_setting_is_named_with_its_line_and_the_next_step(line, key, words
     assert "\n" not in problem.message
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "words"),
-    [
-        pytest.param("---\nmodel: knobs\n\n# Goal\n", 1, "never closed", id="never closed"),
-        pytest.param("\n\n---\nmodel: knobs\n", 3, "never closed", id="never closed, blank lines first"),
-        pytest.param(front("stop:", "\thours: 3"), 3, "a tab stands", id="tab"),
-        pytest.param(front("model: a: b"), 2, "a second ': '", id="two colons"),
-        pytest.param(front("model: a", "  queue: 2"), 3, "a second ': '", id="indented too far"),
-        pytest.param(front("queue: 2", "stop: {hours: 3", "budget: 5m"), 4, "missing before this", id="open brace"),
-        pytest.param(front("queue: 2", "stop: {hours: 3"), 3, "never closed", id="open brace at the end"),
-        pytest.param(front("queue: 2", 'run: "python', "budget: 5m"), 3, "never closed", id="open quote"),
-        pytest.param(front("queue: 2", "model: @x"), 3, "quote odd values", id="reserved character"),
-        pytest.param(front("queue: 2", "model: \x01"), 3, "control character", id="control character"),
-        pytest.param(front("queue: 2", "...", "budget: 5m"), 4, "ends twice", id="two documents"),
-        pytest.param(front("- knobs"), 2, "here are no keys", id="a list"),
-        pytest.param(front("", "prose between two rules"), 3, "here are no keys", id="prose"),
-        pytest.param(front("queue: &a 2"), 2, "anchors and aliases", id="anchor"),
-        pytest.param(front("queue: 2", "repeats: *a"), 3, "anchors and aliases", id="alias"),
-        pytest.param(front("run: !!python/object/apply:os.system [ls]"), 2, "tags (!)", id="tag"),
-        pytest.param(front("queue: 2", "stop: {a: {b: {c: 1}}}"), 3, "nested too deeply", id="deep"),
-        pytest.param(front("queue: 2", "stop: " + "[" * 9000), 3, "nested too deeply", id="brackets"),
-        pytest.param(front("data: " + "x" * 30_000), 2, "over 20000 characters", id="huge"),
-        pytest.param(front("queue: 2", "queue: 3"), 3, "given twice", id="duplicate"),
-        pytest.param("\ufeff---\r\nqueue: 2\r\nmodle: x\r\n---\r\n", 3, "did you mean model?", id="BOM and CRLF"),
-        pytest.param("---\rqueue: 2\rmodle: x\r---\r", 3, "did you mean model?", id="CR"),
-        pytest.param("---  \nqueue: 2\nmodle: x\n---\t\n", 3, "did you mean model?", id="blanks after the dashes"),
-        pytest.param(front("data: a\u2028modle: x"), 2, "did you mean", id="a line end that only YAML knows"),
-    ],
-)
-def test_broken_front_matter_is_one_sentence_on_the_right_line(text, line, words):
-    problem = check(text)[-1]
-    assert problem.line == line
-    assert words in problem.message
-
-
 def test_all_problems_are_raised_at_once_in_the_order_of_their_lines():
     text = front("budget: 5", "modle: x", "stop: {hours: x, hour: 3}", "queue: 99")
     with pytest.raises(ProgramError) as caught:
@@ -207,30 +167,11 @@ def test_all_problems_are_raised_at_once_in_the_order_of_their_lines():
     assert str(caught.value).startswith("program.md, line 2: budget: '5' has no unit")
 
 
-def test_a_billion_laughs_is_refused_before_it_is_expanded():
-    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40))]
-    assert "anchors" in check(front(*lines))[0].message
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.text(alphabet=st.sampled_from("model:stop knbx{}[],&*!|>-\"'#\n\t\r\ufeff\x00\x85123%@`?"), max_size=80))
-def test_no_text_breaks_the_parser(noise):
-    text = f"---\n{noise}\n---\n"
-    problems = check(text)
-    assert all(1 <= p.line <= text.count("\n") + text.count("\r") + 1 and p.message for p in problems)
-
-
 def test_the_prose_and_its_headings_know_their_lines():
     text = "---\nqueue: 1\n---\n\n# Goal\ntext\n```\n# not a heading\n```\n## Ideas, small ##\n#no\n"
     program = parse(text)
     assert headings_of(text.split("\n"), 3) == (Heading(5, 1, "Goal"), Heading(10, 2, "Ideas, small"))
     assert program.prose.startswith("# Goal\ntext") and "queue" not in program.prose
-
-
-def test_key_lines_lead_to_each_key():
-    text = front("model: knobs", "stop:", "  hours: 3", "  dollars: 5", "metric: ms", "unknown: 1")
-    assert key_lines(text) == {"model": 2, "stop.hours": 4, "stop.dollars": 5, "metric.name": 6}
-    assert key_lines(front("model: [")) == {}
 
 
 def test_the_hash_follows_the_words_and_not_the_line_ends():
@@ -297,18 +238,3 @@ def test_a_budget_is_time_tokens_or_compute(text, expected):
 def test_the_written_form_of_a_budget_means_the_same_budget(unit, number):
     budget = parse_budget(f"{number}{unit}")
     assert parse_budget(str(budget)) == budget
-
-
-@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
-def test_every_key_is_documented_and_its_example_works(key):
-    group, _, last = key.name.rpartition(".")
-    line = f"{group}: {{{last}: {key.example}}}" if group else f"{key.name}: {key.example}"
-    assert check(front(line)) == []
-    assert key.doc.endswith(".") and key.default
-
-
-@pytest.mark.parametrize(
-    "key", [k for k in KEYS.values() if " " not in k.default or k.name == "run"], ids=lambda k: k.name
-)
-def test_the_documented_default_is_the_real_one(key):
-    assert override(Program(), {key.name: key.default}) == Program()
