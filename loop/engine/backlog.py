@@ -15,9 +15,9 @@ from loop.record.campaign_facts import Spent
 from loop.record.experiment import Experiment
 from loop.record.experiment_facts import Judged, Merged, Proposed, Repaired
 from loop.record.types import Author, MergeConflict, Reason, Verdict
-from loop.text.canvas import changed_knobs, changed_lines, fingerprint
-from loop.text.diff import in_form_of
+from loop.text.canvas import fingerprint
 from loop.text.merge import merge, merge_over
+from loop.text.patch import Patch
 
 
 class Backlog:
@@ -67,27 +67,24 @@ class Backlog:
     ) -> Proposed:
         """Return the fact that a proposal waits, to be recorded: its text is committed, its evidence saved."""
         number = max(self.campaign.ledger.experiments) + 1
-        mark = fingerprint(proposal.text)
         self._save(number, proposal.evidence)
-        before = self.canvases.text(parent)
-        proposal = replace(proposal, text=in_form_of(proposal.text, before))
-        added, removed = changed_lines(before, proposal.text)
+        patch = Patch.between(self.canvases.text(parent), proposal.text)
         return Proposed(
             experiment=number,
-            commit=self.canvases.commit(number, parent, proposal),
+            commit=self.canvases.commit(number, parent, replace(proposal, text=patch.text)),
             parent=parent,
             hypothesis=proposal.hypothesis,
             author=proposal.author,
             proposer=proposal.proposer,
-            lines_added=added,
-            lines_removed=removed,
+            lines_added=patch.lines_added,
+            lines_removed=patch.lines_removed,
             program=self.strategy.hash,
             expected=proposal.expected,
             cites=proposal.cites,
             removes=removes,
             intent=intent,
-            fingerprint=mark,
-            knobs=changed_knobs(before, proposal.text),
+            fingerprint=patch.fingerprint,
+            knobs=patch.knobs,
             cost=proposal.cost,
         )
 
@@ -108,19 +105,16 @@ class Backlog:
             again = "mended a crash into a text that was already tried"
             self.campaign.record(Spent(mended.cost, mended.proposer, again))
             return False
-        mark = fingerprint(mended.text)
         self._save(experiment.number, {f"repair-{experiment.repairs + 1}-{k}": v for k, v in mended.evidence.items()})
-        before = self.canvases.text(experiment.parent)
-        mended = replace(mended, text=in_form_of(mended.text, before))
-        added, removed = changed_lines(before, mended.text)
+        patch = Patch.between(self.canvases.text(experiment.parent), mended.text)
         fact = Repaired(
             experiment.number,
-            self.canvases.commit(experiment.number, experiment.parent, mended),
+            self.canvases.commit(experiment.number, experiment.parent, replace(mended, text=patch.text)),
             mended.hypothesis or experiment.hypothesis,
-            added,
-            removed,
-            mark,
-            changed_knobs(before, mended.text),
+            patch.lines_added,
+            patch.lines_removed,
+            patch.fingerprint,
+            patch.knobs,
             mended.cost,
         )
         self.campaign.record(fact)
@@ -140,15 +134,15 @@ class Backlog:
                     experiment, f"it changes the same lines as #{incumbent.number}, which was kept meanwhile"
                 )
             text = merge_over(*texts)  # what a human wrote is measured: where both changed a line, theirs stands
-        mark = fingerprint(text)
+        patch = Patch.between(ours, text)
         others = (e for e in self.campaign.ledger.experiments.values() if e is not experiment)
-        twin = next((e for e in others if e.fingerprint == mark), None)
+        twin = next((e for e in others if e.fingerprint == patch.fingerprint), None)
         if twin is not None and experiment.author is not Author.HUMAN:
             return self._reject(experiment, f"merged with #{incumbent.number} it is the text of #{twin.number}")
-        proposal = Proposal(text, experiment.hypothesis, experiment.author, experiment.proposer)
-        added, removed = changed_lines(ours, text)
+        proposal = Proposal(patch.text, experiment.hypothesis, experiment.author, experiment.proposer)
         commit = self.canvases.commit(experiment.number, incumbent.commit, proposal)
-        self.campaign.record(Merged(experiment.number, commit, incumbent.commit, added, removed, mark))
+        lines = patch.lines_added, patch.lines_removed
+        self.campaign.record(Merged(experiment.number, commit, incumbent.commit, *lines, patch.fingerprint))
         return True
 
     def _reject(self, experiment: Experiment, sentence: str) -> bool:

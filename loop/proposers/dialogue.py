@@ -18,7 +18,9 @@ from loop.proposers.edits import Edited, EditError, edit
 from loop.proposers.prompt import Count, Message, again
 from loop.record.experiment import Experiment
 from loop.record.types import ProposalFailed, Reason, Verdict
-from loop.text.canvas import changed_knobs, changed_lines, fingerprint, knobs
+from loop.text.canvas import fingerprint
+from loop.text.knobs import knobs
+from loop.text.patch import Patch
 from loop.trust.findings import Severity
 from loop.trust.preflight import check
 
@@ -131,10 +133,11 @@ def _judge(
 
 def _near_repeat(brief: Brief, text: str) -> Experiment | None:
     """Return a recent experiment that moved the one knob of this patch the same way and lost."""
-    changes = changed_knobs(brief.text, text)
-    if len(changes) != 1 or max(changed_lines(brief.text, text)) != 1:
+    patch = Patch.between(brief.text, text)
+    if len(patch.knobs) != 1 or max(patch.lines_added, patch.lines_removed) != 1:
         return None
-    (name, change), direction = next(iter(changes.items())), _direction(*next(iter(changes.values())))
+    ((name, change),) = patch.knobs.items()
+    direction = _direction(*change)
     for e in islice(reversed(brief.ledger.experiments.values()), RECENT):
         if name not in e.knobs or e.verdict is None:
             continue

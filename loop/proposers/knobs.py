@@ -15,7 +15,8 @@ from loop.proposers import Brief, Proposal
 from loop.proposers.roles import DOWN, PAIRS, UP, Role, phrase, role_of, step, write
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Failure, ProposalFailed, Reason, Verdict
-from loop.text.canvas import Knob, Value, fingerprint, knobs, value_of, with_knobs
+from loop.text.canvas import fingerprint
+from loop.text.knobs import Knob, Value, knobs, value_of, with_knobs
 from loop.text.numbers import names
 
 LEAPS = 40  # random pairs that are tried when every single step was

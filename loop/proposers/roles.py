@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from loop.text.canvas import Knob, Value
+from loop.text.knobs import Knob, Value
 
 DOWN, UP = -1, +1
 FINEST = 3  # failures, each of which halves the step, before a direction is given up

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from loop.record.campaign_facts import Imported
 from loop.record.types import Refused, RepoError, Verdict
-from loop.text.canvas import changed_knobs
+from loop.text.patch import changed_knobs
 
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 MOST = 5000  # rows of one file: fifty nights

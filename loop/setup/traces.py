@@ -21,7 +21,8 @@ from loop.record.types import Author, AutoResearchError, Cost, Metric, ProgramEr
 from loop.runs.progress import LOG, number_printed, read_tail
 from loop.runs.ruler import is_ruler
 from loop.settings.program import parse
-from loop.text.canvas import changed_knobs, changed_lines, fingerprint
+from loop.text.canvas import fingerprint
+from loop.text.patch import Patch
 
 ATTEMPT = re.compile(r"refs/autoresearch/([^/]+)/(\d+)")
 TRAILER = re.compile(r"^Proposed-by: (.+)$", re.M)
@@ -115,8 +116,7 @@ def proposed(repo: Repo, number: int, commit: str, path: str, ledger: Ledger) ->
     if number == 0:
         return Proposed(0, commit, "", "the baseline: what was on disk", Author.HUMAN, "human", 0, 0,
                         fingerprint=fingerprint(text), restored=True), at  # fmt: skip
-    before = repo.text_at(parent, path)
-    added, removed = changed_lines(before, text)
+    patch = Patch.between(repo.text_at(parent, path), text)
     by = TRAILER.search(message)
     proposer = by[1].strip() if by else ""
     author = _author(proposer, ledger)
@@ -128,10 +128,10 @@ def proposed(repo: Repo, number: int, commit: str, path: str, ledger: Ledger) ->
         hypothesis=message.partition("\n")[0],
         author=author,
         proposer=proposer,
-        lines_added=added,
-        lines_removed=removed,
-        fingerprint=fingerprint(text),
-        knobs=changed_knobs(before, text),
+        lines_added=patch.lines_added,
+        lines_removed=patch.lines_removed,
+        fingerprint=patch.fingerprint,
+        knobs=patch.knobs,
         cost=Cost() if free else Cost(dollars=None),
         restored=True,
     ), at

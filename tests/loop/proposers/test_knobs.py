@@ -21,7 +21,9 @@ from loop.record.experiment import Experiment
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Failure, FailureKind, Metric, ProposalFailed, Reason, ScoreSource, Verdict
 from loop.settings.program import Program
-from loop.text.canvas import Knob, Value, changed_knobs, fingerprint, knobs
+from loop.text.canvas import fingerprint
+from loop.text.knobs import Knob, Value, knobs
+from loop.text.patch import changed_knobs
 
 CANVAS = """\
 SEED = 42

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loop.text.canvas import changed_knobs, changed_lines, fingerprint
+from loop.text.canvas import fingerprint
+from loop.text.patch import changed_knobs, changed_lines
 from loop.trust.findings import Severity
 from loop.trust.preflight import check, failure
 from tests.loop.trust.patches import CANVAS, HONEST, READ, RUN, Patch
