@@ -6,7 +6,9 @@ const fs = require("node:fs"),
   os = require("node:os"),
   path = require("node:path");
 
-const WAIT = 90_000;
+const WAIT = 300_000; // for what a busy machine may take: with a load of 20 the extensions of a reload began after 150 s
+const CLICK = 15_000,
+  SEEN = 30_000; // for one try of a click, and for what comes of it
 const ROOT = path.resolve(__dirname, "../../..");
 const SHOTS = process.env.AUTORESEARCH_SHOTS ?? path.join(ROOT, "build", "vscode");
 const AUTORESEARCH = process.env.AUTORESEARCH ?? path.join(ROOT, ".venv", "bin", "autoresearch");
@@ -280,7 +282,7 @@ class Editor {
 
   /** Click, and again where nothing comes of it: a lens that is drawn anew under the mouse swallows the click. */
   press(what, target, seen) {
-    return this.again(what, () => target.click({ timeout: WAIT / 6 }), seen);
+    return this.again(what, () => target.click({ timeout: CLICK }), seen);
   }
 
   /** Act, and again where nothing comes of it; a failure says why each try failed. */
@@ -296,9 +298,9 @@ class Editor {
           (error) => error.message.replace(/\x1b\[\d+m/g, ""),
         );
         tries.push(`${((Date.now() - began) / 1000).toFixed(1)} s: ${failed || "done, and nothing came of it"}`);
-        return until(what, seen, WAIT / 3).catch(() => false);
+        return until(what, seen, SEEN).catch(() => false);
       },
-      3 * WAIT,
+      WAIT,
     ).catch((error) => {
       throw new Error(`${error.message}\n${tries.join("\n")}`);
     });
@@ -306,14 +308,8 @@ class Editor {
 
   /** Choose the entry with this text in the list that is open. */
   async choose(text, typed = text) {
-    await this.page
-      .locator(".quick-input-widget input")
-      .first()
-      .fill(typed, { timeout: WAIT / 6 });
-    await this.page
-      .locator(".quick-input-list .monaco-list-row", { hasText: text })
-      .first()
-      .click({ timeout: WAIT / 6 });
+    await this.page.locator(".quick-input-widget input").first().fill(typed, { timeout: CLICK });
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: text }).first().click({ timeout: CLICK });
   }
 
   /** Open the list of a key and choose; the key is pressed again where the editor has not taken it. */
@@ -411,6 +407,7 @@ module.exports = {
   Editor,
   PYTHON,
   SHOTS,
+  CLICK,
   WAIT,
   autoresearch,
   campaign,

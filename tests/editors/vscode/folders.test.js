@@ -76,7 +76,7 @@ async function apart(editor, { night, older, newer }) {
 async function follow(editor, { night }) {
   const { page } = editor;
   const kept = keeps(night).length;
-  await until("a new best", () => keeps(night).length > kept, 3 * WAIT);
+  await until("a new best", () => keeps(night).length > kept, WAIT);
   autoresearch(night, "pause");
   await until("the pause", () => status(night).state === "paused");
   // A toast hides by itself after seconds; the list of notifications has it until somebody answers.
@@ -102,7 +102,7 @@ async function follow(editor, { night }) {
   await until("the canvas on the disk to follow", () => disk() !== before);
   const after = disk();
   autoresearch(night, "resume");
-  await until("the next keep to follow", () => disk() !== after, 3 * WAIT);
+  await until("the next keep to follow", () => disk() !== after, WAIT);
   await editor.shot("follow");
   say("followed:", plain((await editor.lenses())[0] ?? ""));
 }

@@ -1,6 +1,6 @@
 // A night in real VS Code on the stub canvas, whose experiments last seconds: every way to look and to review.
 const assert = require("node:assert");
-const { WAIT, campaign, drive, plain, say, until } = require("./editor.js");
+const { CLICK, WAIT, campaign, drive, plain, say, until } = require("./editor.js");
 const { LONG, accepts, begin, keeps, leave, reload, review } = require("./night.js");
 
 /** Hover a hunk, go to the next one, open diffs from the tree and between accepted and incumbent. */
@@ -37,7 +37,7 @@ async function look(editor) {
     "the diff",
     async () => {
       await row.hover();
-      await row.locator(".action-label.codicon-diff").click({ timeout: WAIT / 6 });
+      await row.locator(".action-label.codicon-diff").click({ timeout: CLICK });
     },
     () => page.locator(".monaco-diff-editor .line-insert, .monaco-diff-editor .char-insert").first().isVisible(),
   );

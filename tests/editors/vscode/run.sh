@@ -28,5 +28,5 @@ for test in "${tests[@]}"; do
   echo "== $test"
   script=$here/$test.test.js
   [ -f "$script" ] || script=$here/$test.js # latency.js: measures, tests nothing
-  timeout --kill-after=10 900 node "$script"
+  timeout --kill-after=10 2400 node "$script"
 done

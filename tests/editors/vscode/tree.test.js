@@ -1,6 +1,6 @@
 // The Experiments view, the switches and the quick diff in real VS Code, on a ledger of forty experiments.
 const assert = require("node:assert");
-const { AUTORESEARCH, WAIT, drive, ledger, plain, say, until } = require("./editor.js");
+const { AUTORESEARCH, CLICK, WAIT, drive, ledger, plain, say, until } = require("./editor.js");
 
 const COUNT = 40;
 
@@ -35,8 +35,8 @@ async function tree(editor) {
           .rows()
           .filter({ hasText: new RegExp(`#${number}\\b`) })
           .first();
-        await row.hover({ timeout: WAIT / 6 });
-        await row.locator(`.action-label.codicon-${icon}`).click({ timeout: WAIT / 6 });
+        await row.hover({ timeout: CLICK });
+        await row.locator(`.action-label.codicon-${icon}`).click({ timeout: CLICK });
       },
       seen,
     );
