@@ -213,12 +213,11 @@ def _reader(folder: Path, ledger: Ledger, running: bool) -> str:
         program = read_program(top / ledger.created.folder if top and ledger.created else folder, ledger.asked)
     except Refused:
         return "whoever proposes next reads it, if program.md names a model or an agent"
-    readers = [*(name for name in program.models if name != "knobs"), *([program.command] if program.command else [])]
-    if not readers:
+    if not program.readers:
         step = "a model or a command in program.md would"
         return f"nobody reads it now: 'knobs', the built-in search, reads no notes; {step}"
     when = "" if running else " after 'autoresearch start'"
-    others = " ('knobs' reads none)" if "knobs" in program.models else ""
+    others = " ('knobs' reads none)" if program.searches else ""
     return f"the next prompt{when} carries it{others}"
 
 

@@ -82,7 +82,7 @@ def make(program: Program, lay: Lay | None = None) -> Proposer:
 
 
 def _make_one(model: str) -> Proposer:
-    if model == "knobs":
+    if model == Author.KNOBS:
         from loop.proposers.knobs import Knobs
 
         return Knobs()

@@ -21,7 +21,7 @@ from typing import Any
 from loop.proposers import Abandoned, Brief, Proposal
 from loop.proposers.dialogue import Answer, settle
 from loop.proposers.prompt import Count, Message, build, repair, size
-from loop.proposers.providers import is_local, key_of
+from loop.proposers.providers import is_local, is_ollama, key_of, tokens_of
 from loop.proposers.scrub import scrub
 from loop.proposers.trouble import OWN_KEY, diagnose, words_of
 from loop.record.types import Author, Cost, Failure, ProposalFailed
@@ -46,9 +46,7 @@ class LLM:
     def __init__(self, model: str, clock: Clock | None = None) -> None:
         self.name = model
         self.clock = clock or Clock()
-        self.scale = (
-            1.0 if "gpt" in model else 1.15
-        )  # the model's tokens for one of the tokenizer's; learnt from answers
+        self.scale = tokens_of(model)  # learnt from answers
 
     async def propose(self, brief: Brief) -> Proposal:
         return await _Conversation(self, brief).run(brief.text, lambda count: build(brief, count))
@@ -173,7 +171,7 @@ class _Conversation:
         }
         if program.api_base:
             request |= {"api_base": program.api_base, "api_key": os.environ.get(OWN_KEY) or "none"}
-        if "ollama" in model:  # its default of a few thousand tokens cuts the prompt without a word
+        if is_ollama(model):  # its default of a few thousand tokens cuts the prompt without a word
             request["num_ctx"] = program.prompt_tokens + 8_192
         return request
 

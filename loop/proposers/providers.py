@@ -35,6 +35,16 @@ def is_local(model: str) -> bool:
     return provider_of(model) in LOCAL
 
 
+def is_ollama(model: str) -> bool:
+    """Return whether a model is served by Ollama."""
+    return provider_of(model) in ("ollama", "ollama_chat")
+
+
+def tokens_of(model: str) -> float:
+    """Return how many tokens of a model one of litellm's tokenizer is, which is that of the GPT family."""
+    return 1.0 if "gpt" in model else 1.15
+
+
 def key_of(model: str) -> str | None:
     """Return the variable that holds the key of a model's provider, None where it is not known."""
     return KEYS.get(provider_of(model))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from loop.record.types import Metric, Problem, ProgramError, Refused
+from loop.record.types import Author, Metric, Problem, ProgramError, Refused
 from loop.record.values import NONE, Budget, BudgetKind, parse_budget
 from loop.settings.devices import AUTO
 from loop.settings.front import Front, Pair, Span, Texts
@@ -63,6 +63,17 @@ class Program:
     deadline_s: float = 600.0  # of one proposal, all attempts together
     api_base: str | None = None
     prose: str = ""
+
+    @property
+    def searches(self) -> bool:
+        """Whether the built-in search is one of the proposers."""
+        return Author.KNOBS in self.models
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """The proposers that read prose and notes: all but the built-in search."""
+        models = (name for name in self.models if name != Author.KNOBS)
+        return (*models, self.command) if self.command else tuple(models)
 
 
 def parse(text: str) -> Program:

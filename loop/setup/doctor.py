@@ -15,7 +15,7 @@ from pathlib import Path
 from loop.git.plumbing import OLDEST_GIT
 from loop.proposers.providers import OLLAMA, is_local, key_of
 from loop.record.disk import NEEDED_MB
-from loop.record.types import State
+from loop.record.types import Author, State
 from loop.record.values import counted
 from loop.settings import devices
 from loop.settings.program import Program
@@ -109,7 +109,7 @@ def _program(machine: Machine) -> Check:
         return Check("program.md", Level.FAIL, found, "mend these lines and run 'autoresearch doctor' again")
     assert machine.program is not None
     program = machine.program
-    if not program.prose and program.models != ("knobs",):
+    if not program.prose and program.readers:
         return Check(
             "program.md", Level.WARN, "it holds no strategy", "write below the front matter what you want tried"
         )
@@ -117,7 +117,7 @@ def _program(machine: Machine) -> Check:
     limits = [counted(stop.experiments, "experiment")] if stop.experiments else []
     limits += [f"{stop.hours:g} hours"] if stop.hours else []
     limits += [f"${stop.dollars:g}"] if stop.dollars else []
-    paid = any(name != "knobs" and not is_local(name) for name in program.models)
+    paid = any(name != Author.KNOBS and not is_local(name) for name in program.models)
     if paid and not (stop.dollars or stop.tokens):
         step = "write stop: {dollars: 20}"
         return Check("program.md", Level.WARN, "a paid model has no limit in dollars or tokens", step)
@@ -210,7 +210,7 @@ def _data(machine: Machine, program: Program) -> Check:
 def _model(machine: Machine, program: Program, model: str) -> Check:
     """Say whether the key of a model is there. Only the names of variables are known here."""
     name = f"model {model}"
-    if model == "knobs":
+    if model == Author.KNOBS:
         return Check(name, Level.OK, "built in, needs no key")
     if is_local(model) or program.api_base:
         if machine.reachable is False:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from loop.proposers.providers import OLLAMA
+from loop.proposers.providers import OLLAMA, is_ollama
 from loop.record.disk import free_mb
 from loop.record.home import Home, find_home, find_top
 from loop.record.journal import Journal
@@ -162,7 +162,7 @@ def _campaign(folder: Path) -> dict[str, Any]:
 
 def _reachable(program: Program) -> bool | None:
     """Return whether the models' own server takes a connection; None where they have none."""
-    local = any(name.startswith(("ollama/", "ollama_chat/")) for name in program.models)
+    local = any(is_ollama(name) for name in program.models)
     address = program.api_base or (os.environ.get("OLLAMA_API_BASE") or OLLAMA if local else "")
     if not address:
         return None

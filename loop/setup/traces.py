@@ -168,7 +168,7 @@ def _has_ruler(repo: Repo, commit: str, folder: str) -> bool:
 
 def _author(proposer: str, ledger: Ledger) -> Author:
     """Return who a proposer's name means: as in the entries that are left, else by its form."""
-    if proposer in ("human", "knobs"):
+    if proposer in (Author.HUMAN, Author.KNOBS):
         return Author(proposer)
     known = (e.author for e in ledger.experiments.values() if e.proposer == proposer)
     return next(known, Author.COMMAND if " " in proposer or "/" not in proposer else Author.MODEL)
