@@ -19,7 +19,9 @@ from loop.proposers import Abandoned, Brief, Proposal, command
 from loop.proposers.agent import LONGEST_OUTPUT, MARK, Exit, claim, execute
 from loop.proposers.command import Command
 from loop.record.types import Author, Failure, FailureKind, ProposalFailed
-from tests.loop.proposers.test_llm import CANARIES, DEEPER, TEXT, brief, canaries, history  # noqa: F401 - a fixture that is always on
+from tests.loop.proposers.asking import CANARIES, DEEPER, TEXT, brief, history
+
+pytestmark = pytest.mark.usefixtures("canaries")
 
 EDIT = "p = pathlib.Path('train.py'); p.write_text(p.read_text().replace('DEPTH = 2', 'DEPTH = 3'))\n"
 SAY = "print('HYPOTHESIS: one more layer pays'); print('EXPECTED: -0.01')\n"
