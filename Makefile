@@ -5,14 +5,22 @@ PYTHON ?= python3
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-attacks test-editors lint bench vsix clean
+.PHONY: demo quick test coverage test-attacks test-editors lint bench vsix clean
 
 demo: .venv/train                ## data, a campaign of 8 experiments, the report: about six minutes
 	$(BIN)/autoresearch start --new --foreground --model knobs --experiments 8
 	$(BIN)/autoresearch report
 
+quick: .venv/test lint           ## what needs no daemon, server, sandbox or training: the inner loop
+	$(BIN)/python -m pytest -p tests.quick -n 2 --dist loadfile
+
 test: .venv/test lint            ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+coverage: .venv/test             ## the whole test suite, measured: a line for each chapter
+	@mkdir -p build
+	COVERAGE_FILE=build/coverage $(BIN)/python -m pytest -n 2 --dist loadfile --cov=loop --cov=server --cov-report=
+	$(BIN)/python -m tests.chapters
 
 test-attacks: .venv/test         ## campaigns of attacks on the ruler and of honest canvases; half an hour
 	AUTORESEARCH_ATTACKS=all $(BIN)/python -m pytest -n 2 --dist loadfile tests/attacks
