@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.mutants import record, text
+from tests.mutants import engine, record, text
 
-MUTANTS = (*text.MUTANTS, *record.MUTANTS)
+MUTANTS = (*text.MUTANTS, *record.MUTANTS, *engine.MUTANTS)

@@ -9,8 +9,8 @@ import pytest
 
 from loop.proposers import Proposal
 from loop.record.campaign_facts import Spent
-from loop.record.experiment_facts import Merged, Repaired, RunStarted
-from loop.record.types import Author, Cost, Purpose, Verdict
+from loop.record.experiment_facts import Merged, Repaired, RunEnded, RunStarted, Scored
+from loop.record.types import Author, Cost, Outcome, Purpose, ScoreSource, Verdict
 from tests.campaigns import git
 from tests.loop.engine.desk import BASE, Desk
 
@@ -119,6 +119,32 @@ def test_a_stale_patch_that_no_longer_fits_is_judged_and_a_humans_is_measured(
         assert first is None and experiment.verdict is Verdict.INVALID and why in experiment.explanation
     else:
         assert first is not None and desk.canvases.text(first.commit) == text
+
+
+def test_the_revert_of_a_hunk_gives_way_to_what_was_kept_in_its_lines(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPACED)
+    mine = Proposal(SPACED.replace("0.1", "0.3"), "Without #1", Author.HUMAN, "human")
+    fact = desk.backlog.propose(mine, desk.campaign.tip.commit, removes=1)
+    desk.campaign.record(fact)
+    desk.keep(KEPT)
+    assert desk.backlog.first() is None
+    revert = desk.campaign.ledger.experiments[fact.experiment]
+    assert revert.verdict is Verdict.INVALID and "it changes the same lines as #2" in revert.explanation
+
+
+def test_an_experiment_that_has_a_score_keeps_its_text_for_its_other_runs(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPACED)
+    number = desk.propose(SPACED.replace("4", "5"))
+    begun = desk.campaign.ledger.experiments[number]
+    desk.campaign.record(
+        RunStarted(number, 1, Purpose.MEASURE, 0, begun.commit),
+        RunEnded(number, 1, Outcome.FINISHED),
+        Scored(number, 1, 0.99, ScoreSource.SEALED),
+    )
+    desk.keep(KEPT)
+    first = desk.backlog.first()
+    assert first is not None and (first.number, first.commit) == (number, begun.commit)
+    assert desk.facts(Merged) == [] and first.scores == {0: 0.99}
 
 
 def test_a_repair_replaces_the_text_unless_it_was_tried(tmp_path: Path) -> None:

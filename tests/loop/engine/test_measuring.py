@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,13 @@ async def test_a_crash_is_repaired_and_the_mended_text_is_measured(bench: Bench)
     experiment = await bench.measure(BASE + "X = 'broken'\n")
     assert (experiment.verdict, experiment.repairs) == (Verdict.KEEP, 2)
     assert [run.outcome for run in experiment.runs] == [Outcome.CRASHED, Outcome.CRASHED, Outcome.FINISHED]
+
+
+async def test_a_score_that_is_no_number_goes_back_to_the_author_too(bench: Bench) -> None:
+    bench.runner.score = lambda text, seed: math.nan if "broken" in text else 0.8
+    bench.repairs = [BETTER]
+    experiment = await bench.measure(BASE + "X = 'broken'\n")
+    assert (experiment.verdict, experiment.repairs, experiment.score) == (Verdict.KEEP, 1, 0.8)
 
 
 async def test_a_crash_that_nobody_repairs_is_the_verdict(bench: Bench) -> None:

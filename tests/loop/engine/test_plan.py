@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from loop.engine.plan import Planned, crashes_in_a_row, decide, limit_reached
+from loop.engine.plan import Planned, crashes_in_a_row, decide, limit_reached, spent_limit
 from loop.record.campaign_facts import NoiseMeasured, StateChanged
 from loop.record.entries import Body
 from loop.record.experiment_facts import Judged, Proposed, Repaired, RunEnded, RunStarted, Scored, Withdrawn
 from loop.record.ledger import Ledger
-from loop.record.types import Author, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
+from loop.record.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
 from loop.record.values import counted
 from loop.settings.program import Stop
 from tests.loop.record.told import entries
@@ -81,6 +81,16 @@ def test_a_patch_is_judged_once_its_runs_are_there(scores: list[float], verdict:
     judged = step(1, *BASELINE, proposed(1), *runs)
     assert isinstance(judged, Judged)
     assert (judged.verdict, judged.reason) == (verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("added", "removed", "kept"),
+    [(5, 5, True), (5, 9, True), (9, 5, False)],
+    ids=["replaces lines", "deletes some", "adds some"],
+)
+def test_only_a_patch_that_grows_the_text_must_gain_more(added: int, removed: int, kept: bool) -> None:
+    found = step(1, *BASELINE, proposed(1, added=added, removed=removed), *run(1, 1.98))
+    assert isinstance(found, Judged) is kept
 
 
 def test_a_gain_inside_the_margin_asks_for_a_seed_that_the_incumbent_has() -> None:
@@ -228,6 +238,39 @@ def test_the_first_limit_reached_is_named(stop: Stop, sentence: str) -> None:
     assert ledger.last_tick is not None
     found = limit_reached(ledger, stop, ledger.last_tick)
     assert sentence in found if sentence else found == ""
+
+
+def test_the_time_of_the_present_run_counts_for_the_limit_in_hours() -> None:
+    ledger = Ledger("night").feed(entries(StateChanged(State.RUNNING), *BASELINE))
+    assert ledger.last_tick is not None
+    stop = Stop(experiments=None, hours=1, dollars=None, tokens=None, plateau=None)
+    assert limit_reached(ledger, stop, ledger.last_tick + 3000) == ""
+    assert "hours spent" in limit_reached(ledger, stop, ledger.last_tick + 3600)
+
+
+@pytest.mark.parametrize(
+    ("stop", "cost", "sentence"),
+    [
+        pytest.param({"dollars": 2.0}, Cost(0, 0, 1.99), "", id="a cent left"),
+        pytest.param({"dollars": 2.0}, Cost(0, 0, 2.0), "$2.00 spent, as much as 'stop: dollars' allows", id="dollars"),
+        pytest.param({"dollars": 2.0}, Cost(9, 9, None), "", id="an unknown price"),
+        pytest.param({"tokens": 30}, Cost(19, 10, None), "", id="a token left"),
+        pytest.param({"tokens": 30}, Cost(20, 10, None), "30 tokens spent, as many as 'stop: tokens'", id="tokens"),
+        pytest.param({}, Cost(10**9, 10**9, 1e6), "", id="no limit"),
+    ],
+)
+def test_a_limit_is_reached_by_what_was_spent_both_ways(stop: dict[str, float], cost: Cost, sentence: str) -> None:
+    none = {"experiments": None, "hours": None, "dollars": None, "tokens": None, "plateau": None}
+    found = spent_limit(Stop(**{**none, **stop}), cost)  # type: ignore[arg-type]
+    assert found.startswith(sentence) and bool(found) == bool(sentence)
+
+
+def test_a_proposal_of_an_unknown_price_leaves_the_limit_in_dollars_in_force() -> None:
+    costs = Cost(9, 9, None), Cost(9, 9, 2.5)
+    bodies = [replace(proposed(number), cost=cost) for number, cost in enumerate(costs, 4)]
+    ledger = Ledger("night").feed(entries(*BASELINE, *bodies))
+    stop = Stop(experiments=None, hours=None, dollars=2.0, tokens=None, plateau=None)
+    assert ledger.spent.dollars is None and limit_reached(ledger, stop, 0.0).startswith("$2.50 spent")
 
 
 def test_crashes_are_counted_back_to_the_last_other_verdict() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,7 +16,10 @@ from loop.engine.verdict import RULE
 from loop.record.campaign_facts import Answered, Resumed, StateChanged
 from loop.record.intents import StartRequested
 from loop.record.types import Refused
+from loop.runs.conditions import Conditions
 from loop.runs.runner import Runner
+from loop.trust.probe import probe
+from loop.trust.sandbox import Sandbox
 from tests.campaigns import git
 from tests.loop.engine.desk import Desk
 
@@ -101,3 +107,23 @@ async def test_what_cannot_be_continued_is_refused_and_nothing_is_recorded(
     with pytest.raises(Refused, match=why):
         await old.resume()
     assert not old.facts(Resumed)
+
+
+@pytest.mark.parametrize(("key", "refused"), [("as before", False), ("of another device", True)])
+async def test_a_campaign_is_resumed_only_where_its_scores_compare(
+    old: Old, monkeypatch: pytest.MonkeyPatch, key: str, refused: bool
+) -> None:
+    ruler: Any = SimpleNamespace(comparison_key=key, device_name="a device")
+
+    async def prepared(*_: object) -> tuple[Conditions, Sandbox]:
+        return replace(old.conditions, ruler=ruler), probe()
+
+    monkeypatch.setattr("loop.engine.resume.prepare", prepared)
+    created = old.campaign.ledger.created
+    assert created is not None
+    work = resume(old.campaign, Strategy(old.campaign), replace(created, comparison_key="as before"))
+    if not refused:
+        assert (await work).conditions.ruler is ruler
+        return
+    with pytest.raises(Refused, match=r"measured under other conditions \(.*now a device, key of anoth\)"):
+        await work

@@ -6,8 +6,10 @@ import asyncio
 from pathlib import Path
 
 from loop.engine.plan import Planned
+from loop.proposers import Proposal
 from loop.record.campaign_facts import StateChanged
-from loop.record.types import Cause, Purpose, State
+from loop.record.experiment_facts import Merged
+from loop.record.types import Author, Cause, Purpose, State
 from tests.loop.engine.desk import BASE, Desk
 
 FIRST, SECOND = BASE.replace("0.1", "0.2"), BASE.replace("0.1", "0.3")
@@ -41,6 +43,20 @@ async def test_a_run_that_was_started_for_nothing_is_closed_and_recorded_nowhere
     taken = await desk.staging.take(desk.campaign.ledger.experiments[first], again)
     assert [(run.number, run.closed) for run in desk.runner.staged] == [(second, True), (first, False)]
     assert (taken.seed, len(desk.made.journal.read())) == (1, entries)
+
+
+async def test_a_run_that_was_started_with_another_text_is_not_taken(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    first, second = desk.propose(FIRST), desk.propose(SECOND)
+    desk.staging.ahead(first)
+    await asyncio.sleep(0)
+    before = desk.campaign.ledger.experiments[second]
+    parent = desk.campaign.tip.commit
+    merged = desk.canvases.commit(second, parent, Proposal(SECOND + "X = 1\n", "an idea", Author.KNOBS, "someone"))
+    desk.campaign.record(Merged(second, merged, parent, 2, 1, "another"))
+    taken = await desk.staging.take(desk.campaign.ledger.experiments[second], MEASURE)
+    assert [(run.commit, run.closed) for run in desk.runner.staged] == [(before.commit, True), (merged, False)]
+    assert taken.commit == merged != before.commit
 
 
 async def test_a_run_that_cannot_be_started_ahead_is_staged_when_its_turn_comes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from loop.engine.plan import Planned
 from loop.engine.verification import FIRST_SEED, largest_keeps, next_check, next_price
 from loop.record.entries import Body
+from loop.record.experiment import MOST_LOST
 from loop.record.experiment_facts import RunEnded, RunStarted, Scored
 from loop.record.ledger import Ledger
 from loop.record.types import Failure, FailureKind, Outcome, Purpose, ScoreSource
@@ -53,6 +54,16 @@ def test_an_interrupted_run_is_made_again_and_a_crash_costs_its_pair() -> None:
     found = step(campaign(*crashed, *run(1, 10, 7920, 1.9), *run(0, 9, 7920, 2.0)))
     assert isinstance(found, Verified)
     assert (found.seeds, found.trouble) == ((7920,), "#1 on seed 7919: out of memory")
+
+
+def test_a_run_that_kills_its_supervisor_again_and_again_costs_its_pair() -> None:
+    lost = Failure(FailureKind.LOST, "its supervisor was killed")
+    made: list[Body] = []
+    for attempt in range(MOST_LOST):
+        assert step(campaign(*made)) == Planned(Purpose.AUDIT, FIRST_SEED, 1)
+        made.append(RunStarted(1, 9 + attempt, Purpose.AUDIT, FIRST_SEED, "c1"))
+        made.append(RunEnded(1, 9 + attempt, Outcome.INTERRUPTED, failure=lost))
+    assert step(campaign(*made)) == Planned(Purpose.AUDIT, FIRST_SEED + 1, 1)
 
 
 @pytest.mark.parametrize("done", [Verified(1, "c1", (7919,), (1.9,), (2.0,)), Audited(1, 7919, 2.0, 1.9)])
