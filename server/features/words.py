@@ -36,13 +36,20 @@ def verdict_words(snapshot: Snapshot, experiment: Experiment) -> str:
     return "running" if experiment.number == snapshot.running else verdict_text(experiment)
 
 
-def row(experiment: Experiment) -> str:
-    """Return an experiment as a row of a Markdown table: number, commit, score, delta, verdict, hypothesis."""
-    score = number(experiment.score) if experiment.score is not None else ""
-    delta = signed_number(experiment.delta) if experiment.delta is not None else ""
+def score_words(experiment: Experiment) -> str:
+    """Return `0.9932`, "" without a score."""
+    return "" if experiment.score is None else number(experiment.score)
+
+
+def delta_words(experiment: Experiment) -> str:
+    """Return `−0.0047`, "" for what was compared with nothing."""
+    return "" if experiment.delta is None else signed_number(experiment.delta)
+
+
+def row(experiment: Experiment, *words: str) -> str:
+    """Return an experiment as a row of a Markdown table: number, commit, these words of it, hypothesis."""
     why = " ".join(experiment.hypothesis.split()).replace("|", "\\|")
-    cells = (f"#{experiment.number}", experiment.commit[:7], score, delta, verdict_text(experiment), why)
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join((f'#{experiment.number}', experiment.commit[:7], *words, why))} |"
 
 
 def memory_words(memory_mb: float | None) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from loop.record.experiment import Experiment
 from loop.record.types import Mark
-from loop.text.numbers import number, signed_number
 from loop.views.chart import WORDS
 from server.asked import Arguments, Result, answering, campaign_asked, experiment_asked, target_asked
 from server.commands.showing import diff_of
 from server.features.hovers import details
-from server.features.words import memory_words, row, spread_words, verdict_words
+from server.features.words import delta_words, memory_words, row, score_words, spread_words, verdict_words
 from server.session import Session
 from server.snapshot import Snapshot
 
@@ -41,6 +40,7 @@ async def experiment(session: Session, arguments: Arguments) -> Result:
 def summary(experiment: Experiment, snapshot: Snapshot) -> Result:
     """Return what is known of an experiment as plain JSON; what an editor shows of it is there in words."""
     mark = snapshot.ledger.mark(experiment) if snapshot.ledger else Mark.WAITING
+    score, delta, verdict = score_words(experiment), delta_words(experiment), verdict_words(snapshot, experiment)
     return {
         "number": experiment.number,
         "commit": experiment.commit,
@@ -50,18 +50,18 @@ def summary(experiment: Experiment, snapshot: Snapshot) -> Result:
         "proposer": experiment.proposer,
         "score": experiment.score,
         "compared": snapshot.ledger.compared(experiment) if snapshot.ledger else experiment.score,
-        "text": number(experiment.score) if experiment.score is not None else "",
+        "text": score,
         "delta": experiment.delta,
-        "delta_text": signed_number(experiment.delta) if experiment.delta is not None else "",
+        "delta_text": delta,
         "uncertainty": experiment.uncertainty,
         "uncertainty_text": spread_words(experiment.uncertainty),
         "source": str(experiment.source) if experiment.source else None,
         "verdict": str(experiment.verdict) if experiment.verdict else None,
-        "verdict_text": verdict_words(snapshot, experiment),
+        "verdict_text": verdict,
         "group": str(experiment.verdict or mark),
         "reason": str(experiment.reason) if experiment.reason else None,
         "mark": RUNNING if experiment.number == snapshot.running else str(mark),
-        "row": row(experiment),
+        "row": row(experiment, score, delta, verdict),
         "explanation": experiment.explanation,
         "removes": experiment.removes,
         "judged_at": experiment.judged_at,
