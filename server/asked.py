@@ -68,7 +68,8 @@ async def campaign_asked(session: Session, arguments: Arguments) -> Target:
     folder = folder_asked(session, arguments)
     await session.until(lambda: session.snapshot(folder).looked, FACT_S)
     target = session.target(folder, arguments.get("uri"))
-    assert target.ledger  # or it has refused
+    if target.campaign is None:
+        raise target.without_campaign()
     return target
 
 

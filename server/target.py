@@ -29,8 +29,12 @@ class Target:
     def ledger(self) -> Ledger:
         """What is known of the campaign; raises Refused where there is none, or where it cannot be read."""
         if self.snapshot.ledger is None:
-            raise Refused(self.snapshot.trouble or f"{self.folder.name}: no campaign has been started here")
+            raise self.without_campaign()
         return self.snapshot.ledger
+
+    def without_campaign(self) -> Refused:
+        """Return why there is no campaign: what is broken, or that none was started."""
+        return Refused(self.snapshot.trouble or f"{self.folder.name}: no campaign has been started here")
 
     @property
     def review(self) -> Review:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from loop.control import control
+from loop.control import control, exporting
 from loop.record.types import Refused
 from server import app, table
 from server.wire import serve
@@ -225,8 +225,9 @@ async def test_no_message_breaks_the_session(
     def refuse(*_: Any, **__: Any) -> Any:
         raise Refused("not in this test")
 
-    for name in ("start", "ask", "report", "pause", "resume"):
+    for name in ("start", "ask", "pause", "resume"):
         monkeypatch.setattr(control, name, refuse)
+    monkeypatch.setattr(exporting, "write_apart", refuse)
     monkeypatch.setattr("server.commands.editing.ANSWER_S", 0.2)
     monkeypatch.setattr("server.commands.editing.SEEN_S", 0.05)
     monkeypatch.setattr("server.asked.OPEN_S", 0.05)
