@@ -42,6 +42,7 @@ class Reverts:
 
     made: list[Reverted] = field(default_factory=list)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a hunk is reverted
+    recalling: set[asyncio.Task[None]] = field(default_factory=set)  # what still reads those of earlier sessions
 
     def take_undone(self, lines: Sequence[str]) -> list[Reverted]:
         """Forget, and return, what a text shows to have been undone."""

@@ -33,7 +33,9 @@ RECALLED = 16  # reverts of earlier sessions that may still be undone by the edi
 async def undo_revert(session: Session, arguments: Arguments) -> Result:
     """Bring back the lines of the last revert, found by content, and take its price back where it has not begun."""
     canvas = await canvas_asked(session, arguments)
-    made = session.reverts[canvas.folder].made
+    made, recalling = session.reverts[canvas.folder].made, session.reverts[canvas.folder].recalling
+    if recalling:  # or one that is remembered a moment later would be taken back twice
+        await asyncio.wait({*recalling})
     last = made.pop() if made else None  # before the text shows it, or it would be found there
     try:
         revert = last or await _recorded(canvas)
@@ -124,7 +126,10 @@ def recall(session: Session, uri: str) -> None:
     """Remember the reverts of earlier sessions that a canvas shows, so that the editor's own undo of one is noticed."""
     looked = session.look(uri)
     if looked:
-        session.wire.spawn(_recall(session, looked[0], looked[1].folder))
+        recalling = session.reverts[looked[1].folder].recalling
+        task = session.wire.spawn(_recall(session, looked[0], looked[1].folder))
+        recalling.add(task)
+        task.add_done_callback(recalling.discard)
 
 
 async def _recall(session: Session, opened: Document, folder: Path) -> None:
