@@ -40,6 +40,7 @@ class Client:
         self.answers: Counter[Any] = Counter()
         self.versions = Counter(dict.fromkeys(self.uris, 1))
         self.errors: list[Any] = []
+        self.gone = False
 
     # ---- pygls' writer ----
 
@@ -62,7 +63,7 @@ class Client:
     def _reply(self, message: dict[str, Any]) -> None:
         kind = self.chance.random()
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": message["id"]}
-        if kind < 0.1:
+        if kind < 0.1 or self.gone:
             return  # never
         if kind < 0.2:
             answer["error"] = self.chance.choice([{"code": -32600, "message": "no"}, None, 7])
@@ -259,6 +260,7 @@ async def test_no_message_breaks_the_session(
     end = asyncio.get_running_loop().time() + 300  # commands on one folder wait for one another
     while any(client.answers[json.dumps(n)] == 0 for n in client.asked) and asyncio.get_running_loop().time() < end:
         await asyncio.sleep(0.05)
+    client.gone = True
     client.reader.feed_eof()
     await asyncio.wait_for(work, 60)
     assert server.session is not None
