@@ -19,7 +19,8 @@ from loop.trust.sandbox import environment, online
 
 LOOK_S = 60.0  # a cold `import torch` from a slow disk
 PREPARE_S = 6 * 3600.0
-NEEDED = ("numpy", "rustbpe", "tiktoken", "torch")  # by prepare.py and train.py; pyarrow only for parquet
+# By prepare.py and train.py; beside these parquet needs pyarrow, and a download huggingface_hub.
+NEEDED = ("numpy", "rustbpe", "tiktoken", "torch")
 # Runs in the experiments' Python with the modules to look for as arguments; imports only torch, for its devices.
 ASK = """
 import importlib.util, json, platform, sys

@@ -16,8 +16,9 @@ from loop.record.journal import Journal
 from loop.record.types import Metric, Problem, ScoreSource, State
 from loop.settings.program import Program, Stop
 from loop.setup import machine as looking
+from loop.setup.checks.check import Check, Level
 from loop.setup.copies import Copies, Likeness
-from loop.setup.doctor import Check, Level, diagnose
+from loop.setup.doctor import diagnose
 from loop.setup.interpreter import Interpreter, ask, imports, prepare
 from loop.setup.machine import Machine, look
 

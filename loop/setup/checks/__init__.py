@@ -1,0 +1,1 @@
+"""What the doctor checks: pure functions of what was seen of machine and folder, each a finding."""
