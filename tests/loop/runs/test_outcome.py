@@ -207,3 +207,24 @@ async def test_a_run_that_is_late_on_a_wall_budget_is_tampered_with(start: Start
     result = await train(start, CHANNEL + "time.sleep(60)", gated=True, submits=True, allowance=allowed, limit_s=60.0)
     assert result.failure is not None and result.failure.kind is FailureKind.TAMPERED
     assert "had not submitted 3 s after its clock had started" in result.failure.message
+
+
+HOW_IT_ENDED = {
+    Why.STOPPED: (Outcome.INTERRUPTED, None),
+    Why.SUSPENDED: (Outcome.INTERRUPTED, FailureKind.KILLED),
+    Why.LOST: (Outcome.INTERRUPTED, FailureKind.LOST),
+    Why.TIMED_OUT: (Outcome.TIMED_OUT, FailureKind.TIMED_OUT),
+    Why.LATE: (Outcome.CRASHED, FailureKind.TAMPERED),
+    Why.GREEDY: (Outcome.CRASHED, FailureKind.TAMPERED),
+    Why.DISK: (Outcome.CRASHED, FailureKind.DISK_FULL),
+    Why.FULL: (Outcome.CRASHED, FailureKind.DISK_FULL),
+    Why.MEMORY: (Outcome.CRASHED, FailureKind.OUT_OF_MEMORY),
+    Why.PROCESSES: (Outcome.CRASHED, FailureKind.PROCESSES),
+}
+
+
+@pytest.mark.parametrize("why", [why for why in Why if why is not Why.SUBMITTED])
+def test_every_reason_to_end_a_run_has_an_outcome_and_a_failure(tmp_path: Path, why: Why) -> None:
+    spec = RunSpec("x", "python", tmp_path, tmp_path, {}, 1.0, tmp_path / "lock", "train.py")
+    outcome, failure = classify(spec, Ending(exit_code=0, why=why), "", 1.0)
+    assert (outcome, failure and failure.kind) == HOW_IT_ENDED[why]

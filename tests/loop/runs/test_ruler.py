@@ -6,12 +6,14 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from loop.record.types import Refused
+from loop.record.values import parse_budget
 from loop.runs import scorer
 from loop.runs.ruler import Ruler, is_ruler, prepare_data
 from loop.runs.run import sha256
@@ -93,3 +95,13 @@ def test_whose_prepare_it_is_is_decided_without_running_it(tmp_path: Path, text:
 
 def test_our_own_prepare_is_a_ruler() -> None:
     assert is_ruler(Path(scorer.__file__).parents[2] / "prepare.py")
+
+
+@pytest.mark.parametrize(
+    ("budget", "rows"),
+    [("1000 tokens", 10), ("1001 tokens", 11), ("1 GFLOP", 10_000), ("15s", None)],
+)
+def test_a_budget_buys_whole_rows_rounded_up_and_wall_time_any(budget: str, rows: int | None) -> None:
+    ruler = Ruler("", "", "", "", "", "cpu", "", 1, (), (), 3.5, context=100, token_flop=1000.0)
+    assert ruler.rows_for(parse_budget(budget)) == rows
+    assert replace(ruler, context=0).rows_for(parse_budget(budget)) is None

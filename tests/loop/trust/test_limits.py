@@ -88,3 +88,38 @@ def test_the_events_of_a_group_are_read(tmp_path: Path) -> None:
     (tmp_path / "pids.events").write_text("max 1\n")
     assert Bounds([str(tmp_path)], 1, 1).passed() is Bound.PROCESSES
     assert number_in(str(tmp_path / "none"), "max") == 0
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param(
+            ("memory.max", "memory.swap.max", "memory.oom.group", "pids.max"), ["900", "0", "1", "7"], id="version 2"
+        ),
+        pytest.param(
+            ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "pids.max"), ["900", "900", "7"], id="version 1"
+        ),
+        pytest.param(("memory.max", "pids.max"), ["900", "7"], id="a kernel that counts no swap"),
+    ],
+)
+def test_a_cgroup_bounds_memory_swap_and_processes(tmp_path: Path, files: tuple[str, ...], expected: list[str]) -> None:
+    for name in files:
+        (tmp_path / name).touch()
+    limits._bound(tmp_path, Limits(900, 7, 1))
+    assert [(tmp_path / name).read_text() for name in files] == expected
+    assert {path.name for path in tmp_path.iterdir()} == set(files)
+
+
+def test_a_container_has_less_memory_than_its_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_memory", lambda: 100 << 30)
+    monkeypatch.setattr(limits, "_container", lambda: 10 << 30)
+    assert limits.machine.__wrapped__().memory == int(0.9 * (10 << 30))
+
+
+def test_the_least_limit_on_the_way_up_is_the_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slice" / "scope").mkdir(parents=True)
+    (tmp_path / "slice" / "memory.max").write_text("1000\n")
+    (tmp_path / "slice" / "scope" / "memory.max").write_text("max\n")
+    monkeypatch.setattr(limits, "CGROUPS", tmp_path)
+    monkeypatch.setattr(limits, "own_groups", lambda: [("", "/slice/scope")])
+    assert limits._container() == 1000

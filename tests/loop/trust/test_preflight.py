@@ -111,3 +111,9 @@ def test_what_looks_alike_is_honest(line: str) -> None:
 
 def test_a_look_at_its_own_text_is_a_warning() -> None:
     assert [f.severity for f in check("text = open(__file__).read()\n", "")] == [Severity.WARN]
+
+
+def test_what_the_incumbent_does_once_is_found_when_it_is_done_twice() -> None:
+    own = 'print("val_bpb: 1")\n'
+    assert check(own, own) == []
+    assert [f.rule for f in check(own * 2, own)] == ["printed score"]

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -290,3 +291,28 @@ def test_a_process_that_ends_while_proc_is_read_weakens_nothing() -> None:
             raise FileNotFoundError
 
     assert mode_of(Ended()) & 0o5 == 0o5  # type: ignore[arg-type]
+
+
+def test_the_network_and_the_folders_are_shared_as_asked_whatever_works_here(places: dict[str, Path]) -> None:
+    """The command line itself: where bubblewrap is missing the tests above are skipped."""
+    needed = Needed((), ())
+    where = {"slot": places["slot"], "run_dir": places["run"], "top": places["top"], "python": needed}
+    alone, open_wide, read_only = (
+        Sandbox(BUBBLEWRAP, "bwrap").wrap(**where, **options)  # type: ignore[arg-type]
+        for options in ({}, {"network": True}, {"read_only": True})
+    )
+    assert "--unshare-net" in alone and "--unshare-net" not in open_wide
+    slot = str(places["slot"].resolve())
+    assert alone[alone.index(slot) - 1] == "--bind" and read_only[read_only.index(slot) - 1] == "--ro-bind"
+
+
+def test_the_git_folder_of_a_linked_worktree_is_not_seen(tmp_path: Path) -> None:
+    main, work, run = tmp_path / "main", tmp_path / "work", tmp_path / "run"
+    run.mkdir()
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x@x")
+    subprocess.run([*git, "init", "-q", str(main)], check=True)
+    subprocess.run([*git, "-C", str(main), "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    subprocess.run([*git, "-C", str(main), "worktree", "add", "-q", str(work)], check=True)
+    argv = Sandbox(BUBBLEWRAP, "bwrap").wrap(slot=run, run_dir=run, top=work, python=Needed((), ()))
+    covered = {place for option, place in pairwise(argv) if option == "--tmpfs"}
+    assert {str(work.resolve()), str((main / ".git").resolve())} <= covered

@@ -100,3 +100,9 @@ def test_the_baseline_is_its_authors_choice() -> None:
 def test_any_text_can_be_weighed(text: str) -> None:
     assert smuggled(text, OWN) is None and smuggled(text, text) is None
     assert DATA < REMARKS < NEW < LARGEST
+
+
+def test_data_in_many_small_literals_is_too_much_long_before_all_that_is_new_is() -> None:
+    small = "".join(f"X{n} = '{TEXT[100 * n : 100 * n + 100]}'\n" for n in range(40))
+    found = smuggled(OWN + small, OWN)
+    assert found is not None and "its new literals carry" in found.message and len(small) < NEW

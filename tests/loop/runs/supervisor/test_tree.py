@@ -36,6 +36,18 @@ open(MARK + str(os.getpid()), 'w')
 
 
 @pytest.mark.parametrize("tree", TREES)
+async def test_nothing_survives_a_stop_where_there_is_no_cgroup(
+    tmp_path: Path, mark: Path, monkeypatch: pytest.MonkeyPatch, tree: str
+) -> None:
+    monkeypatch.setattr("loop.runs.leash.make_group", lambda limits: [])
+    supervised = await start(tmp_path, SCRIPT.format(tree=TREES[tree], then="time.sleep(60)"), mark)
+    supervised.send("go")
+    await until(lambda: marks(mark) >= 2)
+    ending = await supervised.stop()
+    assert (ending.why, ending.unkillable, alive(mark)) == ("stopped", False, [])
+
+
+@pytest.mark.parametrize("tree", TREES)
 async def test_nothing_survives_a_stop(tmp_path: Path, mark: Path, tree: str) -> None:
     supervised = await start(tmp_path, SCRIPT.format(tree=TREES[tree], then="time.sleep(60)"), mark)
     supervised.send("go")
