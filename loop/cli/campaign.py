@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from loop.cli.options import CAMPAIGN, FOLDER
-from loop.control import control
+from loop.control import control, queueing
 from loop.record import values
 from loop.record.types import Refused, State
 
@@ -107,4 +107,4 @@ class _Remark(click.Command):
 @click.option("--experiment", type=int, metavar="N", help="The experiment that it is about.")
 def note(folder: Path, campaign: str | None, text: str, experiment: int | None) -> None:
     """Leave a remark for the model or agent that proposes; the built-in search reads none."""
-    print(control.note(folder, text.strip(), experiment, campaign).message)
+    print(queueing.note(folder, text.strip(), experiment, campaign).message)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from loop.cli.options import FOLDER
-from loop.control import control
+from loop.control import control, queueing
 from loop.text.numbers import visible
 
 
@@ -53,7 +53,7 @@ def import_(folder: Path, file: Path) -> None:
     repo = Repo(folder)
     canvas = repo.inside(control.read_program(folder).canvas)
     past = read_results(folder / file, lambda commit: repo.text_at(commit, canvas))
-    print(control.take_in(folder, past).message)
+    print(queueing.take_in(folder, past).message)
 
 
 @click.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from loop.control import control
+from loop.control import control, queueing
 from loop.record.experiment import Experiment
 from loop.record.ledger import Ledger
 from loop.record.types import Refused, RepoError
@@ -77,4 +77,4 @@ def return_to(folder: Path, number: int, campaign: str | None = None) -> control
         raise Refused(f"#{number} has no score, and what gave none is not returned to")
     text = control.text(folder, ledger, experiment.commit)
     hypothesis = f"return to #{number}: {experiment.hypothesis}"
-    return control.propose(folder, text, hypothesis, campaign=ledger.campaign, returns=number)
+    return queueing.propose(folder, text, hypothesis, campaign=ledger.campaign, returns=number)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from loop.control import control
+from loop.control import control, queueing
 from loop.record.ledger import Ledger
 from loop.record.types import Refused
 from loop.record.values import counted
@@ -27,7 +27,7 @@ def propose_file(
     ledger, repo = control.load(folder, campaign), Checkout(folder)
     kept = read_kept(repo, ledger, None)
     if kept is None or as_is:
-        return control.propose(folder, text, hypothesis, campaign=ledger.campaign)
+        return queueing.propose(folder, text, hypothesis, campaign=ledger.campaign)
     lines = converted(split_lines(text), kept.line.lines)
     held = holding(kept, read_removals(repo, ledger), lines)
     earlier = repo.texts(kept.commits, control.canvas_path(ledger))
@@ -45,7 +45,7 @@ def propose_text(folder: Path, ledger: Ledger, kept: Kept, held: Holding, hypoth
     """
     if held.whole == kept.line.lines:
         raise Refused(nothing_own(ledger, held.missing))
-    answer = control.propose(folder, "".join(held.whole), hypothesis, kept.commits[-1], campaign=ledger.campaign)
+    answer = queueing.propose(folder, "".join(held.whole), hypothesis, kept.commits[-1], campaign=ledger.campaign)
     more = f"; measured with {names(held.missing)}, which this text lacks" if held.missing else ""
     return replace(answer, message=answer.message + more)
 
@@ -78,7 +78,7 @@ def propose_without(
     told = [ledger.find(number).hypothesis for number in experiments[-NAMED:]]
     about = "; ".join(plain(hypothesis, 120 // len(told)) for hypothesis in told)
     why = f"Without {names(experiments)}: {about}"
-    return control.propose(folder, "".join(without), why, commit, removes, ledger.campaign)
+    return queueing.propose(folder, "".join(without), why, commit, removes, ledger.campaign)
 
 
 def nothing_own(ledger: Ledger, missing: Sequence[int], equal: int | None = None) -> str:

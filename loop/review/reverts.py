@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from loop.control import control
+from loop.control import control, queueing
 from loop.record.experiment import Experiment
 from loop.record.intents import ProposeRequested, WithdrawRequested
 from loop.record.ledger import Ledger
@@ -110,7 +110,7 @@ def withdraw(folder: Path, removes: int, campaign: str | None = None, intent: in
         return False, f"no revert of #{removes} waits to be measured"
     last, done = stand[-1], stand[-1].experiment
     try:
-        answer = control.withdraw(folder, removes, campaign, intent)
+        answer = queueing.withdraw(folder, removes, campaign, intent)
     except Refused as refusal:
         return False, str(refusal)
     if done is None or last.waits:

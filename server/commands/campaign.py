@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 
-from loop.control import control, exporting
+from loop.control import control, exporting, queueing
 from loop.record.types import Refused
 from loop.setup.campaigns import unfinished
 from loop.text.diff import BOM
@@ -104,7 +104,7 @@ async def note(session: Session, arguments: Arguments) -> Result:
         raise Refused("what shall the proposer know? give {text: ...}")
     target = await campaign_asked(session, arguments)
     about = experiment_asked(target, arguments).number if arguments.get("experiment") is not None else None
-    return _told(await work(control.note, target.folder, text, about, target.campaign))
+    return _told(await work(queueing.note, target.folder, text, about, target.campaign))
 
 
 async def report(session: Session, arguments: Arguments) -> Result:

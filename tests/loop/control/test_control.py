@@ -10,14 +10,14 @@ import pytest
 
 from loop.control import control
 from loop.control.asking import answer_to
-from loop.record.campaign_facts import Answered, Imported, StateChanged
+from loop.record.campaign_facts import Answered, StateChanged
 from loop.record.entries import Entry
 from loop.record.home import find_home
-from loop.record.intents import NoteAdded, StartRequested
+from loop.record.intents import StartRequested
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
 from loop.record.lock import beat, holding, is_alive
-from loop.record.types import JournalError, Refused, State, Verdict
+from loop.record.types import JournalError, Refused, State
 from loop.views.state import message_text
 from loop.views.status import status_dict, status_line
 from tests.stub import PROGRAM, git, make_campaign
@@ -72,16 +72,6 @@ def test_what_needs_a_running_campaign_says_that_none_runs(campaign: Path, ask: 
         ask(campaign)  # type: ignore[operator]
 
 
-def test_a_note_and_a_proposal_wait_for_the_next_start(campaign: Path) -> None:
-    with Journal(find_home(campaign).journal) as journal:
-        journal.append("night", StateChanged(State.STOPPED, "stopped"))
-    assert "nobody reads it now: 'knobs'" in control.note(campaign, "try fewer heads").message
-    control.propose(campaign, "LR = 1\n", "by hand")
-    ledger = control.load(campaign)
-    assert ledger.notes == [NoteAdded("try fewer heads")]
-    assert len(ledger.unanswered) == 2
-
-
 def test_an_answer_is_awaited_only_as_long_as_a_daemon_lives(campaign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = find_home(campaign)
     with Journal(home.journal) as journal, holding(home.lock) as mine:
@@ -95,21 +85,6 @@ def test_an_answer_is_awaited_only_as_long_as_a_daemon_lives(campaign: Path, mon
     monkeypatch.setattr("loop.control.asking.SPAWN_S", 0.0)
     with Journal(home.journal) as journal, pytest.raises(Refused, match=r"ended without an answer; its log is .*log"):
         answer_to(home, journal, third)
-
-
-def test_a_note_says_who_reads_it(campaign: Path) -> None:
-    with Journal(find_home(campaign).journal) as journal:
-        journal.append("night", StateChanged(State.STOPPED, "stopped"))
-    program = campaign / "program.md"
-    for head, words in (
-        ("model: knobs", "nobody reads it now"),
-        ("model: openai/gpt-5-mini", "the next prompt after 'autoresearch start' carries it"),
-        ("model: [openai/gpt-5-mini, knobs]", "carries it ('knobs' reads none)"),
-        ("command: claude -p", "carries it"),
-        ("model: [", "if program.md names a model or an agent"),
-    ):
-        program.write_text(f"---\n{head}\n---\nLower it.\n")
-        assert words in control.note(campaign, "try fewer heads").message, head
 
 
 def test_a_daemon_that_shows_no_life_is_said_not_to_answer(campaign: Path) -> None:
@@ -145,17 +120,6 @@ def test_a_lock_dies_with_its_owner(campaign: Path) -> None:
     assert not is_alive(home)
 
 
-def test_earlier_nights_are_taken_in_once_and_judge_nothing(campaign: Path) -> None:
-    past = [
-        Imported("", 0.9979, 44.0, Verdict.KEEP, "baseline"),
-        Imported("", 0.9932, 44.2, Verdict.KEEP, "increase LR to 0.04"),
-    ]
-    assert "2 experiments more (2 kept)" in control.take_in(campaign, past).message
-    assert "0 experiments" in control.take_in(campaign, past).message
-    ledger = control.load(campaign)
-    assert (len(ledger.history), ledger.judged, ledger.best) == (2, 0, None)
-
-
 def test_an_unreadable_journal_is_named_and_left_as_it_is(campaign: Path) -> None:
     journal = find_home(campaign).journal
     journal.parent.mkdir(parents=True)
@@ -168,13 +132,6 @@ def test_an_unreadable_journal_is_named_and_left_as_it_is(campaign: Path) -> Non
 def test_the_home_of_a_linked_worktree_is_that_of_its_repository(campaign: Path, tmp_path: Path) -> None:
     git(campaign, "worktree", "add", "-q", str(tmp_path / "linked"))
     assert find_home(tmp_path / "linked") == find_home(campaign)
-
-
-def test_a_note_without_words_or_of_no_experiment_is_refused(campaign: Path) -> None:
-    control.start(campaign, {"experiments": "1"})
-    for text, experiment, why in (("  ", None, "without words"), ("x", 999, "no experiment #999")):
-        with pytest.raises(Refused, match=why):
-            control.note(campaign, text, experiment)
 
 
 @pytest.mark.parametrize("name", ["a..b", "a.", "a.lock"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.control import control
+from loop.control import control, queueing
 from loop.engine.engine import Engine
 from loop.git.repo import Repo
 from loop.proposers import make
@@ -236,7 +236,7 @@ def test_a_humans_text_is_measured_next_and_adopted_although_it_is_worse(campaig
     control.start(campaign, {"experiments": "60"})
     until(campaign, lambda ledger: ledger.judged >= 1)
     worse = CANVAS.replace("LEARNING_RATE = 0.04", "LEARNING_RATE = 0.5")
-    control.propose(campaign, worse, "a large learning rate, to see the edge")
+    queueing.propose(campaign, worse, "a large learning rate, to see the edge")
 
     def adopted(ledger: object) -> bool:
         experiments = ledger.experiments.values()  # type: ignore[attr-defined]
@@ -363,7 +363,7 @@ def test_what_ends_the_reading_of_the_journal_is_said(campaign: Path, monkeypatc
 
 def test_a_note_is_answered_at_once_and_kept(campaign: Path) -> None:
     control.start(campaign, {"experiments": "60"})
-    assert "nobody reads it now: 'knobs'" in control.note(campaign, "try a smaller batch").message
+    assert "nobody reads it now: 'knobs'" in queueing.note(campaign, "try a smaller batch").message
     assert [n.text for n in control.load(campaign).notes] == ["try a smaller batch"]
     control.stop(campaign, now=True)
     gone(campaign)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.control import control
+from loop.control import control, queueing
 from loop.record.experiment import Experiment
 from loop.record.home import find_home
 from loop.record.ledger import Ledger
@@ -42,7 +42,7 @@ def kept_by_hand(ledger: Ledger) -> bool:
 
 def test_a_text_proposed_after_the_end_is_measured_by_the_next_start_in_its_campaign(campaign: Path) -> None:
     first = run_to_end(campaign, experiments="1")
-    assert "next 'autoresearch start'" in control.propose(campaign, MINE, "to see the edge").message
+    assert "next 'autoresearch start'" in queueing.propose(campaign, MINE, "to see the edge").message
     second = run_to_end(campaign)
     assert second.campaign == first.campaign and kept_by_hand(second)
     assert second.state is State.FINISHED and second.judged == 2, "nothing else was measured: the limit still holds"
@@ -54,7 +54,7 @@ def test_a_text_proposed_in_a_pause_is_measured_although_a_limit_is_reached_mean
     until(campaign, lambda ledger: ledger.judged >= 1)
     control.pause(campaign)
     until(campaign, lambda ledger: ledger.state is State.PAUSED)
-    assert "queued as #" in control.propose(campaign, MINE, "to see the edge").message
+    assert "queued as #" in queueing.propose(campaign, MINE, "to see the edge").message
     control.stop(campaign)
     gone(campaign)
     ledger = run_to_end(campaign, experiments="1")
@@ -66,7 +66,7 @@ def test_a_text_that_comes_with_the_last_experiment_is_measured_before_the_end(t
     campaign = make_campaign(tmp_path / "c", canvas=held)
     control.start(campaign, {"experiments": "1"})
     until(campaign, lambda ledger: ledger.running is not None and ledger.running[0].number == 1)
-    control.propose(campaign, held.replace("DEPTH = 4", "DEPTH = 9"), "deeper")
+    queueing.propose(campaign, held.replace("DEPTH = 4", "DEPTH = 9"), "deeper")
     let_go(campaign)
     ledger = until(campaign, ended)
     assert kept_by_hand(ledger) and ledger.judged == 2
@@ -78,7 +78,7 @@ def test_a_text_whose_lines_were_kept_otherwise_meanwhile_is_measured_as_its_hum
     control.start(campaign, {"experiments": "1"})
     until(campaign, lambda ledger: ledger.running is not None and ledger.running[0].number == 1)
     mine = held.replace("BATCH = 8192", "BATCH = 2048")
-    control.propose(campaign, mine, "a smaller batch")
+    queueing.propose(campaign, mine, "a smaller batch")
     let_go(campaign)
     ledger = until(campaign, ended)
     (human,) = humans(ledger)
@@ -88,7 +88,7 @@ def test_a_text_whose_lines_were_kept_otherwise_meanwhile_is_measured_as_its_hum
 
 def test_a_start_that_fails_keeps_what_waits(campaign: Path) -> None:
     ledger = run_to_end(campaign, experiments="1")
-    control.propose(campaign, MINE, "to see the edge")
+    queueing.propose(campaign, MINE, "to see the edge")
     git(campaign, "checkout", "-q", f"autoresearch/{ledger.campaign}")
     with pytest.raises(Refused, match="switch to a branch of your own"):
         control.start(campaign)
@@ -102,7 +102,7 @@ def test_nothing_is_promised_by_a_campaign_whose_baseline_does_not_run(tmp_path:
     campaign = make_campaign(tmp_path / "c", canvas=f"import os, time\n{HOLD}\nprint('no number here')\n")
     control.start(campaign)
     until(campaign, lambda ledger: ledger.running is not None)
-    control.propose(campaign, MINE, "to see the edge")
+    queueing.propose(campaign, MINE, "to see the edge")
     let_go(campaign)
     ledger = until(campaign, ended)
     gone(campaign)
@@ -110,14 +110,14 @@ def test_nothing_is_promised_by_a_campaign_whose_baseline_does_not_run(tmp_path:
         (Verdict.INVALID, "the baseline does not run")
     ]
     with pytest.raises(Refused, match="mend it and start again, then propose"):
-        control.propose(campaign, MINE, "once more")
+        queueing.propose(campaign, MINE, "once more")
     assert control.load(campaign).promised == 0
 
 
 def test_a_note_to_a_campaign_that_has_ended_is_refused_with_what_to_do(campaign: Path) -> None:
     run_to_end(campaign, experiments="1")
     with pytest.raises(Refused, match=r"write it into program\.md"):
-        control.note(campaign, "try fewer heads")
+        queueing.note(campaign, "try fewer heads")
 
 
 def test_a_revert_that_is_taken_back_before_it_runs_is_never_run(campaign: Path) -> None:
@@ -126,12 +126,12 @@ def test_a_revert_that_is_taken_back_before_it_runs_is_never_run(campaign: Path)
     control.pause(campaign)
     until(campaign, lambda ledger: ledger.state is State.PAUSED)
     texts = [CANVAS.replace("DEPTH = 4", f"DEPTH = {n}") for n in (5, 6)]
-    queued, _ = [control.propose(campaign, text, "Without #1", removes=1) for text in texts]
+    queued, _ = [queueing.propose(campaign, text, "Without #1", removes=1) for text in texts]
     number = int(queued.message.rpartition("#")[2])
-    assert control.withdraw(campaign, 1, intent=queued.intent).message == f"#{number} is not measured"
+    assert queueing.withdraw(campaign, 1, intent=queued.intent).message == f"#{number} is not measured"
     with pytest.raises(Refused, match="no revert of #1 waits to be measured"):
-        control.withdraw(campaign, 1, intent=queued.intent)
-    assert control.withdraw(campaign, 1).message == f"#{number + 1} is not measured", "else the newest"
+        queueing.withdraw(campaign, 1, intent=queued.intent)
+    assert queueing.withdraw(campaign, 1).message == f"#{number + 1} is not measured", "else the newest"
     control.resume(campaign)
     judged = until(campaign, lambda ledger: bool(ledger.experiments[number].verdict)).experiments[number]
     assert (judged.verdict, judged.reason, judged.runs) == (Verdict.INVALID, Reason.HUMAN, ())
@@ -144,13 +144,13 @@ def test_a_revert_that_is_taken_back_while_it_runs_is_measured_and_not_adopted(t
     campaign = make_campaign(tmp_path / "c", canvas=held)
     control.start(campaign, {"experiments": "60"})
     until(campaign, lambda ledger: ledger.incumbent is not None)
-    control.propose(campaign, held.replace("DEPTH = 4", "DEPTH = 9"), "Without #0", removes=0)
+    queueing.propose(campaign, held.replace("DEPTH = 4", "DEPTH = 9"), "Without #0", removes=0)
 
     def runs(ledger: Ledger) -> bool:
         return ledger.running is not None and ledger.running[0].removes == 0
 
     number = _running(until(campaign, runs))
-    assert control.withdraw(campaign, 0).message == f"#{number} runs already and will not be adopted"
+    assert queueing.withdraw(campaign, 0).message == f"#{number} runs already and will not be adopted"
     let_go(campaign)
     judged = until(campaign, lambda ledger: bool(ledger.experiments[number].verdict)).experiments[number]
     assert (judged.verdict, judged.reason) == (Verdict.DISCARD, Reason.HUMAN)
@@ -162,13 +162,13 @@ def test_a_revert_that_is_taken_back_while_it_runs_is_measured_and_not_adopted(t
 def test_a_revert_that_was_adopted_and_is_undone_is_recorded_so_and_stays_in_the_line(campaign: Path) -> None:
     control.start(campaign, {"experiments": "60"})
     until(campaign, lambda ledger: ledger.incumbent is not None)
-    queued = control.propose(campaign, MINE, "Without #0", removes=0)
+    queued = queueing.propose(campaign, MINE, "Without #0", removes=0)
     number = int(queued.message.rpartition("#")[2])
     until(campaign, lambda ledger: ledger.experiments[number].verdict is Verdict.KEEP)
-    told = control.withdraw(campaign, 0, intent=queued.intent).message
+    told = queueing.withdraw(campaign, 0, intent=queued.intent).message
     assert told == f"#{number} is measured and was adopted; your file is not the branch's there"
     with pytest.raises(Refused, match="no revert of #0 waits to be measured"):
-        control.withdraw(campaign, 0, intent=queued.intent)
+        queueing.withdraw(campaign, 0, intent=queued.intent)
     undone = control.load(campaign).experiments[number]
     assert undone.withdrawn and undone.verdict is Verdict.KEEP
     control.stop(campaign, now=True)
@@ -182,10 +182,10 @@ def _running(ledger: Ledger) -> int:
 
 def test_a_revert_that_is_taken_back_while_nothing_runs_promises_nothing(campaign: Path) -> None:
     first = run_to_end(campaign, experiments="1")
-    control.propose(campaign, MINE, "Without #1", removes=1)
-    assert control.withdraw(campaign, 1).message == "it will not be measured"
+    queueing.propose(campaign, MINE, "Without #1", removes=1)
+    assert queueing.withdraw(campaign, 1).message == "it will not be measured"
     assert control.load(campaign).promised == 0
-    control.propose(campaign, MINE, "to see the edge")
+    queueing.propose(campaign, MINE, "to see the edge")
     ledger = run_to_end(campaign)
     assert ledger.campaign == first.campaign
     assert [(e.verdict, len(e.runs)) for e in humans(ledger)] == [(Verdict.INVALID, 0), (Verdict.KEEP, 1)]

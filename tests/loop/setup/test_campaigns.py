@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from loop.cli.app import main
-from loop.control import control
+from loop.control import control, queueing
 from loop.control.asking import answer_to
 from loop.record.campaign_facts import CampaignCreated, Imported, StateChanged
 from loop.record.entries import Body
@@ -82,19 +82,19 @@ def test_the_last_campaign_is_the_one_with_the_last_entry(top: Path, journal: Jo
 
 def test_an_import_hides_no_night_and_is_what_the_next_start_begins(top: Path, journal: Journal) -> None:
     journal.append("night", created("a"), FINISHED)
-    name = control.take_in(top / "a", [PAST]).campaign
+    name = queueing.take_in(top / "a", [PAST]).campaign
     assert campaigns.choose(journal, top / "a") == "night"
     assert campaigns.to_start(journal, top / "a") == campaigns.to_start(journal, top / "a", new=True) == name != "night"
     assert campaigns.to_start(journal, top / "b") not in (name, "night"), "it is history of its own folder"
-    assert control.take_in(top / "a", [PAST]).campaign == name
-    control.note(top / "a", "for the next night", campaign=name)
+    assert queueing.take_in(top / "a", [PAST]).campaign == name
+    queueing.note(top / "a", "for the next night", campaign=name)
     assert campaigns.choose(journal, top / "a") == "night"
     journal.append(name, StartRequested({}, "a"))
     assert campaigns.choose(journal, top / "a") == name
 
 
 def test_where_there_is_only_an_import_it_is_shown(top: Path, journal: Journal) -> None:
-    name = control.take_in(top, [PAST]).campaign
+    name = queueing.take_in(top, [PAST]).campaign
     ledger = control.load(top)
     assert ledger.campaign == name and len(ledger.history) == 1
     assert status_line(ledger, None, alive=False) == "◌ not begun"
@@ -163,7 +163,7 @@ def test_what_runs_in_another_folder_is_named(top: Path, journal: Journal) -> No
         for ask in (control.pause, control.stop, control.start):
             with pytest.raises(Refused, match="campaign a1 of the folder 'a' runs in this repository"):
                 ask(top / "b")
-        assert "recorded; nobody reads it now" in control.note(top / "b", "later").message
+        assert "recorded; nobody reads it now" in queueing.note(top / "b", "later").message
         with pytest.raises(Refused, match=r"started in the top of the repository; .*a1 of the folder 'a' runs"):
             control.stop(top)
 
