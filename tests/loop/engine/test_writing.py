@@ -72,9 +72,10 @@ async def test_an_edit_of_program_md_steers_the_very_next_proposal(tmp_path: Pat
 
 async def test_no_more_are_written_than_the_limit_allows(tmp_path: Path) -> None:
     room = Room(tmp_path, PROGRAM.replace("queue: 2", "queue: 9"))
+    room.keep(TEXTS[7])  # one of the four that `stop: {experiments}` allows
     room.proposer.answers = list(TEXTS)
     await room.until(lambda: len(room.written) >= 4)
-    assert room.written == TEXTS[:4]
+    assert room.written == [TEXTS[7], *TEXTS[:3]]
 
 
 async def test_a_patch_that_would_fail_goes_back_to_its_author_before_it_may_run(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.record.types import Fix, ProgramError, Refused
+from loop.record.types import ProgramError, Refused
 from loop.settings.program import (
     Budget,
     BudgetKind,
@@ -90,24 +90,6 @@ def test_the_defaults_never_spend_without_limit():
 )
 def test_a_setting_is_read(line, field, expected):
     assert getattr(parse(front(line)), field) == expected
-
-
-@pytest.mark.parametrize(
-    ("line", "fix"),
-    [
-        pytest.param("modle: knobs", Fix("model"), id="another key was meant"),
-        pytest.param("stop: {hour: 3}", Fix("hours"), id="another key of the group was meant"),
-        pytest.param("metric: {foo: 1}", Fix(), id="no key at all"),
-        pytest.param("'did you mean model?': 1", Fix(), id="a key that reads like a sentence of ours"),
-        pytest.param("api_key: sk-123", Fix(), id="a secret"),
-        pytest.param("queue: 2\nqueue: 3", Fix(), id="given twice"),
-        pytest.param("data: a\x07b", Fix(), id="a control character"),
-        pytest.param("queue: many", None, id="another value"),
-        pytest.param("experiments: 20", None, id="a key that belongs in a group"),
-    ],
-)
-def test_a_problem_says_its_fix_as_data(line, fix):
-    assert [problem.fix for problem in check(front(line))] == [fix]
 
 
 @pytest.mark.parametrize(
