@@ -31,7 +31,10 @@ BURN = "import time\ndef burn(s):\n    end = time.process_time() + s\n    while 
         ),
     ],
 )
-async def test_the_cpu_time_of_the_whole_tree_is_told(tmp_path: Path, code: str) -> None:
+async def test_the_cpu_time_of_the_whole_tree_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setattr("loop.runs.leash.make_group", lambda limits: [])  # whose counter misses nothing
     ending = await run(tmp_path, BURN + code)
     assert ending.cpu_s >= 0.6 and ending.setup_cpu_s == ending.cpu_s
 

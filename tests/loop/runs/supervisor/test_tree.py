@@ -118,6 +118,7 @@ async def test_a_supervisor_killed_with_9_takes_its_child_along(
     tmp_path: Path, mark: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "killpg", lambda *_: None)  # what the daemon would do besides
+    monkeypatch.setattr("loop.runs.leash.make_group", lambda limits: [])
     code = SCRIPT.format(tree="pass", then="time.sleep(60)")
     supervised = await start(tmp_path, code, mark)
     supervised.send("go")
