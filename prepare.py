@@ -420,7 +420,7 @@ def _read_jsonl(path: Path) -> Iterator[str]:
                 text = None
             if not isinstance(text, str):
                 raise Refusal(
-                    f'{path} line {number} is not a JSON object with a string "text"; mend or remove that line'
+                    f'{path} line {number} is not a JSON object with a string "text"; fix or remove that line'
                 )
             yield text
 
@@ -436,7 +436,7 @@ def _read_parquet(path: Path) -> Iterator[str]:
             for group in table.iter_batches(columns=["text"]):
                 yield from (text for text in group.column("text").to_pylist() if text is not None)
     except (pyarrow.ArrowException, KeyError) as error:
-        raise Refusal(f"{path} is no parquet file with a column text ({error}); mend it or take it away") from error
+        raise Refusal(f"{path} is no parquet file with a column text ({error}); fix it or take it away") from error
 
 
 def slices(text: str, size: int) -> Iterator[str]:

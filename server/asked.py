@@ -19,7 +19,7 @@ Arguments = dict[str, Any]
 Result = dict[str, Any]
 Request = Callable[[Session, Any], Awaitable[Result]]
 
-FACT_S = 2.0  # an answer waits this long for its fact, so that whoever looks next sees it
+FACT_S = 2.0  # an answer waits this long for its fact, so that the next look sees it
 OPEN_S = 5.0
 
 

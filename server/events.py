@@ -1,4 +1,4 @@
-"""File events of the system, for whoever wants to be woken by them. Some file systems offer none."""
+"""File events of the system, for those that want to be woken by them. Some file systems offer none."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class News:
         if old.alive and not new.alive and new.ledger.state not in (State.STOPPED, State.FINISHED):
             self.session.say(
                 t.MessageType.Error,
-                f"{new.ledger.campaign} was interrupted: its daemon is gone; a start goes on",
+                f"{new.ledger.campaign} was interrupted: its daemon has ended; 'start' resumes it",
             )
         if new.ledger.state is not old.ledger.state:
             if new.ledger.state is State.FINISHED:

@@ -79,7 +79,7 @@ class Watcher:
             try:
                 if not self._blind:
                     self._observe()
-            except Exception as error:  # the system has no more watches to give: polling goes on
+            except Exception as error:  # the system has no more watches to give: polling continues
                 self._blind = True
                 log.info("no file events: %s", error)
             self._wake.wait(POLL_S)

@@ -38,7 +38,7 @@ def start(folder: Path, foreground: bool, campaign: str | None, new: bool, **ove
     answer = control.start(folder, asked, campaign, new)
     print(answer.message)
     if not foreground:
-        print("It goes on when this terminal closes. Watch: 'autoresearch watch'. Stop: 'autoresearch stop'.")
+        print("It keeps running when this terminal closes. Watch: 'autoresearch watch'. Stop: 'autoresearch stop'.")
         return 0
     from loop.views.watch import watch
 

@@ -1,6 +1,6 @@
 """What outsiders may ask for: appends intents, spawns the daemon, reads the ledger. Used by the command and the server.
 
-Never imports the engine: whoever asks stays light. Every refusal is a Refused with the sentence to show.
+Never imports the engine, so that callers stay light. Every refusal is a Refused with the sentence to show.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def ask(folder: Path, intent: Body, campaign: str | None = None) -> Answer:
     with Journal(home.journal) as journal:
         if not serves(home, ledger.campaign):
             other = runs_instead(home, journal, ledger.campaign)
-            step = other or "'autoresearch start' goes on"
+            step = other or "'autoresearch start' continues"
             raise Refused(f"campaign {ledger.campaign} is not running ({state_text(ledger, alive=False)}); {step}")
         return answer_to(home, journal, journal.append(ledger.campaign, intent)[0])
 

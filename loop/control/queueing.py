@@ -38,7 +38,7 @@ def propose(
     """
     ledger = load(folder, campaign)
     if is_broken(ledger):
-        raise Refused(f"the baseline of campaign {ledger.campaign} does not run; mend it and start again, then propose")
+        raise Refused(f"the baseline of campaign {ledger.campaign} does not run; fix it and restart, then propose")
     return _leave(folder, ledger, ProposeRequested(text, hypothesis, base, removes, returns))
 
 
@@ -97,7 +97,7 @@ def _reader(folder: Path, ledger: Ledger, running: bool) -> str:
     try:
         program = read_program(top / ledger.created.folder if top and ledger.created else folder, ledger.asked)
     except Refused:
-        return "whoever proposes next reads it, if program.md names a model or an agent"
+        return "the next proposal reads it if program.md names a model or an agent"
     if not program.readers:
         step = "a model or a command in program.md would"
         return f"nobody reads it now: 'knobs', the built-in search, reads no notes; {step}"

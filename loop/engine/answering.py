@@ -49,13 +49,13 @@ class Answering:
 
     def _pause(self, _: PauseRequested, intent: int) -> None:
         if not self._is_late(intent):
-            self.campaign.pause("paused; 'autoresearch resume' goes on", Cause.ASKED)
+            self.campaign.pause("paused; 'autoresearch resume' continues", Cause.ASKED)
             self.campaign.answer(intent, True, "pausing after this experiment")
 
     def _resume(self, _: ResumeRequested, intent: int) -> None:
         if not self._is_late(intent):
             self.campaign.resume()
-            self.campaign.answer(intent, True, "going on")
+            self.campaign.answer(intent, True, "resumed")
 
     def _stop(self, request: StopRequested, intent: int) -> None:
         if self._is_late(intent):

@@ -33,7 +33,7 @@ class Authors:
 
     @property
     def proposer(self) -> Proposer:
-        """The proposer that program.md names now; the same one goes on where it names the same."""
+        """The proposer that program.md names now; the same one continues where it names the same."""
         if self._names() != self._named:
             self._proposer, self._named = self._choose(self.strategy.program), self._names()
         return self._proposer

@@ -99,23 +99,23 @@ class Backlog:
             experiment.cites,
         )
 
-    def mend(self, experiment: Experiment, mended: Proposal) -> bool:
+    def repair(self, experiment: Experiment, repaired: Proposal) -> bool:
         """Replace the text of a crashed experiment by its author's repair; False for a text that was already tried."""
-        if self._tried(mended.text):
-            again = "mended a crash into a text that was already tried"
-            self.campaign.record(Spent(mended.cost, mended.proposer, again))
+        if self._tried(repaired.text):
+            again = "repaired a crash into a text that was already tried"
+            self.campaign.record(Spent(repaired.cost, repaired.proposer, again))
             return False
-        self._save(experiment.number, {f"repair-{experiment.repairs + 1}-{k}": v for k, v in mended.evidence.items()})
-        patch = Patch.between(self.canvases.text(experiment.parent), mended.text)
+        self._save(experiment.number, {f"repair-{experiment.repairs + 1}-{k}": v for k, v in repaired.evidence.items()})
+        patch = Patch.between(self.canvases.text(experiment.parent), repaired.text)
         fact = Repaired(
             experiment.number,
-            self.canvases.commit(experiment.number, experiment.parent, replace(mended, text=patch.text)),
-            mended.hypothesis or experiment.hypothesis,
+            self.canvases.commit(experiment.number, experiment.parent, replace(repaired, text=patch.text)),
+            repaired.hypothesis or experiment.hypothesis,
             patch.lines_added,
             patch.lines_removed,
             patch.fingerprint,
             patch.knobs,
-            mended.cost,
+            repaired.cost,
         )
         self.campaign.record(fact)
         return True

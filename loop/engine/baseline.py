@@ -24,7 +24,7 @@ def conclude(campaign: Campaign, conditions: Conditions, judged: Judged) -> None
         waiting = [e.number for e in campaign.ledger.waiting if e.number]
         campaign.record(judged, *(Judged(n, Verdict.INVALID, Reason.FAILED, explanation=lost) for n in waiting))
         why = judged.explanation + _missing_data(campaign, conditions, judged.explanation)
-        raise AutoResearchError(f"the baseline does not run: {why}; mend it and start again")
+        raise AutoResearchError(f"the baseline does not run: {why}; fix it and restart")
     scores = tuple(campaign.ledger.experiments[0].scores.values())
     facts: list[Body] = [judged, StateChanged(State.RUNNING, _words(campaign.ledger.noise), passing=True)]
     if len(scores) > 1:
@@ -49,4 +49,4 @@ def _missing_data(campaign: Campaign, conditions: Conditions, explanation: str) 
     if named or not repo.lacks(path):
         return ""
     what = "you have it, but a run has only what git holds"
-    return f" ({what}; to lend it to the runs, write 'data: {missed[1]}' in program.md)"
+    return f" ({what}; to mount it in the runs, write 'data: {missed[1]}' in program.md)"

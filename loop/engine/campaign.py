@@ -106,7 +106,7 @@ class Campaign:
         """Start runs and ask for proposals again."""
         self.paused, self.exhausted = None, ""
         if self.ledger.state is State.PAUSED:
-            self.record(StateChanged(State.RUNNING, "going on", cause=Cause.ASKED))
+            self.record(StateChanged(State.RUNNING, "resumed", cause=Cause.ASKED))
         self.tell()
 
     async def news(self) -> None:

@@ -29,11 +29,11 @@ from loop.record.types import Refused
 from loop.setup.campaigns import read, runs_instead
 
 LOG_BYTES = 2**20
-PATIENCE_S = 1.0  # whoever asks `is_alive` holds the lock for an instant
+PATIENCE_S = 1.0  # a process that calls `is_alive` holds the lock for an instant
 
 
 def detach() -> None:
-    """Leave the session of whoever started us, through a child whose parent has exited.
+    """Leave the session of the process that started us, through a child whose parent has exited.
 
     VS Code kills the process tree of a language server that lingers: a child in a session of its own dies with it, a
     grandchild whose parent has exited does not (measured).
@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="loop.engine.daemon")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--campaign", required=True)
-    parser.add_argument("--attached", action="store_true", help="stay a child of whoever started us (tests)")
+    parser.add_argument("--attached", action="store_true", help="stay a child of the process that started it (tests)")
     options = parser.parse_args(arguments)
     if not options.attached:
         detach()

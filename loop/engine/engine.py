@@ -91,7 +91,7 @@ class Engine:
                 self.campaign.sync()
 
     def _end(self, error: BaseException | None, interrupted: bool) -> None:
-        """Record how the campaign ended, and answer whoever still waits for an answer."""
+        """Record how the campaign ended, and answer every intent that still waits."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         sentence, cause = "", Cause.ERROR
@@ -146,7 +146,7 @@ class Loop:
         elif was.state is State.FINISHED:
             self.campaign.record(was)
         else:
-            verified = "verified; 'autoresearch start' goes on"
+            verified = "verified; 'autoresearch start' continues"
             self.campaign.record(StateChanged(State.STOPPED, verified, cause=Cause.VERIFIED))
 
     async def _research(self) -> None:

@@ -31,7 +31,8 @@ class Humans:
             return
         proposal = Proposal(request.text, request.hypothesis, Author.HUMAN, "human")
         fact = self.backlog.propose(proposal, request.base or tip.commit, request.removes, intent)
-        self.campaign.record(fact, Answered(intent, True, f"queued as #{fact.experiment}"))
+        queued = "queued as" if request.removes is None else "cost will be measured as"
+        self.campaign.record(fact, Answered(intent, True, f"{queued} #{fact.experiment}"))
 
     def withdraw(self, request: WithdrawRequested, intent: int) -> None:
         """Take back a revert of an experiment.

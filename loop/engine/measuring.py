@@ -1,7 +1,7 @@
 """One experiment until its verdict: its runs and its incumbent's.
 
-What to do next depends on the ledger alone, and everything is recorded before it counts: whoever is killed here is
-continued by the next daemon.
+What to do next depends on the ledger alone, and everything is recorded before it counts: after a kill here
+the run is repeated by the next daemon.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from loop.runs.staged import Staged
 
 MAX_CRASHES_IN_ROW = 8  # more than any healthy night; something outside the patches is broken
 
-Repair = Callable[[Experiment], Awaitable[bool]]  # hands a crashed patch to its author; whether a mended text came
+Repair = Callable[[Experiment], Awaitable[bool]]  # hands a crashed patch to its author; whether a repaired text came
 
 
 class Measuring:
@@ -87,7 +87,7 @@ class Measuring:
         commit: str | None = None,
         ahead_of: int | None = None,
     ) -> None:
-        """Make one run and record it. An interrupted one is recorded too, and made again by whoever comes next.
+        """Make one run and record it. An interrupted one is recorded too, and repeated by the next daemon.
 
         What comes after `ahead_of` is staged meanwhile; nothing where it is None.
         """
@@ -149,6 +149,7 @@ class Measuring:
         crashes = crashes_in_a_row(self.campaign.ledger)
         if crashes >= MAX_CRASHES_IN_ROW:
             self.campaign.pause(
-                f"{crashes} experiments in a row crashed, the last: {judged.explanation}; mend and resume",
+                f"{crashes} experiments in a row crashed, the last: {judged.explanation}; "
+                "fix the cause, then run 'autoresearch resume'",
                 Cause.CRASHES,
             )

@@ -75,7 +75,7 @@ def begin(
     also: Callable[[StartRequested], str] = lambda _: "",
 ) -> Runner:
     """Say that the campaign runs, answer the start with what else its user should know, and return the runner."""
-    doing = "measuring the baseline" if campaign.ledger.incumbent is None else "going on"
+    doing = "measuring the baseline" if campaign.ledger.incumbent is None else "resumed"
     campaign.record(StateChanged(State.RUNNING, doing, passing=True))
     loose = conditions.own_data is not None and sandbox.kind != BUBBLEWRAP
     writable = f"; without {BUBBLEWRAP} its runs can also write to {terms.data}" if loose else ""

@@ -1,7 +1,7 @@
 """Ledger → the next run that verifies a claim, or what was found: best and baseline, and keeps taken out again. Pure.
 
 Its runs are on seeds that no run of the campaign has had, and where the score is sealed on rows that chose nothing.
-Whatever is recorded already is not run again, so a verification goes on where a dead daemon left it.
+Whatever is recorded already is not run again, so a verification continues where a dead daemon left it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Verifies what a campaign claims: best and baseline in fresh pairs, and what each large keep still brings.
 
-Every run is recorded like any other, so whoever is killed here is continued by the next daemon. Judges nothing.
+Every run is recorded like any other, so the next daemon continues after a kill. Judges nothing.
 """
 
 from __future__ import annotations

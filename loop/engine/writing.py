@@ -21,7 +21,7 @@ from loop.record.types import Author, Cause, Cost, ProposalFailed
 
 WRITERS = 2
 MAX_REPAIRS = 2
-MAX_FAILURES = 5  # proposals in a row that came to nothing
+MAX_FAILURES = 5  # proposals in a row that failed
 LONGEST_WAIT_S = 60.0
 
 
@@ -53,15 +53,15 @@ class Writing:
                 group.create_task(self._keep_writing())
 
     async def repair(self, experiment: Experiment) -> bool:
-        """Hand a crashed patch back to its author, at most twice; return whether a mended text came."""
+        """Hand a crashed patch back to its author, at most twice; return whether a repaired text came."""
         failure = experiment.failure
-        # The baseline and what a human proposes are the human's to mend.
+        # The baseline and what a human proposes are the human's to fix.
         if failure is None or experiment.author is Author.HUMAN or experiment.repairs >= MAX_REPAIRS:
             return False
         if self.strategy.limit_reached():
             return False
-        mended = await self.authors.repair(self.backlog.broken(experiment), failure)
-        return mended is not None and self.backlog.mend(experiment, mended)
+        repaired = await self.authors.repair(self.backlog.broken(experiment), failure)
+        return repaired is not None and self.backlog.repair(experiment, repaired)
 
     async def _keep_writing(self) -> None:
         while True:
@@ -74,7 +74,9 @@ class Writing:
                 continue
             self._failures = 0 if failed is None else self._failures + 1
             if self._failures >= MAX_FAILURES:
-                self._give_up(f"{MAX_FAILURES} proposals in a row came to nothing; mend and resume: {failed}")
+                self._give_up(
+                    f"{MAX_FAILURES} proposals in a row failed; fix the cause, then run 'autoresearch resume': {failed}"
+                )
                 self._failures = 0
             elif self._failures and not self.campaign.exhausted:
                 await asyncio.sleep(min(LONGEST_WAIT_S, 2.0**self._failures))
@@ -126,7 +128,7 @@ class Writing:
             self.backlog.looked_at(number)
 
     def _give_up(self, sentence: str) -> None:
-        """No proposal will come: a person may mend that, unless the built-in search has nothing left to try."""
+        """No proposal will come: a person may fix that, unless the built-in search has nothing left to try."""
         self.campaign.exhausted = sentence
         if not self.authors.proposer.finite:
             self.campaign.pause(sentence, Cause.PROPOSALS)

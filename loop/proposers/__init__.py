@@ -41,7 +41,7 @@ class Proposal:
     cites: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
     evidence: dict[str, str] = field(default_factory=dict)  # file name → text, saved beside the experiment
-    trouble: str = ""  # why others who were asked before came to nothing
+    trouble: str = ""  # why others who were asked before failed
 
 
 class Abandoned(asyncio.CancelledError):
@@ -61,7 +61,7 @@ class Proposer(Protocol):
     async def propose(self, brief: Brief) -> Proposal: ...
 
     async def repair(self, brief: Brief, broken: Proposal, failure: Failure) -> Proposal | None:
-        """Return a mended patch for one that crashed, or None when this proposer does not repair."""
+        """Return a repaired patch for one that crashed, or None when this proposer does not repair."""
 
 
 Lay = Callable[[str, Path], None]  # fills an empty folder with the files of a commit

@@ -121,7 +121,7 @@ def claim(root: Path) -> None:
 
 
 def _kill(pid: int, token: str) -> None:
-    """Kill the session, its descendants, and whoever carries the token in a session of its own."""
+    """Kill the session, its descendants, and every process that carries the token in another session."""
     for _ in range(3):  # one that forks while we look is found the next time
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)

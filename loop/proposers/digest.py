@@ -112,7 +112,7 @@ def strategy(ledger: Ledger, program: Program, chosen: Selection, seed: int) -> 
     since, plateau = ledger.since_keep, program.stop.plateau or 40
     if since < max(4, WIDEN_AT * plateau):
         return "Propose the one change that you expect to gain most, in the light of what was tried."
-    begin = f"{since} experiments in a row brought no gain; the campaign ends at {plateau}. Small steps are used up. "
+    begin = f"{since} experiments in a row gave no gain; the campaign ends at {plateau}. Small steps are used up. "
     wide = ["Make a larger change: a different mechanism or structure, not another value of a knob."]
     close = [e.number for e in (*chosen.ties, *chosen.misses)][:6]
     if len(close) > 1:

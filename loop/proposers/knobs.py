@@ -73,7 +73,7 @@ class Knobs:
         raise ProposalFailed(f"{brief.canvas}: {finding} name a model in program.md", pause=True)
 
     async def repair(self, brief: Brief, broken: Proposal, failure: Failure) -> Proposal | None:
-        """Return None: a value that crashes is remembered, not mended."""
+        """Return None: a value that crashes is remembered, not repaired."""
         return None
 
 

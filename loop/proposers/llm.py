@@ -1,4 +1,4 @@
-"""Any model through litellm. The only room that imports it: lazily, in a thread, since that takes seconds.
+"""Any model through litellm. The only module that imports it: lazily, in a thread, since that takes seconds.
 
 Retries, deadline and prices are ours (litellm's multiply, print and fetch). The key is read from the environment by
 litellm itself; no message, evidence or error holds it. What a reply may be is decided in dialogue.py.
@@ -53,8 +53,8 @@ class LLM:
 
     async def repair(self, brief: Brief, broken: Proposal, failure: Failure) -> Proposal | None:
         conversation = _Conversation(self, brief)
-        mended = await conversation.run(broken.text, lambda count: repair(brief, broken, failure, count))
-        return replace(mended, expected=broken.expected, cites=broken.cites)
+        repaired = await conversation.run(broken.text, lambda count: repair(brief, broken, failure, count))
+        return replace(repaired, expected=broken.expected, cites=broken.cites)
 
 
 class _Conversation:
@@ -80,7 +80,7 @@ class _Conversation:
             raise ProposalFailed(sentence, failed.pause, self.spent) from None
         except asyncio.CancelledError:
             raise Abandoned(self.spent) from None
-        except Exception as error:  # the rim: whatever litellm did, the campaign goes on
+        except Exception as error:  # the rim: whatever litellm did, the campaign continues
             raise ProposalFailed(f"{self.owner.name}: {words_of(error)}", cost=self.spent) from None
         reply, prose = edited.reply, _words(self.brief.program.prose)
         return Proposal(

@@ -19,7 +19,7 @@ from loop.settings.program import Program
 
 SHARE = 0.2  # of the choices are made without looking, so that none is ever forgotten
 WINDOW, HALF_LIFE = 400, 40  # experiments: how far back it looks, and when one counts half
-REST_S = 1200.0  # for one that needs a person (no key, no credit), while another goes on
+REST_S = 1200.0  # for one that needs a person (no key, no credit), while another continues
 
 
 @dataclass(frozen=True)

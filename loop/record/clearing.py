@@ -1,4 +1,4 @@
-"""Clear what a run has left behind: whatever it is, however deep, whoever may read it; and never raise.
+"""Clear what a run has left behind: of any kind, at any depth, with any permissions; never raise.
 
 Standard library only: the supervisor, a program of its own, imports this file too. Links are never followed.
 """

@@ -47,7 +47,7 @@ class Merged:
 
 @dataclass(frozen=True)
 class Repaired:
-    """Fact: a crashed patch was mended within its experiment; `commit` replaces the text."""
+    """Fact: a crashed patch was repaired within its experiment; `commit` replaces the text."""
 
     experiment: int
     commit: str

@@ -41,7 +41,7 @@ class ProposeRequested:
     """Intent: measure this text of the canvas. It is adopted unless it crashes (the human decides).
 
     `base` is the commit whose text the human changed ("" for the incumbent): what was kept since is merged in.
-    `removes` is the experiment whose hunk a revert takes out, when this is the price of a reverted hunk; of several
+    `removes` is the experiment whose hunk a revert takes out, when this is the cost of a reverted hunk; of several
     that wrote it in turn the last. The hypothesis names them all.
     """
 

@@ -31,7 +31,7 @@ class Journal:
     def __init__(self, path: Path, create: bool = True, patience_s: float = BUSY_S) -> None:
         """Open `path`, creating it where asked; raises JournalError with the sentence to show.
 
-        Whoever finds it locked by another waits `patience_s`.
+        Waits `patience_s` while another process holds the lock.
         """
         if not create and not path.exists():
             raise JournalError(f"{path.name}: no campaign has been started in this repository")

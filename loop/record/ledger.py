@@ -68,7 +68,7 @@ class Ledger(Results):
     verified: bool = False  # the pairs of `verifying` are done, its prices are not
     fresh_seed: int = 0  # higher than any that has verified anything
     spent: Cost = field(default_factory=Cost)
-    trouble: str = ""  # why the last proposal came to nothing, until one comes
+    trouble: str = ""  # why the last proposal failed, until one comes
     known_dollars: float = 0.0  # of `spent`, what has a price: what `stop: {dollars}` counts
     busy_s: float = 0.0  # time in states that run experiments, up to the last entry; what `stop: {hours}` counts
     _current: tuple[int, int] | None = None  # (experiment, attempt) of the run that trains

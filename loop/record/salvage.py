@@ -68,7 +68,7 @@ def write_journal(path: Path, rows: Mapping[int, Row]) -> None:
 
 
 def continues(earlier: Mapping[int, Row], later: Mapping[int, Row]) -> bool:
-    """Return whether one journal goes on from another, as far as both can be read: the last entry of both is one."""
+    """Return whether one journal continues from another, as far as both can be read: the last entry of both is one."""
     both = earlier.keys() & later.keys()
     return not both or earlier[max(both)] == later[max(both)]
 

@@ -1,6 +1,6 @@
 """The words of the project as types: enums, small frozen dataclasses, the exception tree.
 
-Imported by every room and by the language server; imports nothing of ours. No behaviour beyond small properties.
+Imported by every module and by the language server; imports nothing of ours. No behaviour beyond small properties.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from enum import StrEnum
 #   ├── RepoError          git said no
 #   ├── TooFewRuns         a noise floor needs at least two scores
 #   ├── MergeConflict      a waiting patch no longer fits the incumbent
-#   └── ProposalFailed     a proposer gave up on this proposal (the campaign goes on, or pauses where it says so)
+#   └── ProposalFailed     a proposer gave up on this proposal (the campaign continues, or pauses where it says so)
 class AutoResearchError(Exception):
     """The root of every error that this project raises on purpose."""
 

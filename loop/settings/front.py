@@ -1,6 +1,6 @@
 """The YAML front matter of program.md → line and text of every known key, and the problems.
 
-The only YAML room. It reads events and nodes and never constructs objects, so YAML's idea of types (yes is
+The only module that reads YAML. It reads events and nodes and never constructs objects, so YAML's idea of types (yes is
 true, 1:30 is 90) and its tags do not matter. Pure: takes text, reads no file.
 """
 
@@ -143,9 +143,9 @@ def _explain(error: yaml.MarkedYAMLError) -> str:
     """Return the sentence for a YAML syntax error."""
     finding = error.problem or "a syntax error"
     if "'\\t'" in finding:
-        return "a tab stands where YAML wants spaces; indent with spaces"
+        return "a tab where YAML needs spaces; indent with spaces"
     if "mapping values are not allowed" in finding:
-        return "a second ': ' stands on this line, or it is indented too far; put the value in quotes"
+        return "a second ': ' is on this line, or it is indented too far; put the value in quotes"
     if "single document" in (error.context or "") or "<document start>" in finding:
         return "the front matter ends twice; put prose below the second '---'"
     if "stream" in finding:

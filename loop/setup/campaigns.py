@@ -141,7 +141,7 @@ def to_start(journal: Journal, folder: Path, campaign: str | None = None, new: b
 
 
 def unfinished(ledger: Ledger) -> bool:
-    """Return whether a start goes on with this campaign: it has not ended, or owes its human a measurement."""
+    """Return whether a start continues with this campaign: it has not ended, or owes its human a measurement."""
     if ledger.created is not None and ledger.created.budget == LOST:
         return False
     return (ledger.state is not State.FINISHED or ledger.promised > 0) and not is_broken(ledger)

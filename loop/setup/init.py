@@ -55,7 +55,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise Refused(f"{folder}: a file stands there; name a folder") from error
+        raise Refused(f"{folder}: a file exists there; name a folder") from error
     except OSError as error:
         raise Refused(f"{folder}: cannot be made ({error.strerror}); name a folder that you may write in") from error
 

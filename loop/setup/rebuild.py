@@ -1,7 +1,7 @@
 """A journal again, from what is left of it: its own readable entries, the last backup, git's refs, the evidence.
 
 Nothing is invented: what no source holds stays missing, and is said. Nothing is overwritten: the old file is set aside.
-The result is an ordinary journal, so a start goes on from it by the one path that there is.
+The result is an ordinary journal, so a start continues from it by the one path that there is.
 """
 
 from __future__ import annotations

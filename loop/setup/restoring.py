@@ -91,7 +91,7 @@ def _end(draft: Draft, name: str, new: list[tuple[Body, float]], open_now: list[
     state = State.FINISHED if closed else State.STOPPED
     how = "its budget and other conditions are lost, so it cannot be continued"
     if not closed:
-        how = "'autoresearch start' goes on" + (f" and measures {named(open_now)} again" if open_now else "")
+        how = "'autoresearch start' continues" + (f" and measures {named(open_now)} again" if open_now else "")
     draft.append(name, [(Resumed(), time.time()), *new, (StateChanged(state, f"rebuilt: {how}"), time.time())])
 
 

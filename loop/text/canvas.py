@@ -29,7 +29,7 @@ def unusable(data: bytes, name: str) -> str:
                 compile(data, name, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None)
-            return f"{name}{f', line {line}' if line else ''}: {getattr(error, 'msg', error)}; mend it"
+            return f"{name}{f', line {line}' if line else ''}: {getattr(error, 'msg', error)}; fix it"
     return ""
 
 

@@ -21,7 +21,7 @@ Value: TypeAlias = int | float | bool | str
 
 NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 DEEPEST = 50  # operations within another that a knob's value may have; Python's own limit is near 1000
-LARGEST = 1e30  # 2**18 is the value of a knob; 9**9**9 is an attack on whoever opens the file
+LARGEST = 1e30  # 2**18 is the value of a knob; 9**9**9 is an attack on anybody who opens the file
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from loop.trust.rules import findings
 SEEDERS = frozenset(["seed", "manual_seed", "manual_seed_all", "default_rng", "RandomState"])
 SEED_NAME = re.compile(r"(\w*_)?seed", re.I)
 LANDMARKS = {
-    "build_model": "build_model() is gone; the scorer needs it to load the checkpoint",
+    "build_model": "build_model() is missing; the scorer needs it to load the checkpoint",
     "submit": "prepare.submit() is never called: the run would end without a checkpoint",
     "__main__": "the call of main() under 'if __name__ == \"__main__\"' is gone: nothing would run",
 }

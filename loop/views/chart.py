@@ -20,7 +20,7 @@ from loop.views.scale import Scale, limits
 from loop.views.shapes import BOTTOM, LEFT, LETTER, RIGHT, TOP, Box, Chart, Mark
 
 WORDS = {"best": "best kept, by its pairs", "verified": "verified, 95 %", "baseline": "baseline", "keep": "kept",
-         "price": "price of a revert", "adopted": "adopted, no gain", "noise": "within noise", "worse": "worse",
+         "price": "cost of a revert", "adopted": "adopted, no gain", "noise": "within noise", "worse": "worse",
          "crash": "crashed", "invalid": "invalid"}  # fmt: skip
 HEIGHTS = "experiment (height: the baseline's score plus the differences that verdicts found)"  # below the plot
 FEW, MANY = 60, 200  # experiments up to which marks are large, and from which they are small

@@ -129,6 +129,6 @@ def prices(ledger: Ledger) -> list[str]:
             continue
         measured = interval_of(ledger, [tip - bare for tip, bare in zip(last.scores, price.scores, strict=True)])
         half = "" if measured.half is None else f" ± {uncertainty(measured.half) if measured.half else '0'}"
-        pays = "" if is_gain(ledger, measured) else ", no gain that can be told from none"
+        pays = "" if is_gain(ledger, measured) else ", no gain that can be distinguished from zero"
         said.append(f"{lead}: brings #{last.tip} {signed_number(measured.mean)}{half}{pays}{kept}")
     return said

@@ -42,7 +42,7 @@ def write(ledger: Ledger, exports: Exports, diff: Callable[[Experiment], str]) -
 def exports(folder: Path, campaign: str, commits: Collection[str]) -> Exports:
     """Return where results.tsv, progress.png and report.html may be written: a file of the user's own is left alone.
 
-    `commits` are those of every campaign here. Whoever comes from the original tool has a results.tsv and a
+    `commits` are those of every campaign here. A user of the original tool has a results.tsv and a
     progress.png of earlier nights: ours are then called results-<campaign>.tsv and progress-<campaign>.png; so is a
     report.html of somebody else's left alone.
     """

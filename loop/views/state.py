@@ -21,16 +21,14 @@ def state_text(ledger: Ledger, alive: bool | None = None, silent_s: float = 0.0)
 
 
 def message_text(ledger: Ledger, alive: bool | None = None, silent_s: float = 0.0) -> str:
-    """Return the sentence below the line: how it goes on where nothing runs it, else its last message."""
+    """Return the sentence below the line: how it continues where nothing runs it, else its last message."""
     if is_silent(ledger, alive, silent_s):
         return silence_text(silent_s)
     if alive is False and not ledger.begun:
         return "not begun; 'autoresearch start' begins it"
     if is_lost(ledger, alive):
-        return "interrupted; 'autoresearch start' goes on"
-    trouble = (
-        f"a proposal came to nothing: {ledger.trouble}" if ledger.state is State.RUNNING and ledger.trouble else ""
-    )
+        return "interrupted; 'autoresearch start' continues"
+    trouble = f"a proposal failed: {ledger.trouble}" if ledger.state is State.RUNNING and ledger.trouble else ""
     return plain("; ".join(part for part in (ledger.message or doing(ledger), trouble) if part))
 
 
@@ -57,8 +55,8 @@ def doing(ledger: Ledger) -> str:
 
 def silence_text(silent_s: float) -> str:
     """Return the sentence about a daemon that does not answer."""
-    what = "it is suspended, or waits for the disk or for whoever has locked the journal"
-    return f"the daemon has not answered for {_span(silent_s)}: {what}; what you ask for is taken up when it goes on"
+    what = "it is suspended, or waits for the disk or for the process that has locked the journal"
+    return f"the daemon has not answered for {_span(silent_s)}: {what}; your requests are handled when it continues"
 
 
 def sandbox_text(ledger: Ledger) -> str:

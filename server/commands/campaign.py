@@ -19,7 +19,7 @@ from server.target import Target
 async def start(session: Session, arguments: Arguments) -> Result:
     """Start or continue the campaign of a folder; what is not saved is not measured, and is named.
 
-    Where the human picked an older campaign that has not ended, that one goes on: it is what the button is about.
+    Where the human picked an older campaign that has not ended, that one continues: it is what the button is about.
     """
     target = target_asked(session, arguments)
     folder, ledger = target.folder, target.snapshot.ledger

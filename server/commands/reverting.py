@@ -1,4 +1,4 @@
-"""Commands that put old lines back. A revert asks for its price: the incumbent without those lines is measured."""
+"""Commands that put old lines back. A revert asks for its cost: the incumbent without those lines is measured."""
 
 from __future__ import annotations
 
@@ -65,9 +65,8 @@ async def _take_out(session: Session, canvas: Canvas, taken: Sequence[Pending], 
     price = await revert.price
     session.watcher.poke()
     await session.until(lambda: _is_seen(session, canvas, price), FACT_S)  # or a pull would bring it back
-    message = f"reverted {names(experiments)}; " + (
-        f"its price: {price.sentence}" if price.measured else f"not measured: {price.sentence}"
-    )
+    found = price.sentence if price.measured else f"not measured: {price.sentence}"
+    message = f"reverted {names(experiments)}; {found}"
     told = {"experiment": removes, "experiments": list(experiments), "measured": price.measured}
     return {"message": message, "reverted": len(taken), **told}
 

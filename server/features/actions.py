@@ -117,13 +117,13 @@ def _hunks(snapshot: Snapshot, document: Document, reading: Reading, first: int,
         name = label(snapshot.known(pending.experiments))
         which: dict[str, Any] = {"uri": document.uri, "hunk": pending.hunk.id, "version": document.version}
         yield _action(f"Accept hunk {name}", "acceptHunk", QUICKFIX, preferred=True, **which)
-        yield _action(f"Revert hunk {name}, and measure its price", "revertHunk", QUICKFIX, **which)
+        yield _action(f"Revert hunk {name}, and measure its cost", "revertHunk", QUICKFIX, **which)
         numbers.extend(n for n in pending.experiments[-NAMED:] if n not in numbers)
     for number in numbers:
         which = {"uri": document.uri, "experiment": number, "version": document.version}
         all_of = f"every hunk of #{number}{_beside(reading, number)}"
         yield _action(f"Accept {all_of}", "acceptExperiment", QUICKFIX, **which)
-        yield _action(f"Revert {all_of}, and measure its price", "revertExperiment", QUICKFIX, **which)
+        yield _action(f"Revert {all_of}, and measure its cost", "revertExperiment", QUICKFIX, **which)
     authors = {n for n in reading.authors[first : last + 1] if n}
     for number in sorted({*numbers, *authors}):
         yield _action(f"Show #{number}", "showExperiment", QUICKFIX, uri=document.uri, experiment=number)

@@ -1,4 +1,4 @@
-"""Fixtures for the engine's rooms. Nothing here reads the machine's own git configuration."""
+"""Fixtures for the engine's modules. Nothing here reads the machine's own git configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rooms may import: the "never" column of ARCHITECTURE.md, read from every import."""
+"""What the modules may import: the "never" column of ARCHITECTURE.md, read from every import."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ MUTANTS = (
     ),
     Mutant(
         "loop/engine/resume.py",
-        "a campaign goes on with another device or other data",
+        "a campaign continues with another device or other data",
         "if ruler is not None and ruler.comparison_key != created.comparison_key:",
         "if ruler is not None and not ruler.comparison_key:",
     ),
@@ -199,7 +199,7 @@ MUTANTS = (
     ),
     Mutant(
         "loop/engine/resume.py",
-        "a campaign goes on with another budget",
+        "a campaign continues with another budget",
         "if parse_budget(asked) != parse_budget(created.budget):",
         "if False:",
     ),

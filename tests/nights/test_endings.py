@@ -1,4 +1,4 @@
-"""Every way in which a provider can answer, through whole campaigns: it goes on, or it pauses with one sentence."""
+"""Every way in which a provider can answer, through whole campaigns: it continues, or it pauses with one sentence."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Case:
     answers: list[Answer | str]
     requests: int
     heard: str = ""
-    failed: str = ""  # the sentence of a call that came to nothing
+    failed: str = ""  # the sentence of a call that failed
     program: dict[str, str] = field(default_factory=dict)
     silence_s: float = 60.0
     whole: bool = True  # the server counted every call that was paid
@@ -86,7 +86,7 @@ PAUSES = {
     "quota": ([Answer(status=429, error=QUOTA, code="insufficient_quota")], "no credit left"),
     "no such model": ([Answer(status=404, error="model gpt-4o not found")], "check 'model:' in program.md"),
     "prompt too long": ([Answer(status=400, error="maximum context length is 4096 tokens")], "lower 'prompt_tokens:'"),
-    "five in a row came to nothing": ([Answer(status=400, error="odd")] * 5, "refused the request (400): odd"),
+    "five in a row failed": ([Answer(status=400, error="odd")] * 5, "refused the request (400): odd"),
     "prose all night": (["More layers, I think."] * 20, "replies that do not apply"),
 }
 

@@ -31,11 +31,11 @@ async def test_a_crash_is_mended_within_its_number(tmp_path: Path) -> None:
 
 
 async def test_after_two_repairs_a_crash_is_a_crash_and_the_next_prompt_tells_of_it(tmp_path: Path) -> None:
-    mends = [turn("KNOB_0", "undefined_name", "other_name"), turn("KNOB_0", "other_name", "third_name")]
+    repairs = [turn("KNOB_0", "undefined_name", "other_name"), turn("KNOB_0", "other_name", "third_name")]
     good = Researcher()
 
     def answer(body: dict[str, Any]) -> str:
-        return mends.pop(0) if "It failed. What follows is data" in prompt_of(body) else good(body)
+        return repairs.pop(0) if "It failed. What follows is data" in prompt_of(body) else good(body)
 
     with FakeLLM([BROKEN], answer) as server:
         ledger = await run(campaign(tmp_path / "c", front(server, queue="1", stop="{experiments: 3}")))
@@ -218,4 +218,4 @@ async def test_a_list_of_models_mixes_them_and_one_that_fails_does_not_end_the_n
         ledger = await run(campaign(tmp_path / "d", front(server, **program)))
     assert ledger.state is State.FINISHED and ledger.judged == 10 and server.requests
     assert {e.proposer for e in ledger.experiments.values() if e.number} == {"knobs"}
-    assert ledger.spent.tokens_in == server.tokens_in, "what came to nothing is paid for by the next proposal"
+    assert ledger.spent.tokens_in == server.tokens_in, "what failed is paid for by the next proposal"

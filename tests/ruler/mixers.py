@@ -82,7 +82,7 @@ class Cached(nn.Module):
 
 
 class Depth(nn.Module):
-    """Each token takes as many steps as it wants; the batch goes on while any does."""
+    """Each token takes as many steps as it wants; the batch continues while any does."""
 
     def __init__(self):
         super().__init__()

@@ -132,7 +132,7 @@ async def _pending(editor: Editor, canvas: str, at_least: int) -> list[t.Diagnos
 
 
 async def _ablation(editor: Editor, number: int) -> str | None:
-    """Return the price of a revert once it is measured, as any client can see it: in the table of results."""
+    """Return the cost of a revert once it is measured, as any client can see it: in the table of results."""
     ledger = control.load(editor.folder)
     found = [e for e in ledger.experiments.values() if e.removes == number and e.verdict is Verdict.KEEP]
     if not found:

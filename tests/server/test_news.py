@@ -47,7 +47,7 @@ async def test_a_daemon_that_dies_is_told_and_one_that_ends_its_campaign_is_not(
         program = editor.open(campaign.folder / "program.md")
         with holding(campaign.home.lock):
             await editor.until(lambda: editor.button(program, "⏸ Pause"))
-        await editor.until(lambda: told(editor, "was interrupted: its daemon is gone; a start goes on"))
+        await editor.until(lambda: told(editor, "was interrupted: its daemon has ended; 'start' resumes it"))
         assert await editor.button(program, "▶ Continue campaign")
         with holding(campaign.home.lock):
             await editor.until(lambda: editor.button(program, "⏸ Pause"))

@@ -106,7 +106,7 @@ async def test_a_random_night(night: int, tmp_path: Path) -> None:
     for entry in campaign.journal.read():
         if isinstance(entry.body, ProposeRequested):
             lines = Counter(line for line in split_lines(entry.body.text) if line.startswith("KNOB"))
-            assert max(lines.values(), default=1) == 1, "the price of a revert has no line twice"
+            assert max(lines.values(), default=1) == 1, "the cost of a revert has no line twice"
     asked = Counter(type(entry.body) for entry in campaign.journal.read())
     if night % 2 == 0:  # else the human may have written a line back, or taken one out again
         assert asked[WithdrawRequested] == taken_back, "what takes a revert back takes its price back, once"

@@ -78,7 +78,7 @@ def lined(*values: tuple[int, int, float]) -> list[list[str]]:
 
 def test_a_text_that_has_a_later_keep_and_lacks_an_earlier_one_is_told_so() -> None:
     halved, deeper = [(4096, 4, 0.04), (2048, 4, 0.04)], [(2048, 5, 0.04), (2048, 5, 0.02), (1024, 5, 0.02)]
-    texts = lined(*halved, *deeper, (1024, 4, 0.02))  # the last is the price of a revert of #3
+    texts = lined(*halved, *deeper, (1024, 4, 0.02))  # the last is the cost of a revert of #3
     line = lineage.extend(lineage.begin(texts[0]), list(zip([1, 3, 5, 7, 11], texts[1:], strict=True)))
     (mine,) = lined((2048, 4, 0.02))
     review = Review(Kept(line, tuple("013579")), Reviewed("", tuple(texts[0])))

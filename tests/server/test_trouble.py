@@ -1,4 +1,4 @@
-"""What breaks around a server that goes on: the journal, git, the folder, file events. A sentence, no traceback."""
+"""What breaks around a server that continues: the journal, git, the folder, file events. A sentence, no traceback."""
 
 from __future__ import annotations
 

@@ -78,9 +78,9 @@ def test_lens_hint_hover_diagnostic_and_actions_name_both(twice: Campaign) -> No
     assert message == "#1 #3 −0.0200 waits for review: #1 a larger rate; #3 halve it"
     assert action_titles(snapshot, document)[:4] == [
         "Accept hunk #1 #3 −0.0200",
-        "Revert hunk #1 #3 −0.0200, and measure its price",
+        "Revert hunk #1 #3 −0.0200, and measure its cost",
         "Accept every hunk of #1 (with #3)",
-        "Revert every hunk of #1 (with #3), and measure its price",
+        "Revert every hunk of #1 (with #3), and measure its cost",
     ]
 
 
@@ -111,7 +111,7 @@ async def test_a_revert_takes_out_all_of_it_and_its_price_says_so(twice: Campaig
     async with editing("neovim", twice.folder) as editor:
         uri = await opened(editor, HALVED, 2)
         result = await editor.run("revertExperiment", uri=uri, experiment=1)
-        assert result["message"].startswith("reverted #1 #3; its price: ") and result["measured"]
+        assert result["message"].startswith("reverted #1 #3; recorded") and result["measured"]
         assert (result["experiment"], result["experiments"]) == (1, [1, 3])
         assert "LR = 0.1\n" in editor.buffers[uri].text
     asked = twice.journal.read()[-1].body

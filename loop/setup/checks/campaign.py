@@ -28,5 +28,5 @@ def daemon(machine: Machine) -> Check:
         return Check("daemon", Level.OK, f"runs {machine.runs}")
     if machine.state in (State.PREPARING, State.RUNNING, State.PAUSED):
         finding = f"campaign {machine.campaign} was interrupted, nothing finished is lost"
-        return Check("daemon", Level.WARN, finding, "'autoresearch start' goes on with it")
+        return Check("daemon", Level.WARN, finding, "'autoresearch start' continues with it")
     return Check("daemon", Level.OK, "does not run; 'autoresearch start' starts it")

@@ -21,7 +21,7 @@ def repository(machine: Machine) -> Check:
         return Check(name, Level.FAIL, "the folder is in no git repository", step)
     if machine.git_error:
         return Check(
-            name, Level.FAIL, f"git says: {machine.git_error}", "mend that; 'git status' must work in the folder"
+            name, Level.FAIL, f"git says: {machine.git_error}", "fix that; 'git status' must work in the folder"
         )
     if not machine.writable:
         step = "make the git folder writable for you: a campaign lives in it"
@@ -44,13 +44,11 @@ def program(machine: Machine) -> Check:
         )
     if machine.problems:
         found = "; ".join(f"line {p.line}: {p.message}" for p in machine.problems)
-        return Check("program.md", Level.FAIL, found, "mend these lines and run 'autoresearch doctor' again")
+        return Check("program.md", Level.FAIL, found, "fix these lines and run 'autoresearch doctor' again")
     assert machine.program is not None
     program = machine.program
     if not program.prose and program.readers:
-        return Check(
-            "program.md", Level.WARN, "it holds no strategy", "write below the front matter what you want tried"
-        )
+        return Check("program.md", Level.WARN, "it has no strategy", "write below the front matter what you want tried")
     stop = program.stop
     limits = [counted(stop.experiments, "experiment")] if stop.experiments else []
     limits += [f"{stop.hours:g} hours"] if stop.hours else []
@@ -66,7 +64,7 @@ def canvas(machine: Machine, program: Program) -> Check:
     """Say whether the canvas is there and compiles."""
     if machine.canvas_error:
         return Check(
-            "canvas", Level.FAIL, machine.canvas_error, "mend it, or name another file with 'canvas:' in program.md"
+            "canvas", Level.FAIL, machine.canvas_error, "fix it, or name another file with 'canvas:' in program.md"
         )
     return Check("canvas", Level.OK, f"{program.canvas} is there and compiles")
 
@@ -107,7 +105,7 @@ def data(machine: Machine, program: Program) -> Check:
     if not machine.sealed:
         return Check(name, Level.OK, "the script brings its own")
     if machine.data_error:
-        return Check(name, Level.FAIL, machine.data_error, "mend that and run 'autoresearch doctor --full' again")
+        return Check(name, Level.FAIL, machine.data_error, "fix that and run 'autoresearch doctor --full' again")
     if machine.data:
         return Check(name, Level.OK, f"prepared: {machine.data}")
     gpu = bool(machine.runner.cuda) and program.devices != "cpu"

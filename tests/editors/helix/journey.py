@@ -76,7 +76,7 @@ def _review(campaign: Campaign, terminal: Terminal) -> None:
     terminal.until("the new line again", lambda s: _pending(s) >= many - 1)
     terminal.type(":q!", "Enter")
     done = campaign.status()["experiments"]
-    wait("the campaign goes on", lambda: campaign.status()["experiments"] > done)
+    wait("the campaign continues", lambda: campaign.status()["experiments"] > done)
 
 
 def _hints(terminal: Terminal) -> None:

@@ -81,9 +81,9 @@ def _review(campaign: Campaign, terminal: Terminal) -> None:
     terminal.until("the hunk's line", lambda s: _code(terminal))
     new = _code(terminal)
     terminal.type(" rr")
-    told = terminal.shows("its price: queued as #")
+    told = terminal.shows("cost will be measured as #")
     terminal.until("the old line", lambda s: _code(terminal) not in ("", new))
-    queued = int(re.findall(r"its price: queued as #(\d+)", told)[0])
+    queued = int(re.findall(r"cost will be measured as #(\d+)", told)[0])
     terminal.until("its lens is gone", lambda s: s.count("Revert") == many - 2)
     terminal.capture("one hunk accepted, another reverted: its price is queued")
     terminal.type(":AutoResearch resume", "Enter")
@@ -121,7 +121,7 @@ def _in_step(screen: str) -> bool:
 
 
 def _leave(campaign: Campaign, terminal: Terminal) -> None:
-    """The editor is closed, the campaign goes on."""
+    """The editor is closed, the campaign continues."""
     terminal.type(":qa!", "Enter")
     before = campaign.status()
     wait("another experiment", lambda: campaign.status()["experiments"] > before["experiments"])

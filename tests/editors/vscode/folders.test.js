@@ -47,7 +47,7 @@ async function trust(editor) {
   say("restricted: nothing ran; trusted: the lens is there");
 }
 
-/** The view lists every folder, a click shows an older campaign, and Continue goes on with that one. */
+/** The view lists every folder, a click shows an older campaign, and Continue continues with that one. */
 async function apart(editor, { night, older, newer }) {
   const { page } = editor;
   await editor.run("AutoResearch: Show Experiments");

@@ -134,7 +134,7 @@ async function reload(editor, folder) {
   say("reloaded mid-run:", await editor.barText());
 }
 
-/** Close the browser; the campaign goes on. */
+/** Close the browser; the campaign continues. */
 async function leave(editor, folder, more) {
   await editor.close();
   const left = status(folder).experiments;

@@ -41,10 +41,10 @@ def test_a_campaign_whose_daemon_was_killed_is_interrupted(tmp_path: Path) -> No
     with Journal(find_home(folder).journal) as journal:
         journal.append("night", StateChanged(State.RUNNING, "measuring the baseline"))
     told = run(folder, "status").stdout
-    assert told == "✗ interrupted\ninterrupted; 'autoresearch start' goes on\n"
+    assert told == "✗ interrupted\ninterrupted; 'autoresearch start' continues\n"
     status = json.loads(run(folder, "status", "--json").stdout)
     assert (status["state"], status["alive"]) == ("interrupted", False)
-    assert "night is not running (interrupted); 'autoresearch start' goes on" in run(folder, "stop").stderr
+    assert "night is not running (interrupted); 'autoresearch start' continues" in run(folder, "stop").stderr
 
 
 def test_results_as_a_table_and_as_tsv_have_a_line_for_each_experiment(night: Path) -> None:

@@ -68,7 +68,7 @@ def test_what_needs_a_running_campaign_says_that_none_runs(campaign: Path, ask: 
         ask(campaign)  # type: ignore[operator]
     with Journal(find_home(campaign).journal) as journal:
         journal.append("night", StateChanged(State.STOPPED, "stopped"))
-    with pytest.raises(Refused, match="'autoresearch start' goes on"):
+    with pytest.raises(Refused, match="'autoresearch start' continues"):
         ask(campaign)  # type: ignore[operator]
 
 

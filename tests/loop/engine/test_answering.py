@@ -48,7 +48,7 @@ def counter(tmp_path: Path) -> Counter:
     ("intent", "said"),
     [
         (PauseRequested(), "pausing after this experiment"),
-        (ResumeRequested(), "going on"),
+        (ResumeRequested(), "resumed"),
         (StopRequested(), "stopping after this experiment"),
         (StopRequested(now=True), "stopping now"),
         (NoteAdded("try fewer heads"), "recorded"),
@@ -71,7 +71,7 @@ def test_the_rest_waits_until_the_campaign_is_open(counter: Counter) -> None:
     assert [counter.said(intent) for intent in asked] == [None] * 4
     counter.open()
     assert [counter.said(intent) for intent in asked] == [
-        (True, "queued as #1"),
+        (True, "cost will be measured as #1"),
         (True, "#1 is not measured"),
         (True, "verifies at the next run's boundary; the headline is in status and report"),
         (True, "already running"),

@@ -53,8 +53,8 @@ async def test_a_repair_that_fails_is_none_and_paid_for(tmp_path: Path) -> None:
     broken = desk.backlog.broken(desk.campaign.ledger.experiments[desk.propose("LR = 0.2\n")])
     desk.proposer.repairs = [ProposalFailed("no idea", cost=PAID), "LR = 0.4\n", None]
     assert await desk.authors.repair(broken, CRASH) is None
-    mended = await desk.authors.repair(broken, CRASH)
-    assert mended is not None and mended.text == "LR = 0.4\n"
+    repaired = await desk.authors.repair(broken, CRASH)
+    assert repaired is not None and repaired.text == "LR = 0.4\n"
     assert await desk.authors.repair(broken, CRASH) is None
     assert [fact.cost for fact in desk.facts(Spent)] == [PAID]
 

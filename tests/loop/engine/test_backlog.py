@@ -151,8 +151,8 @@ def test_a_repair_replaces_the_text_unless_it_was_tried(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     number = desk.propose(BASE + "import nothing\n")
     experiment = desk.campaign.ledger.experiments[number]
-    assert not desk.backlog.mend(experiment, proposal(BASE + "import nothing\n"))
-    assert desk.backlog.mend(experiment, proposal(BASE + "import math\n"))
+    assert not desk.backlog.repair(experiment, proposal(BASE + "import nothing\n"))
+    assert desk.backlog.repair(experiment, proposal(BASE + "import math\n"))
     (fact,) = desk.facts(Repaired)
     assert desk.made.text(number) == BASE + "import math\n" and fact.experiment == number
     assert desk.campaign.ledger.experiments[number].repairs == 1

@@ -52,7 +52,7 @@ def test_the_noise_is_recorded_with_the_verdict(tmp_path: Path, scores: list[flo
 def test_a_baseline_that_does_not_run_ends_the_campaign_and_what_waits(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     human = desk.propose(BASE.replace("0.1", "0.5"), Author.HUMAN)
-    with pytest.raises(AutoResearchError, match="the baseline does not run: exit code 1; mend it and start again"):
+    with pytest.raises(AutoResearchError, match="the baseline does not run: exit code 1; fix it and restart"):
         conclude(desk.campaign, desk.conditions, Judged(0, Verdict.CRASH, Reason.FAILED, explanation="exit code 1"))
     waiting = desk.campaign.ledger.experiments[human]
     assert waiting.verdict is Verdict.INVALID and waiting.explanation.startswith("the baseline does not run")

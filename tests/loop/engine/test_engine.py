@@ -151,7 +151,7 @@ def test_a_script_reads_data_that_git_ignores_once_it_is_named(tmp_path: Path) -
     (campaign / "corpus").mkdir()
     (campaign / "corpus" / "numbers.txt").write_text("1 2 3\n")
     failed = run_to_end(campaign)
-    advice = "a run has only what git holds; to lend it to the runs, write 'data: corpus/numbers.txt' in program.md"
+    advice = "a run has only what git holds; to mount it in the runs, write 'data: corpus/numbers.txt' in program.md"
     assert failed.state is State.STOPPED and advice in failed.message
     (campaign / "program.md").write_text(PROGRAM.replace("---\n", "---\ndata: corpus\n", 1))
     ledger = run_to_end(campaign)
@@ -421,4 +421,4 @@ def test_a_canvas_that_cannot_be_used_is_refused_before_anything_runs(
         control.start(campaign)
     assert sentence in str(refusal.value)
     gone(campaign)
-    assert control.load(campaign).created is None, "mended, the next start begins it"
+    assert control.load(campaign).created is None, "repaired, the next start begins it"

@@ -46,7 +46,7 @@ class Bench(Desk):
         if not self.repairs:
             return False
         made = self.backlog.broken(experiment)
-        return self.backlog.mend(experiment, type(made)(self.repairs.pop(0), "mended", made.author, made.proposer))
+        return self.backlog.repair(experiment, type(made)(self.repairs.pop(0), "repaired", made.author, made.proposer))
 
     async def measure(self, text: str) -> Experiment:
         number = self.propose(text)

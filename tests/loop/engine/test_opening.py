@@ -36,4 +36,4 @@ def test_what_is_said_of_the_state_is_about_the_moment(tmp_path: Path) -> None:
     terms = Terms(desk.made.baseline, False, "train.py", "python train.py", desk.conditions.metric, None, "auto")
     begin(desk.campaign, terms, desk.conditions, Sandbox(PROCESS_GROUP))
     said = desk.facts(StateChanged)[-1]
-    assert (said.message, said.passing) == ("going on", True)
+    assert (said.message, said.passing) == ("resumed", True)

@@ -192,7 +192,7 @@ def test_a_failed_run_never_becomes_a_score(kind: FailureKind, verdict: Verdict,
 
 
 def test_a_repaired_text_begins_again() -> None:
-    bodies = [*BASELINE, proposed(1), *crash(1, FailureKind.ASSERTION), Repaired(1, "c1b", "mended", 1, 1)]
+    bodies = [*BASELINE, proposed(1), *crash(1, FailureKind.ASSERTION), Repaired(1, "c1b", "repaired", 1, 1)]
     assert step(1, *bodies) == Planned(Purpose.MEASURE, 0)
 
 

@@ -109,7 +109,7 @@ def test_nothing_is_promised_by_a_campaign_whose_baseline_does_not_run(tmp_path:
     assert [(e.verdict, e.explanation.partition(";")[0]) for e in humans(ledger)] == [
         (Verdict.INVALID, "the baseline does not run")
     ]
-    with pytest.raises(Refused, match="mend it and start again, then propose"):
+    with pytest.raises(Refused, match="fix it and restart, then propose"):
         queueing.propose(campaign, MINE, "once more")
     assert control.load(campaign).promised == 0
 

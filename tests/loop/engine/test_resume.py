@@ -61,7 +61,7 @@ async def test_a_takeover_is_recorded_before_anything_else(old: Old) -> None:
     await old.resume()
     bodies = [entry.body for entry in old.made.journal.read()[at:]]
     assert [type(body) for body in bodies] == [Resumed, StateChanged, StateChanged, Answered]
-    assert bodies[2].message == "going on"
+    assert bodies[2].message == "resumed"
 
 
 async def test_a_newer_rule_for_verdicts_is_said_once(old: Old) -> None:

@@ -258,5 +258,5 @@ async def test_a_crash_is_mended_on_the_broken_text(tmp_path: Path) -> None:
     body = "assert 'NameError: x' in prompt\n" + EDIT.replace("DEPTH = 2", "DEPTH = 3").replace(
         "'DEPTH = 3')", "'DEPTH = 5')", 1
     )
-    mended = await Command(agent(tmp_path, body)).repair(replace(brief()), broken, failure)
-    assert mended is not None and mended.text == TEXT.replace("DEPTH = 2", "DEPTH = 5")
+    repaired = await Command(agent(tmp_path, body)).repair(replace(brief()), broken, failure)
+    assert repaired is not None and repaired.text == TEXT.replace("DEPTH = 2", "DEPTH = 5")

@@ -81,9 +81,9 @@ async def test_a_crash_is_repaired_on_top_of_the_broken_text() -> None:
     broken = Proposal(DEEPER, "one more layer pays", Author.MODEL, "m", expected="-0.01")
     failure = Failure(FailureKind.OTHER, "NameError at train.py:6: x", 6, "Traceback\nNameError: x")
     with FakeLLM([reply("keep it at four", "DEPTH = 3  # layers", "DEPTH = 4  # layers")]) as server:
-        mended = await LLM("openai/gpt-4o").repair(brief(server), broken, failure)
-    assert mended is not None and mended.text == TEXT.replace("DEPTH = 2", "DEPTH = 4")
-    assert (mended.hypothesis, mended.expected) == ("keep it at four", "-0.01")
+        repaired = await LLM("openai/gpt-4o").repair(brief(server), broken, failure)
+    assert repaired is not None and repaired.text == TEXT.replace("DEPTH = 2", "DEPTH = 4")
+    assert (repaired.hypothesis, repaired.expected) == ("keep it at four", "-0.01")
     assert "NameError at train.py:6" in prompt_of(server.requests[0])
 
 

@@ -84,7 +84,7 @@ class Stub:
         return Proposal("text", "an idea", Author.MODEL, self.name, cost=Cost(10, 1, 0.5))
 
     async def repair(self, brief: Brief, broken: Proposal, failure: Failure) -> Proposal | None:
-        return replace(broken, text=f"mended by {self.name}")
+        return replace(broken, text=f"repaired by {self.name}")
 
 
 async def test_where_one_fails_the_other_proposes_and_both_are_paid() -> None:
@@ -140,6 +140,6 @@ async def test_a_repair_goes_to_its_author() -> None:
     mix, failure = Mix((Stub("llm"), Stub("knobs"))), Failure(FailureKind.OTHER, "no")
     assert mix.name == "llm + knobs"
     broken = Proposal("x", "idea", Author.KNOBS, "knobs")
-    mended = await mix.repair(brief(Ledger("night")), broken, failure)
-    assert mended is not None and mended.text == "mended by knobs"
+    repaired = await mix.repair(brief(Ledger("night")), broken, failure)
+    assert repaired is not None and repaired.text == "repaired by knobs"
     assert await mix.repair(brief(Ledger("night")), replace(broken, proposer="gone"), failure) is None

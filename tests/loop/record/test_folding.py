@@ -37,7 +37,7 @@ def test_a_repaired_experiment_counts_only_the_runs_of_its_present_text() -> Non
         proposed(1),
         RunStarted(1, 1, Purpose.MEASURE, 0, "c1"),
         RunEnded(1, 1, Outcome.CRASHED, failure=Failure(FailureKind.ASSERTION, "no")),
-        Repaired(1, "c1b", "idea 1, mended", 2, 1),
+        Repaired(1, "c1b", "idea 1, repaired", 2, 1),
         RunStarted(1, 2, Purpose.MEASURE, 0, "c1b"),
         RunEnded(1, 2, Outcome.FINISHED),
         Scored(1, 2, 1.8, ScoreSource.SEALED),

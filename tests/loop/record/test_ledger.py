@@ -22,9 +22,7 @@ from tests.loop.record.told import entries, night, proposed
 def test_why_no_proposal_came_is_known_until_one_comes() -> None:
     running = StateChanged(State.RUNNING, "baseline measured")
     ledger = Ledger("night").feed(entries(*night(), running, Spent(Cost(), "m", "no key")))
-    assert (
-        ledger.trouble == "no key" and message_text(ledger) == "baseline measured; a proposal came to nothing: no key"
-    )
+    assert ledger.trouble == "no key" and message_text(ledger) == "baseline measured; a proposal failed: no key"
     assert Ledger("night").feed(entries(*night(), Spent(Cost(), "m", "no key"), proposed(4))).trouble == ""
 
 

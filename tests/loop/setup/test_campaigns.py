@@ -115,7 +115,7 @@ def test_a_folder_without_a_campaign_says_so_and_names_those_of_others(top: Path
     ("past", "named", "new", "expected"),
     [
         pytest.param([], None, False, None, id="the first is named after the day"),
-        pytest.param([STOPPED], None, False, "night", id="an unfinished one goes on"),
+        pytest.param([STOPPED], None, False, "night", id="an unfinished one continues"),
         pytest.param([FINISHED], None, False, None, id="after a finished one comes a new one"),
         pytest.param([STOPPED], None, True, None, id="a new one when asked for"),
         pytest.param([STOPPED], "other", False, "other", id="the one named"),

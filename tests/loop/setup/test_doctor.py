@@ -142,7 +142,7 @@ def test_a_healthy_folder_has_no_complaint():
         ({"free_gb": {"/repo": 5.0}, "runner": runner(cuda=("H100",))}, "disk", "warn", "free 10 GB"),
         ({"journal_error": "file is not a database"}, "journal", "fail", "file is not a database"),
         ({"campaign": "jun14", "state": State.RUNNING, "runs": "jun14"}, "daemon", "ok", "runs jun14"),
-        ({"campaign": "jun14", "state": State.RUNNING}, "daemon", "warn", "'autoresearch start' goes on"),
+        ({"campaign": "jun14", "state": State.RUNNING}, "daemon", "warn", "'autoresearch start' continues"),
         ({"campaign": "jun14", "state": State.FINISHED}, "daemon", "ok", "does not run"),
     ],
 )

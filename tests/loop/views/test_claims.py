@@ -141,7 +141,7 @@ def test_a_keep_that_no_longer_pays_is_shown() -> None:
     ledger = campaign(*more, Priced(3, (7919, 7920, 7921), (2.0, 2.0, 2.0), prices))
     pays, none, gone = claims.prices(ledger)
     assert pays == "#1 idea 1: brings #3 −0.1100 ± 0.0248 (−0.1000 when it was kept)"
-    assert "no gain that can be told from none" in none and "later keeps" in gone
+    assert "no gain that can be distinguished from zero" in none and "later keeps" in gone
 
 
 # Nights by chance, through the real plan, ledger and claims

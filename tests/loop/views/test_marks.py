@@ -50,7 +50,7 @@ def test_each_experiment_has_a_mark_of_its_own_and_only_gains_are_counted(ledger
     picture = draw(ledger)
     assert [mark.kind for mark in picture.marks] == expected
     words = {word for _, _, word in picture.legend}
-    assert {"price of a revert", "adopted, no gain", "invalid", "crashed"} <= words
+    assert {"cost of a revert", "adopted, no gain", "invalid", "crashed"} <= words
     assert not [label for label in picture.labels if label.text.startswith(("#2", "#3"))], "no loss is named a gain"
     assert (ledger.keeps, ledger.adopted) == (2, 2)
     assert counts(ledger) == "6 experiments, 2 kept, 2 adopted, 1 crashed"

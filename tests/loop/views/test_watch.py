@@ -77,7 +77,7 @@ def test_without_a_terminal_each_verdict_is_one_line(repository, home, capsys):
 
 def test_without_a_terminal_a_pause_says_once_why_nothing_comes(repository, home, capsys):
     pause = StateChanged(State.PAUSED, "no key; set it, then stop and start again")
-    steps = [[pause], [], [StateChanged(State.RUNNING, "going on")], [], [pause], END]
+    steps = [[pause], [], [StateChanged(State.RUNNING, "resumed")], [], [pause], END]
     watch(repository, means=World(home, *steps).means())
     assert capsys.readouterr().out.splitlines().count("‖ no key; set it, then stop and start again") == 2
 
@@ -92,7 +92,7 @@ def test_a_finished_campaign_is_shown_once_and_left(repository, home, capsys):
 
 def test_a_dead_daemon_ends_the_view_with_the_next_step(repository, home, capsys):
     watch(repository, means=World(home, alive=False).means())
-    assert "campaign jun14: interrupted; 'autoresearch start' goes on" in capsys.readouterr().out
+    assert "campaign jun14: interrupted; 'autoresearch start' continues" in capsys.readouterr().out
 
 
 def test_a_daemon_that_does_not_answer_is_said_once_and_shown_until_it_does(repository, home, capsys):

@@ -86,7 +86,7 @@ local function take(status)
   vim.cmd.redrawstatus({ bang = true })
 end
 
----The server of a folder is gone: nobody knows how its campaign goes on.
+---The server of a folder is gone: nobody knows how its campaign continues.
 ---@param folder string
 function M.forget(folder)
   M.of[folder] = nil

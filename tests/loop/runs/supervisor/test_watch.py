@@ -1,4 +1,4 @@
-"""A run takes no more disk than it was given, and none goes on where the machine cannot carry it."""
+"""A run takes no more disk than it was given, and none continues where the machine cannot carry it."""
 
 from __future__ import annotations
 
