@@ -93,7 +93,7 @@ def test_a_machine_without_git_is_told_so(tmp_path, files, monkeypatch):
 @pytest.mark.parametrize("name", ["file", "file/below"])
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path, files, name):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(Refused, match="a file stands there; name a folder"):
+    with pytest.raises(Refused, match="a file exists there; name a folder"):
         init(tmp_path / name, template=files)
     assert (tmp_path / "file").read_text() == "mine"
 
