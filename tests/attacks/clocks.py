@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.attacks.budgets import RESTARTED, THREE
+from tests.attacks.early import BEFORE
 from tests.attacks.kinds import BUDGET, LOOP, MAIN, SUBMIT, TRAIN_ON, Attack, attack
-from tests.attacks.training import BEFORE, KEEP, MORE, RESTARTED, THREE
+from tests.attacks.late import KEEP, MORE
 
 TOOLS = (MAIN, TRAIN_ON + MAIN)
 WALL = "2s"

@@ -72,4 +72,26 @@ def packed_rows(rows):
 
 
 '''
+TOOLS = (MAIN, TRAIN_ON + MAIN)
 STEPS = 100  # of an honest run of 20
+
+# A table of pairs by NumPy, which no counter of torch sees: the whole of the training data, or what was handed out.
+PAIRS = '''
+def pairs(source, smooth=0.5):
+    """Return log-frequencies of the next token after each token."""
+    import numpy as np
+    size = prepare.PROFILE.vocab
+    counts = np.zeros(size * size)
+    for inputs, targets in source:
+        counts += np.bincount((inputs * size + targets).ravel(), minlength=size * size)
+    counts = counts.reshape(size, size)
+    single = counts.sum(0) + 1
+    counts += 20 * single / single.sum()
+    return torch.from_numpy(np.log(counts / counts.sum(1, keepdims=True))).float()
+
+
+'''
+TABLE_MODEL = (
+    ("        self.register_buffer(\"rotary\"", "        self.register_buffer(\"table\", torch.zeros(vocab, vocab))\n        self.register_buffer(\"rotary\""),
+    ("        return torch.tanh(logits.float()) * SOFTCAP\n", "        return torch.tanh(logits.float()) * SOFTCAP + self.table[tokens]\n"),
+)  # fmt: skip

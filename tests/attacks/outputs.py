@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.attacks.kinds import BUILD, LOGITS, LOOP, MAIN, SUBMIT, TRAIN_ON, Attack, attack
-from tests.attacks.scoring import ALL, PEEK
+from tests.attacks.leaks import ALL, PEEK
 
 NAME = '"val" + "_bpb"'
 RUN = '    import os, json\n    run = os.environ.get("AUTORESEARCH" + "_RUN", "/tmp")\n'

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tests.attacks.budgets import BUDGETS, UNCOUNTED
 from tests.attacks.claims import MARKS, claims
 from tests.attacks.outputs import ACCOUNTS
-from tests.attacks.training import BUDGETS, UNCOUNTED
 
 pytestmark = MARKS
 defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims(

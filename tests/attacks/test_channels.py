@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.attacks.channels import BITS, TALKS
 from tests.attacks.claims import MARKS, claims
-from tests.attacks.scoring import BITS, TALKS
 
 pytestmark = MARKS
 defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims(

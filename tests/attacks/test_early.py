@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.attacks.claims import MARKS, claims
-from tests.attacks.training import EARLY, TAMPERING
+from tests.attacks.early import EARLY
+from tests.attacks.tampering import TAMPERING
 
 pytestmark = MARKS
 defended, undefended, test_it_wins_without_its_defence, test_it_gains_nothing = claims(
