@@ -2,7 +2,9 @@
 const assert = require("node:assert"),
   fs = require("node:fs"),
   path = require("node:path");
-const { AUTORESEARCH, WAIT, autoresearch, campaign, drive, plain, say, status, until } = require("./editor.js");
+const { AUTORESEARCH, autoresearch, campaign, status } = require("./campaigns.js");
+const { drive } = require("./editor.js");
+const { WAIT, plain, say, until } = require("./waiting.js");
 const { keeps } = require("./night.js");
 
 /** Make a folder with two ended campaigns, one without any, and the workspace file of both. */

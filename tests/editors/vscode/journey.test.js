@@ -1,6 +1,8 @@
 // A night in real VS Code on the stub canvas, whose experiments last seconds: every way to look and to review.
 const assert = require("node:assert");
-const { CLICK, WAIT, campaign, drive, plain, say, until } = require("./editor.js");
+const { campaign } = require("./campaigns.js");
+const { drive } = require("./editor.js");
+const { CLICK, WAIT, plain, say, until } = require("./waiting.js");
 const { LONG, accepts, begin, keeps, leave, reload, review } = require("./night.js");
 
 /** Hover a hunk, go to the next one, open diffs from the tree and between accepted and incumbent. */

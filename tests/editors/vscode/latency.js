@@ -1,6 +1,8 @@
 // How long a person waits in real VS Code, with 200 experiments in the ledger: from the press of the mouse button to the frame
 // that shows the change. Prints one line of JSON, in milliseconds; nothing here passes or fails by a time.
-const { WAIT, drive, ledger, until } = require("./editor.js");
+const { ledger } = require("./campaigns.js");
+const { drive } = require("./editor.js");
+const { WAIT, until } = require("./waiting.js");
 
 const COUNT = 200,
   TIMES = 5,

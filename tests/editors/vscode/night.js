@@ -2,7 +2,8 @@
 const assert = require("node:assert"),
   fs = require("node:fs"),
   path = require("node:path");
-const { WAIT, autoresearch, plain, say, status, until } = require("./editor.js");
+const { autoresearch, status } = require("./campaigns.js");
+const { WAIT, plain, say, until } = require("./waiting.js");
 
 const LONG = 300_000; // for what a campaign has to train for
 const history = (folder) => JSON.parse(autoresearch(folder, "results", "--json"));

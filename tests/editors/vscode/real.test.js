@@ -1,5 +1,7 @@
 // A night in real VS Code on the real canvas: torch, sealed scores, the built-in search. Its pictures are the README's.
-const { drive, realCampaign, until } = require("./editor.js");
+const { realCampaign } = require("./campaigns.js");
+const { drive } = require("./editor.js");
+const { until } = require("./waiting.js");
 const { LONG, begin, keeps, leave, reload, review } = require("./night.js");
 
 // Of two hunks of one file, both must be in sight to be clicked.

@@ -1,7 +1,10 @@
 // The Results page in real VS Code and report.html in Chromium: plot, hover, click, sort, live, restored, themes, a strict policy.
 const assert = require("node:assert"),
   path = require("node:path");
-const { SHOTS, WAIT, autoresearch, drive, launch, ledger, plain, say, until } = require("./editor.js");
+const { autoresearch, ledger } = require("./campaigns.js");
+const { SHOTS } = require("./codeserver.js");
+const { drive, launch } = require("./editor.js");
+const { WAIT, plain, say, until } = require("./waiting.js");
 
 const COUNT = 40;
 const texts = async (locator) => (await locator.allInnerTexts()).map(plain);

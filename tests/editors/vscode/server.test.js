@@ -4,7 +4,9 @@ const assert = require("node:assert"),
   os = require("node:os"),
   path = require("node:path");
 const { execFileSync } = require("node:child_process");
-const { AUTORESEARCH, PYTHON, WAIT, campaign, drive, plain, say, until } = require("./editor.js");
+const { AUTORESEARCH, PYTHON, campaign } = require("./campaigns.js");
+const { drive } = require("./editor.js");
+const { WAIT, plain, say, until } = require("./waiting.js");
 
 const tmp = fs.mkdtempSync(path.join(os.tmpdir(), "ar-server-"));
 const bin = path.join(tmp, "bin");

@@ -1,6 +1,7 @@
 // The Experiments view, the switches and the quick diff in real VS Code, on a ledger of forty experiments.
-const assert = require("node:assert");
-const { AUTORESEARCH, CLICK, WAIT, drive, ledger, plain, say, until } = require("./editor.js");
+const { AUTORESEARCH, ledger } = require("./campaigns.js");
+const { drive } = require("./editor.js");
+const { CLICK, WAIT, plain, say, until } = require("./waiting.js");
 
 const COUNT = 40;
 
