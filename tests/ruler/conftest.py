@@ -1,4 +1,4 @@
-"""The ruler under test, a small corpus, a cache of its own, and a hub on the loopback that misbehaves on demand."""
+"""The ruler under test: small corpora, a cache of its own, a run, a budget, and a hub that misbehaves on demand."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ import random
 import socket
 import struct
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 import prepare  # noqa: E402
+from tests.ruler.scored import HONEST, T, V  # noqa: E402
 
 WORDS = ["the", "a naïve", "model", "reads", "every row", "once, then", "predicts", "what follows", "12", "345", "():"]
 WORDS += ["é", "漢字", "🙂", "return", "x = y", "\n"]
@@ -56,6 +59,57 @@ def tiny(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     yield small
     for cached in (prepare.profile, prepare.dataset):
         cached.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def ruler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[prepare.Dataset]:
+    """A profile of small rows over a small corpus, in force while a file is tested."""
+    folder = tmp_path_factory.mktemp("ruler")
+    (folder / "corpus.txt").write_text(prose(0, 200_000))
+    small = replace(prepare.CPU, vocab=V, context=T, eval_rows=4, source=str(folder / "corpus.txt"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTORESEARCH_CACHE", str(folder / "cache"))
+        patch.setenv("AUTORESEARCH_PROFILE", json.dumps(asdict(small)))
+        patch.setattr(prepare, "_side_by_side", lambda p: 1)
+        prepare.profile.cache_clear()
+        prepare.dataset.cache_clear()
+        yield prepare.dataset()
+    prepare.profile.cache_clear()
+    prepare.dataset.cache_clear()
+
+
+@pytest.fixture
+def run(ruler: prepare.Dataset, tmp_path: Path) -> Callable[..., Path]:
+    """Write a run: a canvas, and the checkpoint of a table of random logits."""
+
+    def write(canvas: str = "", weights: torch.Tensor | None = None) -> Path:
+        (tmp_path / "train.py").write_text(HONEST + textwrap.dedent(canvas))
+        torch.manual_seed(1)
+        torch.save({"table.weight": torch.randn(V, V) if weights is None else weights}, tmp_path / "checkpoint.pt")
+        return tmp_path
+
+    return write
+
+
+@pytest.fixture
+def begin(tiny: prepare.Profile, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], prepare.Budget]]:
+    """A budget of a given size whose clock stands still unless told."""
+    clock = [1000.0]
+    budgets: list[prepare.Budget] = []
+    monkeypatch.setattr(prepare.time, "monotonic", lambda: clock[0])
+
+    def start(text: str) -> prepare.Budget:
+        monkeypatch.setenv("AUTORESEARCH_BUDGET", text)
+        monkeypatch.setattr(prepare.Budget, "latest", None)
+        budget = prepare.Budget()
+        budget.pass_s = lambda seconds: clock.__setitem__(0, clock[0] + seconds)
+        budgets.append(budget)
+        return budget
+
+    yield start
+    for budget in budgets:
+        for counter in filter(None, (budget._cost, budget._outside)):
+            counter.stop()
 
 
 @dataclass
