@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -44,6 +45,32 @@ def chapter(module: str) -> str:
     return parts[1] if len(parts) > 1 and parts[1] in CHAPTERS else ""
 
 
+def arrows() -> Counter[tuple[str, str]]:
+    """Return how many pairs of modules there are in which one of a chapter imports one of another, or of its own."""
+    return Counter(
+        (chapter(module), chapter(other))
+        for module in MODULES
+        for other in IMPORTS[module] & MODULES.keys()
+        if chapter(module) and chapter(other)
+    )
+
+
+def drawn(counts: Counter[tuple[str, str]]) -> str:
+    """Return the table of arrows: a chapter in each row imports those of the columns.
+
+    Left of the diagonal, where an arrow would point up, a cell is blank where there is none.
+    """
+    rows = [" " * 10 + "".join(f"{name[:4]:>5}" for name in CHAPTERS)]
+    for y, name in enumerate(CHAPTERS):
+        cells = (counts[name, other] or ("" if x < y else ".") for x, other in enumerate(CHAPTERS))
+        rows.append(f"{name:<10}" + "".join(f"{cell:>5}" for cell in cells))
+    return "\n".join(rows)
+
+
+def upward(counts: Counter[tuple[str, str]]) -> set[tuple[str, str]]:
+    return {(name, other) for name, other in counts if CHAPTERS.index(other) < CHAPTERS.index(name)}
+
+
 def packages(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imported(path)}
 
@@ -60,6 +87,22 @@ def test_an_import_in_any_form_is_seen(tmp_path: Path) -> None:
     file = tmp_path / "x.py"
     file.write_text("def f():\n    import a.b\n    from c import d\nimportlib.import_module('e.f')\n__import__('g')\n")
     assert imported(file) == {"a.b", "c", "c.d", "e.f", "g"}
+
+
+def test_no_arrow_in_the_table_of_imports_points_up() -> None:
+    """`pytest -s` shows the table."""
+    counts = arrows()
+    print(f"\nimports from chapters (rows) of chapters (columns), by pairs of modules:\n{drawn(counts)}")
+    assert upward(counts) == set()
+    assert all(sum(counts[name, other] for other in CHAPTERS) for name in CHAPTERS), "each row has arrows"
+
+
+def test_an_arrow_that_points_up_is_seen_in_the_table() -> None:
+    counts = arrows() + Counter({("text", "engine"): 7})
+    assert upward(counts) == {("text", "engine")}
+    before, after = drawn(arrows()).splitlines(), drawn(counts).splitlines()
+    (change,) = [(a.split(), b.split()) for a, b in zip(before, after, strict=True) if a != b]
+    assert change[1] == ["text", "7", *change[0][1:]]
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
