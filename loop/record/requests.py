@@ -31,17 +31,17 @@ def overridden(earlier: dict[str, str], later: dict[str, str]) -> dict[str, str]
 
 def promised(unanswered: Iterable[Entry], waiting: Iterable[Experiment]) -> int:
     """Return how many texts a human was told would be measured that are not yet, `waiting` being without a verdict."""
-    entries, open_ = list(unanswered), [e for e in waiting if not e.withdrawn]
-    made = [(e.removes, e.intent) for e in open_]
-    made += [(e.body.removes, e.seq) for e in entries if isinstance(e.body, ProposeRequested)]
-    asked_for = sum(isinstance(e.body, ProposeRequested) for e in entries)
-    taken_back = sum(isinstance(e.body, WithdrawRequested) and _takes_back(e.body, made) for e in entries)
-    return asked_for + sum(e.author is Author.HUMAN and e.number > 0 for e in open_) - taken_back
+    made = [(e.removes, e.intent) for e in waiting if e.author is Author.HUMAN and e.number > 0 and not e.withdrawn]
+    for entry in unanswered:
+        match entry.body:
+            case ProposeRequested(removes=removes):
+                made.append((removes, entry.seq))
+            case WithdrawRequested() as request:  # each takes back one at the most, the newest that it may mean
+                for one in [one for one in made if _is_meant(request, *one)][-1:]:
+                    made.remove(one)
+    return len(made)
 
 
-def _takes_back(request: WithdrawRequested, made: Iterable[tuple[int | None, int | None]]) -> bool:
-    """Return whether a withdrawal is of one of these (removes, intent), which are not judged yet."""
-    return any(
-        removes == request.removes and (request.intent is None or intent in (None, request.intent))
-        for removes, intent in made
-    )
+def _is_meant(request: WithdrawRequested, removes: int | None, intent: int | None) -> bool:
+    """Return whether a withdrawal may mean a text that was asked for by this intent and is not judged yet."""
+    return removes == request.removes and (request.intent is None or intent in (None, request.intent))

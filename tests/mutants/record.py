@@ -114,6 +114,12 @@ MUTANTS = (
         "(request.intent",
     ),
     Mutant(
+        "loop/record/requests.py",
+        "one withdrawal takes back every revert that it may mean",
+        "if _is_meant(request, *one)][-1:]:",
+        "if _is_meant(request, *one)]:",
+    ),
+    Mutant(
         "loop/record/work.py",
         "work hidden before the clock starts is free",
         "cpu_s = work.cpu_s + early",

@@ -49,6 +49,15 @@ def test_a_campaign_has_begun_once_a_start_waits() -> None:
         pytest.param([revert(1, 7, 5), WithdrawRequested(7, 6)], 1, id="the withdrawal of another one"),
         pytest.param([revert(1, 7), WithdrawRequested(8)], 1, id="the withdrawal of another experiment's"),
         pytest.param([ProposeRequested("t", "h", removes=7), WithdrawRequested(7, 1)], 0, id="before it was queued"),
+        pytest.param([revert(1, 7, 5), WithdrawRequested(7, 5), WithdrawRequested(7, 5)], 0, id="withdrawn twice"),
+        pytest.param([revert(1, 7), WithdrawRequested(7), WithdrawRequested(7)], 0, id="twice, by nobody's intent"),
+        pytest.param(
+            [revert(1, 7, 5), revert(2, 7, 6), WithdrawRequested(7, 5), WithdrawRequested(7, 5)],
+            1,
+            id="one of both",
+        ),
+        pytest.param([revert(1, 7, 5), revert(2, 7, 6), WithdrawRequested(7), WithdrawRequested(7)], 0, id="both"),
+        pytest.param([revert(1, 7, 5), revert(2, 7, 6), WithdrawRequested(7)], 1, id="one of two"),
         pytest.param([revert(1, 7), Judged(1, Verdict.KEEP, Reason.HUMAN, 1.0), WithdrawRequested(7)], 0, id="adopted"),
     ],
 )
