@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loop.record.campaign_facts import CampaignCreated
 from loop.record.ledger import Ledger
 from loop.record.types import Purpose, State
 from loop.text.numbers import plain
@@ -61,10 +62,22 @@ def silence_text(silent_s: float) -> str:
 
 def sandbox_text(ledger: Ledger) -> str:
     """Return how a campaign's runs are confined where that is less than everything, with what is missing; else ""."""
-    tier = ledger.created.sandbox if ledger.created else "bubblewrap"
-    if tier == "bubblewrap":
+    if ledger.created is None:
         return ""
-    return f"sandbox: {plain(tier)}" if tier.startswith("bubblewrap") else "sandbox: none; a run can do what you can"
+    kind, missing = isolation(ledger.created)
+    match kind:
+        case "":
+            return "sandbox: unknown"
+        case "bubblewrap":
+            return f"sandbox: {plain(kind)}, without {plain(missing)}" if missing else ""
+        case _:
+            return "sandbox: none; a run can do what you can"
+
+
+def isolation(created: CampaignCreated) -> tuple[str, str]:
+    """Return what confines a campaign's runs, "" where that is not known, and which of its promises do not hold."""
+    kind, _, missing = created.sandbox.partition(", without ")
+    return kind, missing
 
 
 def is_lost(ledger: Ledger, alive: bool | None) -> bool:

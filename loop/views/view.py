@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from loop.record.campaign_facts import CampaignCreated
 from loop.record.experiment import Experiment
 from loop.record.ledger import Ledger
 from loop.record.types import Mark, Reason, State
@@ -12,7 +13,7 @@ from loop.text.numbers import number, plain, signed_number, uncertainty
 from loop.views.claims import headline
 from loop.views.experiments import score_text, trouble, verdict_text
 from loop.views.standing import best_text, pace_text, spent_text
-from loop.views.state import MARKS, SILENT, silence_text
+from loop.views.state import MARKS, SILENT, isolation, silence_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -76,10 +77,19 @@ def _title(ledger: Ledger) -> Text:
     line = _text("").append(f"{MARKS[ledger.state]} {ledger.state}", style).append(f"  {ledger.campaign}", "bold")
     if created is not None:
         device = f" on {created.device}" if created.device else ""
-        tier, _, missing = created.sandbox.partition(", without ")
-        loose = (f", isolated without {missing}" if missing else "") if tier == "bubblewrap" else ", not isolated"
-        line.append(f"  {created.canvas}, {created.budget} each{device}, {created.source} score{loose}", "dim")
+        line.append(f"  {created.canvas}, {created.budget} each{device}, {created.source} score", "dim")
+        line.append(_isolated(created), "dim")
     return line
+
+
+def _isolated(created: CampaignCreated) -> str:
+    match isolation(created):
+        case "bubblewrap", missing:
+            return f", isolated without {missing}" if missing else ""
+        case "", _:
+            return ", isolation unknown"
+        case _:
+            return ", not isolated"
 
 
 def _now(ledger: Ledger, progress: Progress | None, width: int) -> Text:

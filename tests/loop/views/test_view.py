@@ -80,6 +80,8 @@ def test_the_weaker_sandbox_is_named():
             "isolated without a size",
         ),
         ("process group", "sandbox: none; a run can do what you can", "not isolated"),
+        ("process group, without a memory limit", "sandbox: none; a run can do what you can", "not isolated"),
+        ("", "sandbox: unknown", "isolation unknown"),  # restored from git
     ],
 )
 def test_a_promise_of_the_sandbox_that_does_not_hold_is_said(sandbox: str, said: str, drawn: str) -> None:
