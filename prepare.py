@@ -2213,7 +2213,7 @@ def describe() -> dict[str, Any]:
         "ruler": RULER_VERSION,
         "comparison_key": _sha256([RULER_VERSION, sizes, data.data_hash, code, asdict(limit)]),
         "profile": asdict(p), "default_budget": p.budget, "data_dir": str(data.folder),
-        "training_file": str(data.folder / TRAIN), "token_flop": token_flop(),
+        **served(data),
         # What a run must not see: held-out rows and text, and the tokenizer, without which found text is of no use.
         "sealed_paths": [
             str(data.folder / "sealed"), str(data.folder / TOKENIZER), *manifest["sealed_sources"], *map(str, others),
@@ -2225,6 +2225,11 @@ def describe() -> dict[str, Any]:
         "bytes_per_token": bytes_per_token, "uniform_bpb": math.log2(p.vocab) / bytes_per_token,
         "train_tokens": manifest["train_tokens"], "val_tokens": manifest["val_tokens"],
     }  # fmt: skip
+
+
+def served(data: Dataset) -> dict[str, Any]:
+    """Return which rows a run is served, and what decides how many: it measures, so the comparison key counts it."""
+    return {"training_file": str(data.folder / TRAIN), "token_flop": token_flop()}
 
 
 # What the comparison key leaves out of this file: what brings data here (the key has its hash), and what speaks.
@@ -2285,10 +2290,7 @@ def main() -> int:
         if options.command == "measuring":
             print(json.dumps([measuring(file.read_bytes()) for file in options.files]))
         elif options.command == "score":
-            result = score(
-                options.run.absolute(), options.canvas.absolute(), options.split, options.wrap, options.timeout,
-                wait=lambda: options.now or bool(sys.stdin.readline()),
-            )  # fmt: skip
+            result = score_as(options)
             if result is not None:
                 print(json.dumps(result), flush=True)
         elif options.json:
@@ -2302,6 +2304,14 @@ def main() -> int:
         print(f"prepare.py: {refusal}", file=sys.stderr)
         return 1
     return 0
+
+
+def score_as(options: argparse.Namespace) -> dict[str, Any] | None:
+    """Return the score that the options ask for, once a line comes: `main` is no part of what measures, this is."""
+    return score(
+        options.run.absolute(), options.canvas.absolute(), options.split, options.wrap, options.timeout,
+        wait=lambda: options.now or bool(sys.stdin.readline()),
+    )  # fmt: skip
 
 
 def _options() -> argparse.Namespace:

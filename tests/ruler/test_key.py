@@ -57,6 +57,9 @@ def test_what_only_speaks_keeps_the_key(old, new):
         pytest.param('(("randn", "randn_like",', '(("randn_like",', id="the charge of an operator"),
         pytest.param("HOLD_OUT = 20", "HOLD_OUT = 21", id="what is held out"),
         pytest.param("RULER_VERSION = 2", "RULER_VERSION = 3", id="the version"),
+        pytest.param('"token_flop": token_flop()', '"token_flop": 2 * token_flop()', id="what a token costs"),
+        pytest.param('str(data.folder / TRAIN), "token', 'str(data.folder / TOKENIZER), "token', id="the rows served"),
+        pytest.param("options.split, options.wrap", '"audit", options.wrap', id="the rows scored"),
         pytest.param('"nan", "non_causal"', '"non_causal"', id="a text without a blank"),
     ],
 )
