@@ -27,7 +27,7 @@ from loop.record.ledger import Ledger
 from loop.record.types import Refused, State
 from loop.settings.program import Program, override, parse
 from loop.setup.campaigns import load as load
-from loop.setup.campaigns import read, runs_instead, serves, to_start, where
+from loop.setup.campaigns import read, runs_instead, serves, to_start, unfinished, where
 from loop.views.state import state_text
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def ask(folder: Path, intent: Body, campaign: str | None = None) -> Answer:
     with Journal(home.journal) as journal:
         if not serves(home, ledger.campaign):
             other = runs_instead(home, journal, ledger.campaign)
-            step = other or "'autoresearch start' continues"
+            step = other or f"'autoresearch start' {'continues' if unfinished(ledger) else 'begins another'}"
             raise Refused(f"campaign {ledger.campaign} is not running ({state_text(ledger, alive=False)}); {step}")
         return answer_to(home, journal, journal.append(ledger.campaign, intent)[0])
 

@@ -34,6 +34,7 @@ def test_status_is_one_object_with_the_promised_keys(night: Path) -> None:
     status = json.loads(run(night, "status", "--json").stdout)
     assert status.keys() >= STATUS_KEYS
     assert status["state"] == "finished" and status["best"] < status["baseline"]
+    assert "is not running (finished); 'autoresearch start' begins another" in run(night, "stop").stderr
 
 
 def test_a_campaign_whose_daemon_was_killed_is_interrupted(tmp_path: Path) -> None:
