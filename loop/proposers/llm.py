@@ -57,6 +57,10 @@ class LLM:
         return replace(repaired, expected=broken.expected, cites=broken.cites)
 
 
+class CallFailed(ProposalFailed):
+    """A call that gave no answer; its sentence names the model."""
+
+
 class _Conversation:
     """The calls of one proposal: their deadline, their retries and what they cost."""
 
@@ -74,10 +78,10 @@ class _Conversation:
             self.lite = await load()
             self.first = prompt(self.count)
             edited = await settle(self.brief, text, self.first, self.ask, self.count, self.exchanges)
+        except CallFailed as failed:
+            raise ProposalFailed(scrub(str(failed)), failed.pause, self.spent) from None
         except ProposalFailed as failed:
-            sentence = scrub(str(failed))
-            sentence = sentence if sentence.startswith(self.owner.name) else f"{self.owner.name}: {sentence}"
-            raise ProposalFailed(sentence, failed.pause, self.spent) from None
+            raise ProposalFailed(scrub(f"{self.owner.name}: {failed}"), failed.pause, self.spent) from None
         except asyncio.CancelledError:
             raise Abandoned(self.spent) from None
         except Exception as error:  # the rim: whatever litellm did, the campaign continues
@@ -124,13 +128,13 @@ class _Conversation:
             if trouble.refusal:
                 return Answer("", "refusal")
             if not trouble.again:
-                raise ProposalFailed(trouble.sentence, trouble.pause)
+                raise CallFailed(trouble.sentence, trouble.pause)
             wait = self.random.uniform(0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt))  # full jitter
             wait = trouble.retry_after_s + wait / 10 if trouble.retry_after_s is not None else wait
             attempt += 1
             if wait >= self.remaining_s:
                 tries = f"{attempt} tries in {self.clock.now() - self.start:.0f} s"
-                raise ProposalFailed(f"{trouble.sentence} (gave up after {tries}; 'deadline:' in program.md)")
+                raise CallFailed(f"{trouble.sentence} (gave up after {tries}; 'deadline:' in program.md)")
             await self.clock.sleep(wait)
 
     async def _stream(self, messages: list[Message]) -> Answer:

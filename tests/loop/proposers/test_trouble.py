@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loop.proposers import Proposal, llm
 from loop.proposers.llm import LLM
 from loop.proposers.trouble import OWN_KEY
-from loop.record.types import ProposalFailed
+from loop.record.types import Cost, ProposalFailed
 from tests.fake_llm import Answer
 from tests.loop.proposers.asking import CANARIES, DEEPER, GOOD, FakeClock, brief, propose
 
@@ -42,6 +44,16 @@ async def test_a_deadline_ends_it_with_one_sentence() -> None:
     failed, server, clock = await propose(*[Answer(status=500)] * 50)
     assert isinstance(failed, ProposalFailed) and not failed.pause and "gave up after" in str(failed)
     assert 3 < len(server.requests) < 30 and clock.time <= 60.0
+
+
+async def test_the_model_is_named_once_whatever_the_sentence_begins_with() -> None:
+    def limit(_: Cost) -> str:
+        return "openai/gpt-4o has no dollars left"
+
+    with pytest.raises(ProposalFailed, match=r"^openai/gpt-4o: openai/gpt-4o has no dollars left$"):
+        await LLM("openai/gpt-4o").propose(replace(brief(), limit=limit))
+    failed, _, _ = await propose(Answer(status=403))
+    assert str(failed).startswith("openai/gpt-4o") and str(failed).count("openai/gpt-4o") == 1
 
 
 async def test_a_wait_longer_than_the_deadline_is_not_waited() -> None:
