@@ -28,9 +28,10 @@ from loop.record.journal import Journal
 from loop.record.lock import holding
 from loop.record.types import Verdict
 from tests.server.desk import Desk
-from tests.stub import CANVAS, make_campaign
+from tests.stub import CANVAS, PROGRAM, make_campaign
 
 DEADLINE_S = 300.0  # every call of a function costs an entry here
+LONG = PROGRAM.replace("{experiments: 6}", "{experiments: 300, plateau: none}")  # it must not end before the revert
 TOP = Path(__file__).parents[1]
 PAGE = (TOP / "ARCHITECTURE.md").read_text(encoding="utf-8")
 STEP = re.compile(r"^\| .+ \| `((?:loop|server)/[\w/]+\.py): ([\w.]+)` \|$", re.M)
@@ -113,9 +114,9 @@ async def test_a_walk_that_is_not_taken_is_noticed() -> None:
 @pytest.mark.timeout(5 * DEADLINE_S)
 async def test_the_walks_of_the_page_are_what_happens(tmp_path: Path) -> None:
     with noted() as calls:
-        async with night(make_campaign(tmp_path / "night")) as (desk, judged):
+        async with night(make_campaign(tmp_path / "night", LONG)) as (desk, judged):
             await until(lambda: any(e.verdict is Verdict.KEEP for e in judged()))
-            await until(lambda: desk.run("pull"), lambda answer: answer["ok"])
+            await until(lambda: desk.run("pull"), lambda answer: answer.get("pulled"))  # once the server has read it
             lines = {"start": {"line": 0, "character": 0}, "end": {"line": 30, "character": 0}}
             where = {"textDocument": {"uri": desk.uri}, "range": lines}
             await until(lambda: desk.ask("textDocument/inlayHint", where))

@@ -19,7 +19,7 @@ from tests.loop.settings.front_matter import front
     [
         pytest.param("---\nmodel: knobs\n\n# Goal\n", 1, "never closed", id="never closed"),
         pytest.param("\n\n---\nmodel: knobs\n", 3, "never closed", id="never closed, blank lines first"),
-        pytest.param(front("stop:", "\thours: 3"), 3, "a tab stands", id="tab"),
+        pytest.param(front("stop:", "\thours: 3"), 3, "a tab where", id="tab"),
         pytest.param(front("model: a: b"), 2, "a second ': '", id="two colons"),
         pytest.param(front("model: a", "  queue: 2"), 3, "a second ': '", id="indented too far"),
         pytest.param(front("queue: 2", "stop: {hours: 3", "budget: 5m"), 4, "missing before this", id="open brace"),
