@@ -39,10 +39,7 @@ def test_what_a_canvas_prints_is_copied_in_part(run, capfd):
     assert 0 < capfd.readouterr().err.count("x") <= 4 * prepare.LONGEST_OUTPUT + 100
 
 
-WRAPPED = shutil.which("bwrap") is not None
-
-
-@pytest.mark.skipif(not WRAPPED, reason="needs bubblewrap")
+@pytest.mark.bubblewrap
 def test_no_word_is_left_for_another_process(ruler, run, tmp_path):
     """One process after the other in the sandbox: none finds what the one before left in any of thirty ways."""
     answer = wrapped(ruler, run(), tmp_path)

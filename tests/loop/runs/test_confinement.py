@@ -14,13 +14,11 @@ import pytest
 from loop.runs.confinement import untold
 from loop.runs.runner import Runner
 from loop.trust.probe import probe
-from loop.trust.sandbox import PROCESS_GROUP
 
 
+@pytest.mark.bubblewrap
 def test_the_scorers_sandbox_shows_no_text_and_lets_nothing_be_written(tmp_path: Path) -> None:
     """The standard library is there compiled; the data, the corpus and its copy in the slot are not."""
-    if probe().kind == PROCESS_GROUP:
-        pytest.skip("needs bubblewrap")
     top, library = tmp_path / "top", Path(os.__file__).parent
     slot, run_dir, copy = top / "slot", top / "run", tmp_path / "library"
     for folder in (slot, run_dir, copy, tmp_path / "cache"):
