@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from loop.control.asking import Answer as Answer
 from loop.control.asking import answer_to, spawn
 from loop.record import lock
+from loop.record.campaign_facts import CampaignCreated
 from loop.record.disk import check_disk
 from loop.record.entries import Body
 from loop.record.experiment import Experiment
@@ -48,9 +49,15 @@ def read_program(folder: Path, overrides: dict[str, str] | None = None) -> Progr
 
 def canvas_path(ledger: Ledger) -> str:
     """Return the canvas relative to the top of the working tree; raises Refused before the campaign is created."""
+    created = begun(ledger)
+    return f"{created.folder}/{created.canvas}".lstrip("/")
+
+
+def begun(ledger: Ledger) -> CampaignCreated:
+    """Return what the campaign began with; raises Refused before it is created."""
     if ledger.created is None:
         raise Refused(f"campaign {ledger.campaign} has not begun ({ledger.message or ledger.state})")
-    return f"{ledger.created.folder}/{ledger.created.canvas}".lstrip("/")
+    return ledger.created
 
 
 def diff(folder: Path, ledger: Ledger, old: str, new: str) -> str:

@@ -32,10 +32,9 @@ def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Ju
     """Return the next run of an experiment, or its verdict. `repeats` baselines give the noise floor."""
     if (judged := _without_scores(experiment)) is not None:
         return judged
-    if experiment.number == 0:
-        return _decide_baseline(experiment, repeats)
     incumbent = ledger.incumbent_experiment
-    assert incumbent is not None, "the baseline is measured before any patch"
+    if experiment.number == 0 or incumbent is None:  # the baseline is measured before any patch
+        return _decide_baseline(experiment, repeats)
     lacking = [s for s in experiment.scores if s not in incumbent.scores and s not in incumbent.unusable]
     if lacking:
         return Planned(Purpose.COMPARE, min(lacking), incumbent.number)

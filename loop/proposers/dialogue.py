@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
@@ -51,10 +51,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Complaint:
-    """What is said to the author of an answer that cannot be taken."""
+    """What is said to the author of an answer that is not taken; with `edited`, one that is taken if it comes again."""
 
     fault: Fault
     text: str
+    edited: Edited | None = None
 
 
 Ask = Callable[[list[Message]], Awaitable[Answer]]
@@ -72,16 +73,17 @@ async def settle(
     error: EditError | None = None
     while True:
         answer = await ask(again(first, exchanges, count, brief.program.prompt_tokens))
-        edited, complaint, error = _judge(brief, text, answer, error)
-        if complaint is None or (complaint.fault is Fault.NEAR and faults[Fault.NEAR] >= PATIENCE[Fault.NEAR]):
-            assert edited is not None
+        judged, error = _judge(brief, text, answer, error)
+        if isinstance(judged, Complaint) and judged.edited and faults[judged.fault] >= PATIENCE[judged.fault]:
+            judged = judged.edited
+        if isinstance(judged, Edited):
             exchanges.append((answer.text, ""))
-            return edited
-        exchanges.append((answer.text, complaint.text))
-        faults[complaint.fault] += 1
-        if faults[complaint.fault] > PATIENCE[complaint.fault]:
-            last = said(complaint.text, 160)
-            raise ProposalFailed(f"gave up after {faults[complaint.fault]} {complaint.fault}; the last: {last}")
+            return judged
+        exchanges.append((answer.text, judged.text))
+        faults[judged.fault] += 1
+        if faults[judged.fault] > PATIENCE[judged.fault]:
+            last = said(judged.text, 160)
+            raise ProposalFailed(f"gave up after {faults[judged.fault]} {judged.fault}; the last: {last}")
 
 
 def objection(brief: Brief, text: str) -> Complaint | None:
@@ -113,22 +115,25 @@ def objection(brief: Brief, text: str) -> Complaint | None:
 
 def _judge(
     brief: Brief, text: str, answer: Answer, error: EditError | None
-) -> tuple[Edited | None, Complaint | None, EditError | None]:
+) -> tuple[Edited | Complaint, EditError | None]:
+    """Return the edit that an answer makes, or what is said to its author; and why its blocks do not apply."""
     if answer.finish == "refusal" or not answer.text.strip():
-        return None, Complaint(Fault.EMPTY, "Your reply was empty or a refusal. Answer in the form given above."), error
+        return Complaint(Fault.EMPTY, "Your reply was empty or a refusal. Answer in the form given above."), error
     if answer.finish == "length":
         cut = "Your reply was cut at its length limit. Think less and send only the few lines that change, as blocks."
-        return None, Complaint(Fault.CUT, cut), error
+        return Complaint(Fault.CUT, cut), error
     try:
         edited = edit(text, brief.canvas, answer.text, error)
     except EditError as misfit:
         refused = REFUSED.match(answer.text.strip()) and misfit.partial == text
-        return None, Complaint(Fault.EMPTY if refused else Fault.MISFIT, str(misfit)), misfit
+        return Complaint(Fault.EMPTY if refused else Fault.MISFIT, str(misfit)), misfit
     complaint = objection(brief, edited.text)
-    if complaint is not None and complaint.fault is not Fault.NEAR:
-        again_whole = "Your blocks were taken back: the canvas is as it was shown to you at first."
-        complaint = Complaint(complaint.fault, f"{complaint.text}\n{again_whole}")
-    return edited, complaint, None
+    if complaint is None:
+        return edited, None
+    if complaint.fault is Fault.NEAR:
+        return replace(complaint, edited=edited), None
+    again_whole = "Your blocks were taken back: the canvas is as it was shown to you at first."
+    return replace(complaint, text=f"{complaint.text}\n{again_whole}"), None
 
 
 def _near_repeat(brief: Brief, text: str) -> Experiment | None:

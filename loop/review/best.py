@@ -34,8 +34,7 @@ def read_best(folder: Path, ledger: Ledger, wanted: int | None = None) -> tuple[
 
 def write_best(folder: Path, ledger: Ledger, experiment: Experiment, text: str) -> str:
     """Write an experiment's canvas over the one on disk and return its name; refused where that has your own edits."""
-    assert ledger.created is not None, "an experiment has a campaign"
-    path = folder / ledger.created.canvas
+    path = folder / control.begun(ledger).canvas
     if path.is_symlink():
         raise Refused(f"{path.name}: a symbolic link; write where it points: 'autoresearch best > FILE'")
     if path.exists() and _only_here(folder, ledger, path):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from loop.record.types import Metric
 from loop.record.values import Budget, BudgetKind
-from loop.record.work import Allowance, Reference
 from loop.runs.ruler import Ruler
 from loop.settings.devices import AUTO, CUDA, kind_of
 
@@ -46,14 +45,6 @@ class Conditions:
     def speaks(self) -> bool:
         """Whether a run says when its clock starts and when it submits."""
         return self.ruler is not None and self.ruler.version >= 2
-
-    def allowance(self, reference: Reference | None) -> Allowance:
-        """Return what the work of a sealed run is held against."""
-        assert self.ruler is not None
-        device = kind_of(self.ruler.device)
-        return Allowance(
-            self.budget.kind, self.budget.amount, self.ruler.threads, device.grace_s, device.is_cpu, reference
-        )
 
     def limit_s(self, slowest_s: float | None) -> float:
         """Return the wall seconds after which a run is killed: its budget plus grace.

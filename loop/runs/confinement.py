@@ -38,10 +38,9 @@ class Confinement:
         )
         return mounted(wrap, ruler) if ruler else wrap
 
-    def scoring(self, slot: Path, run_dir: Path) -> tuple[str, ...]:
+    def scoring(self, ruler: Ruler, slot: Path, run_dir: Path) -> tuple[str, ...]:
         """Return the sandbox of the scorer's model processes: nothing can be written there, no text be read."""
-        ruler, folder = self.conditions.ruler, slot / self.conditions.folder
-        assert ruler is not None
+        folder = slot / self.conditions.folder
         wrap = self.sandbox.wrap(
             slot=slot,
             run_dir=run_dir,

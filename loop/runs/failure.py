@@ -15,7 +15,7 @@ FRAME = re.compile(r'^\s+File "(?P<file>[^"\n]+)", line (?P<line>\d+)')
 RAISED = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:: ?(?P<text>.*))?$")
 
 
-# Searched in "Name: message" of the exception that ended the run; the first that matches says what kind it was.
+# Searched in "module.Name: message" of the exception that ended the run; the first that matches says what kind it was.
 KINDS = (
     (
         FailureKind.OUT_OF_MEMORY,
@@ -32,12 +32,9 @@ KINDS = (
     (FailureKind.IMPORT, re.compile(r"^(ModuleNotFoundError|ImportError)")),
     (FailureKind.SYNTAX, re.compile(r"^(SyntaxError|IndentationError|TabError)")),
     (FailureKind.ASSERTION, re.compile(r"^AssertionError")),
-    (FailureKind.NAN, re.compile(r"^NonFiniteLoss|^FloatingPointError")),
-    (FailureKind.TIMED_OUT, re.compile(r"^OutOfTime")),  # prepare.py's cap on a budget of compute
-    (
-        FailureKind.TAMPERED,
-        re.compile(r"^(Overrun: submit\(\)|Uncharged: the run took|Changed: prepare\.py was changed)"),
-    ),  # prepare.py's end of the budget, and its seal
+    (FailureKind.NAN, re.compile(r"^([\w.]+\.)?NonFiniteLoss|^FloatingPointError")),
+    (FailureKind.TIMED_OUT, re.compile(r"^prepare\.OutOfTime")),  # its cap on a budget of compute
+    (FailureKind.TAMPERED, re.compile(r"^prepare\.(Overrun|Uncharged|Changed)\b")),  # its end of a run, and its seal
 )
 
 
@@ -68,7 +65,7 @@ def failure_in(text: str, canvas: str) -> Failure:
     while end < len(lines) - 1 and lines[end].startswith(" "):
         end += 1
     raised = RAISED.match(lines[end])
-    name, message = (raised["name"].rpartition(".")[2], (raised["text"] or "").strip()) if raised else ("error", "")
+    name, message = (raised["name"], (raised["text"] or "").strip()) if raised else ("error", "")
     block = [line for line in lines[start : end + 1] if line]
     frames = [(i, match) for i in range(start, last + 1) if (match := FRAME.match(lines[i]))]
     inside = [(i, int(match["line"])) for i, match in frames if Path(match["file"]) == Path(canvas)]
@@ -78,7 +75,7 @@ def failure_in(text: str, canvas: str) -> Failure:
     kind = next((kind for kind, pattern in KINDS if pattern.search(raised_line)), FailureKind.OTHER)
     place = f" at {canvas}:{line}" if line else ""
     block = block if len(block) <= 30 else [*block[:2], "  ...", *block[-27:]]
-    return Failure(kind, f"{name}{place}: {message}"[:400], line, "\n".join(block))
+    return Failure(kind, f"{name.rpartition('.')[2]}{place}: {message}"[:400], line, "\n".join(block))
 
 
 def clean(text: str, folder: Path) -> str:

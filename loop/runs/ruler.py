@@ -16,9 +16,11 @@ from typing import Any
 
 from loop.record.types import Refused
 from loop.record.values import Budget, BudgetKind
+from loop.record.work import Allowance, Reference
 from loop.runs.leash import Child, supervise
 from loop.runs.progress import read_tail
 from loop.runs.run import sha256
+from loop.settings.devices import kind_of
 from loop.trust.sandbox import online
 
 
@@ -54,6 +56,11 @@ class Ruler:
             return None
         tokens = budget.amount / (self.token_flop if budget.kind is BudgetKind.FLOPS else 1)
         return math.ceil(tokens / self.context)
+
+    def allowance(self, budget: Budget, reference: Reference | None) -> Allowance:
+        """Return what the work of a run is held against."""
+        device = kind_of(self.device)
+        return Allowance(budget.kind, budget.amount, self.threads, device.grace_s, device.is_cpu, reference)
 
 
 def is_ruler(prepare_py: Path) -> bool:

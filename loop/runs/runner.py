@@ -19,6 +19,7 @@ from loop.record.work import Reference
 from loop.runs.conditions import Conditions
 from loop.runs.confinement import Confinement
 from loop.runs.rehearsal import dry_run
+from loop.runs.ruler import Ruler
 from loop.runs.run import RunSpec
 from loop.runs.scorer import Scorer, prepare_scorer
 from loop.runs.staged import Staged
@@ -53,11 +54,9 @@ class Runner:
         except BaseException:
             self.release(slot)
             raise
-        scorer = partial(self.start_scorer, slot, run_dir, seed, split, run.canvas_sha256)
-        sealed = self.conditions.ruler is not None
-        return Staged(
-            number, attempt, commit, seed, run_dir, slot, run, self.release, scorer if sealed else None, split
-        )
+        ruler = self.conditions.ruler
+        scorer = partial(self.start_scorer, ruler, slot, run_dir, seed, split, run.canvas_sha256) if ruler else None
+        return Staged(number, attempt, commit, seed, run_dir, slot, run, self.release, scorer, split)
 
     async def _lay_out(self, commit: str, slot: Path, run_dir: Path) -> None:
         """Put a commit's files into a slot, and an empty folder in place of an earlier run."""
@@ -92,7 +91,7 @@ class Runner:
             data=ruler.training_file,
             row_bytes=ruler.row_bytes,
             most_rows=ruler.rows_for(conditions.budget),
-            allowance=conditions.allowance(reference),
+            allowance=ruler.allowance(conditions.budget, reference),
         )
 
     def _environment(self, run_dir: Path, seed: int) -> dict[str, str]:
@@ -104,18 +103,19 @@ class Runner:
         """How the processes of a run are confined."""
         return Confinement(self.conditions, self.sandbox, self.repo.top)
 
-    async def start_scorer(self, slot: Path, run_dir: Path, seed: int, split: str, canvas_sha256: str) -> Scorer:
+    async def start_scorer(
+        self, ruler: Ruler, slot: Path, run_dir: Path, seed: int, split: str, canvas_sha256: str
+    ) -> Scorer:
         """Start the sealed scorer of a run, up to the line that says go. What it runs is pinned before training."""
-        assert self.conditions.ruler is not None
         return await prepare_scorer(
             python=self.conditions.python,
             folder=slot / self.conditions.folder,
             run_dir=run_dir,
             canvas=self.conditions.canvas,
             split=split,
-            wrap=self.confinement.scoring(slot, run_dir),
+            wrap=self.confinement.scoring(ruler, slot, run_dir),
             environment=self._environment(run_dir, seed),
-            ruler=self.conditions.ruler,
+            ruler=ruler,
             canvas_sha256=canvas_sha256,
         )
 

@@ -166,7 +166,6 @@ def _linked(ledger: Ledger, fact: Proposed, text: str) -> list[Body]:
 def _tell_lost(home: Home, draft: Draft, ledger: Ledger, found: Traces, beyond: list[int], closed: bool) -> list[int]:
     """Say what is lost of each experiment; return those without a verdict, which a start measures again if it can."""
     created, told, lost = ledger.created, draft.campaigns[ledger.campaign], list[int]()
-    assert created is not None
     for n, experiment in sorted(ledger.experiments.items()):
         open_ = n in beyond or experiment.verdict is None
         runs = traces.unrecorded_runs(home, ledger.campaign, experiment) if open_ else []
@@ -180,7 +179,11 @@ def _tell_lost(home: Home, draft: Draft, ledger: Ledger, found: Traces, beyond: 
         else:
             continue
         parts += ["the branch says that it was kept"] if held else []
-        if created.source is ScoreSource.SELF_REPORTED and (numbers := traces.printed(runs, created.metric)):
+        if (
+            created
+            and created.source is ScoreSource.SELF_REPORTED
+            and (numbers := traces.printed(runs, created.metric))
+        ):
             said = ", ".join(map(number, numbers))
             parts.append(f"its log says {created.metric.name} {said}, which is not taken for its score")
         if not closed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from lsprotocol import types as t
@@ -11,6 +12,7 @@ from loop.record.experiment import Experiment
 from loop.record.ledger import Ledger
 from loop.record.types import Verdict
 from loop.record.values import counted
+from loop.text.lineage import Step
 from loop.text.numbers import NAMED, number, plain
 from loop.views.claims import headline, selected
 from loop.views.experiments import cost_text, score_text, verdict_text
@@ -72,9 +74,8 @@ def literal(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>|!~])", r"\\\1", plain(text, 400))
 
 
-def _step_diff(snapshot: Snapshot, number: int) -> str:
-    assert snapshot.review is not None
-    step = next((s for s in snapshot.review.kept.line.steps if s.experiment == number), None)
+def _step_diff(steps: Sequence[Step], number: int) -> str:
+    step = next((s for s in steps if s.experiment == number), None)
     if step is None:
         return ""
     lines = [f"- {line.rstrip()}" for line in step.removed] + [f"+ {line.rstrip()}" for line in step.added]
@@ -83,9 +84,10 @@ def _step_diff(snapshot: Snapshot, number: int) -> str:
 
 
 def _canvas(snapshot: Snapshot, document: Document, line: int) -> str:
-    if snapshot.review is None:
+    review = snapshot.review
+    if review is None:
         return snapshot.trouble
-    reading = read_canvas(snapshot.review, document)
+    reading = read_canvas(review, document)
     parts = []
     knob = KNOB.match(document.line(line))
     if knob:
@@ -96,7 +98,7 @@ def _canvas(snapshot: Snapshot, document: Document, line: int) -> str:
     author = reading.authors[line] if line < len(reading.authors) else None
     known = snapshot.known(pending.experiments if pending else (author,) if author else ())
     parts.append(_earlier(known[:-NAMED]))
-    parts.extend(details(snapshot, e, _step_diff(snapshot, e.number)) for e in known[-NAMED:])
+    parts.extend(details(snapshot, e, _step_diff(review.kept.line.steps, e.number)) for e in known[-NAMED:])
     if line == 0:
         parts.append(_top(snapshot, reading))
     return "\n\n---\n\n".join(part for part in parts if part)
@@ -134,7 +136,8 @@ def _claim(ledger: Ledger) -> list[str]:
 
 def _knob(snapshot: Snapshot, name: str) -> str:
     """Return every value that a knob was given, the best first, and how the scores went."""
-    assert snapshot.ledger is not None
+    if snapshot.ledger is None:
+        return ""
     tried = [e for e in map(snapshot.experiment, snapshot.tried.get(name, ())) if e and name in e.knobs]
     if not tried:
         return ""

@@ -38,15 +38,13 @@ def repository(machine: Machine) -> Check:
 
 def program(machine: Machine) -> Check:
     """Say whether program.md can be followed, and what stops the campaign."""
-    if machine.program_error:
-        return Check(
-            "program.md", Level.FAIL, machine.program_error, "run 'autoresearch init', or write program.md there"
-        )
+    program = machine.program
     if machine.problems:
         found = "; ".join(f"line {p.line}: {p.message}" for p in machine.problems)
         return Check("program.md", Level.FAIL, found, "fix these lines and run 'autoresearch doctor' again")
-    assert machine.program is not None
-    program = machine.program
+    if program is None:
+        step = "run 'autoresearch init', or write program.md there"
+        return Check("program.md", Level.FAIL, machine.program_error, step)
     if not program.prose and program.readers:
         return Check("program.md", Level.WARN, "it has no strategy", "write below the front matter what you want tried")
     stop = program.stop

@@ -34,7 +34,7 @@ def test_the_scorers_sandbox_shows_no_text_and_lets_nothing_be_written(tmp_path:
     )
     conditions = SimpleNamespace(ruler=ruler, folder="", canvas="train.py", python=sys.executable, own_data=None)
     runner = Runner(SimpleNamespace(top=top), SimpleNamespace(slots=tmp_path), "c", conditions, probe())  # type: ignore[arg-type]
-    wrap = runner.confinement.scoring(slot, run_dir)
+    wrap = runner.confinement.scoring(ruler, slot, run_dir)  # type: ignore[arg-type]
     script = (
         f"cat {slot}/corpus.txt {tmp_path}/cache/train.bin {slot}/train.py; ls {library}; touch {slot}/a {run_dir}/a"
     )

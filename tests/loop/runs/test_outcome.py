@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import prepare
 from loop.record.types import Failure, FailureKind, Metric, Outcome
 from loop.record.values import BudgetKind
 from loop.record.work import Allowance
@@ -15,6 +16,9 @@ from loop.runs.run import RunSpec
 from loop.runs.supervisor.wire import Why
 from loop.trust.limits import Limits
 from tests.loop.runs.launching import GATE, ORIGINAL, SUBMIT, Start, train
+
+# What is printed of an exception of prepare.py's.
+RULERS = 'class {name}(Exception): __module__ = "prepare"\nraise {name}({sentence!r})'
 
 
 async def test_a_script_that_measures_itself_reports_its_number(start: Start) -> None:
@@ -57,25 +61,26 @@ async def test_a_crash_is_told(start: Start, text: str, kind: str, line: int, sa
 
 
 async def test_a_budget_of_compute_that_takes_too_long_times_out(start: Start) -> None:
-    result = await train(start, GATE + "class OutOfTime(Exception): pass\nraise OutOfTime('cap of 60 s')", gated=True)
+    result = await train(start, GATE + RULERS.format(name="OutOfTime", sentence="cap of 60 s"), gated=True)
     assert result.outcome is Outcome.TIMED_OUT and result.failure is not None
     assert result.failure.message == "OutOfTime at train.py:5: cap of 60 s"
 
 
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        ("Overrun", "submit() came 90 s after the end of the budget"),
-        ("Overrun", "submit(): 12 GFLOP were computed after the last spend()"),
-        ("Uncharged", "the run took 9.0 CPU seconds"),
-        ("Changed", "prepare.py was changed while it ran: price"),
-    ],
-)
-async def test_a_run_that_took_more_than_its_budget_is_no_crash_but_tampered_with(
-    start: Start, name: str, sentence: str
-) -> None:
-    result = await train(start, f"{GATE}class {name}(Exception): pass\nraise {name}({sentence!r})", gated=True)
+@pytest.mark.parametrize("name", ["Overrun", "Uncharged", "Changed"])
+async def test_a_run_that_the_ruler_ends_is_no_crash_but_tampered_with(start: Start, name: str) -> None:
+    result = await train(start, GATE + RULERS.format(name=name, sentence="any words"), gated=True)
     assert result.failure is not None and result.failure.kind is FailureKind.TAMPERED
+
+
+@pytest.mark.parametrize("name", ["Overrun", "Uncharged", "Changed"])
+async def test_an_exception_of_the_canvas_is_a_crash_whatever_its_name(start: Start, name: str) -> None:
+    result = await train(start, f"{GATE}class {name}(Exception): pass\nraise {name}('submit() is late')", gated=True)
+    assert result.failure is not None and result.failure.kind is FailureKind.OTHER
+
+
+@pytest.mark.parametrize("name", ["OutOfTime", "NonFiniteLoss", "Overrun", "Uncharged", "Changed"])
+def test_the_ruler_has_the_exceptions_that_its_logs_are_searched_for(name: str) -> None:
+    assert issubclass(getattr(prepare, name), Exception)
 
 
 async def test_a_signal_is_told_from_inside_both_sandboxes(start: Start, tier: tuple[str, ...]) -> None:
