@@ -10,7 +10,7 @@ from lsprotocol import types as t
 from loop.record.types import Cause, State
 from loop.text.numbers import plain
 from loop.views.state import message_text
-from server.features.words import best_words, spread_words
+from server.features.words import best_words, status_rows
 from server.session import Session
 from server.snapshot import Snapshot
 
@@ -69,7 +69,7 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "state": str(snapshot.state) or "none",
         "campaigns": list(snapshot.campaigns),
         "text": snapshot.line,
-        "noise_text": spread_words(snapshot.status.get("noise")),
+        "rows": status_rows(snapshot),
         "message": snapshot.trouble
         or (message_text(snapshot.ledger, snapshot.alive, snapshot.silent_s) if snapshot.ledger else ""),
     }

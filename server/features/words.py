@@ -8,8 +8,9 @@ from loop.record.experiment import Experiment
 from loop.record.types import ScoreSource
 from loop.record.values import counted
 from loop.text.numbers import NAMED, names, number, signed_number, uncertainty
+from loop.views.claims import headline
 from loop.views.experiments import verdict_text
-from loop.views.standing import tip_text
+from loop.views.standing import spent_text, tip_text
 from server.reading import Reading
 from server.snapshot import Snapshot
 
@@ -71,6 +72,26 @@ def best_words(snapshot: Snapshot) -> str:
         return "no score yet"
     tip = tip_text(snapshot.ledger) if snapshot.ledger else ""
     return f"best {number(best.score)}{claimed(best)} (#{best.number})" + (f", {tip}" if tip else "")
+
+
+def status_rows(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """Return what a status item tells of a campaign besides its line, as name and text; what is unknown is left out."""
+    ledger, best, status = snapshot.ledger, snapshot.best, snapshot.status
+    if ledger is None:
+        return []
+    running, left = status.get("hypothesis"), status.get("remaining_s")
+    scored = f"{score_words(best)}{claimed(best)} (#{best.number})" if best and best.score is not None else ""
+    rows = [
+        ("now", f"#{status['experiment']} {running}" if running else ""),
+        ("left", "" if left is None else f"{left:.0f} s of this run"),
+        ("claim", headline(ledger) if ledger.keeps else ""),
+        ("best", scored and f"{scored}, {ledger.keeps} kept of {ledger.judged}"),
+        ("branch", tip_text(ledger)),
+        ("score", f"{status['metric']}, {status['source']}" if status.get("source") else ""),
+        ("noise", spread_words(status.get("noise"))),
+        ("spent", spent_text(ledger)),
+    ]
+    return [(name, text) for name, text in rows if text]
 
 
 def claimed(experiment: Experiment) -> str:

@@ -24,7 +24,7 @@ from server.features.diagnostics import diagnose
 from server.features.hints import _caused
 from server.features.hovers import details, hover
 from server.features.lenses import code_lenses
-from server.features.words import LABEL, label
+from server.features.words import LABEL, label, status_rows
 from server.fitting import unmarked
 from server.snapshot import Snapshot
 from tests.campaigns import Campaign, make_repository
@@ -252,3 +252,16 @@ def test_a_pull_that_would_bring_nothing_is_not_counted(campaign: Campaign) -> N
         params = t.CodeActionParams(t.TextDocumentIdentifier(document.uri), here, t.CodeActionContext([]))
         (pull,) = [a for a in code_actions(snapshot, document, UTF16, params) if a.kind == "source.autoresearch.pull"]
         assert (pull.title, pull.disabled is None) == (title, text is BASE)
+
+
+def test_a_tooltip_tells_in_the_servers_words_what_is_known_and_no_more(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "r", BASE.encode(), PROGRAM)
+    assert status_rows(seen(folder)) == []
+    campaign = Campaign(folder)
+    campaign.keep(THIRD, "a larger rate", 0.99, {"LR": ("0.1", "0.3")})
+    campaign.keep(FOURTH, "clip the gradient", 0.97)
+    rows = dict(status_rows(seen(folder)))
+    assert rows["best"] == "0.9700 self-reported (#2), 2 kept of 2"
+    assert rows["claim"].startswith("not verified yet")
+    assert rows["score"] == "val_bpb, self-reported"
+    assert not {"now", "left", "branch", "spent"} & set(rows)

@@ -75,28 +75,11 @@ function tooltip(s: Status): vscode.MarkdownString {
     ),
   };
   text.appendMarkdown(`**AutoResearch**   ${s.campaign ?? ""} · ${s.state}\n\n`);
-  const rows: [string, string | null | undefined][] = [
-    ["now", s.hypothesis ? `#${s.experiment} ${s.hypothesis}` : undefined],
-    ["left", s.remaining_s == null ? undefined : `${Math.round(s.remaining_s)} s of this run`],
-    ["claim", s.keeps ? s.headline : undefined],
-    [
-      "best",
-      s.best == null ? undefined : `${s.best.toFixed(4)} (#${s.best_experiment}), ${s.keeps} kept of ${s.experiments}`,
-    ],
-    [
-      "branch",
-      s.best != null && s.incumbent !== s.best_experiment ? `holds #${s.incumbent}, which is not the best` : undefined,
-    ],
-    ["score", s.source ? `${s.metric}, ${s.source}` : undefined],
-    ["noise", s.noise_text],
-    ["spent", s.dollars ? `$${s.dollars.toFixed(2)}` : undefined],
-  ];
-  const shown = rows.filter(([, value]) => value);
-  if (shown.length) {
+  if (s.rows.length) {
     text.appendMarkdown("| | |\n|---|---|\n");
-    for (const [name, value] of shown) {
+    for (const [name, value] of s.rows) {
       text.appendMarkdown(`| ${name} | `);
-      text.appendText((value ?? "").replaceAll("|", "¦"));
+      text.appendText(value.replaceAll("|", "¦"));
       text.appendMarkdown(" |\n");
     }
   }

@@ -7,6 +7,7 @@ export interface Status {
   state: "none" | "preparing" | "running" | "paused" | "stopped" | "finished";
   campaigns: string[];
   text: string;
+  rows: [name: string, text: string][]; // what the tooltip tells besides
   message: string;
   campaign?: string;
   experiment?: number | null;
@@ -19,7 +20,6 @@ export interface Status {
   baseline?: number | null;
   noise_floor?: number | null; // of single runs of the baseline
   noise?: number | null; // of a difference of two runs on one seed
-  noise_text?: string;
   best?: number | null;
   best_experiment?: number | null;
   headline?: string; // what is verified, or that nothing is yet
