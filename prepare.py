@@ -18,7 +18,6 @@ import contextlib
 import errno
 import fcntl
 import functools
-import glob
 import hashlib
 import importlib
 import importlib.metadata
@@ -30,7 +29,6 @@ import mmap
 import operator
 import os
 import platform
-import py_compile
 import random
 import re
 import resource
@@ -221,7 +219,6 @@ PYTHON_HELD_OUT = (
     "sunau.py", "sndhdr.py", "xdrlib.py", "mailcap.py", "pipes.py", "uu.py", "msilib", "turtledemo", "turtle.py",
     "tkinter", "idlelib",
 )  # fmt: skip
-PYTHON_TEXTS = ("pydoc_data",)  # what `help` prints: more text than all compiled modules hold besides
 
 
 @dataclass(frozen=True)
@@ -293,28 +290,6 @@ def compiled(module: Path) -> list[Path]:
     folder, tag = module.parent / "__pycache__", sys.implementation.cache_tag
     names = {f"{module.stem}.{tag}{level}.pyc" for level in ("", ".opt-1", ".opt-2")}
     return sorted({folder / name for name in names} | set(folder.glob(f"{module.stem}.*.pyc")))
-
-
-# Where other copies of the standard library lie on machines: the same text, of this version or another.
-OTHER_LIBRARIES = (
-    "/usr/lib*/python[23]*", "/usr/lib*/pypy*", "/usr/local/lib*/python[23]*", "/usr/local/*/lib/python[23]*",
-    "/opt/*/lib/python[23]*", "/opt/*/*/lib/python[23]*", "/opt/*/*/*/lib/python[23]*", "/opt/*/*/*/*/lib/python[23]*",
-    "/home/linuxbrew/.linuxbrew/lib/python[23]*", "/home/linuxbrew/.linuxbrew/Cellar/python@*",
-    "/nix/store/*-python3-*/lib/python[23]*", "/usr/share/python-wheels", "/snap", "/var/lib/snapd", "/var/lib/flatpak",
-    "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers",
-)  # fmt: skip
-
-
-def other_libraries() -> list[Path]:
-    """Return the folders with standard libraries other than this interpreter's, and none of what it uses itself."""
-    used = [Path(name).resolve() for name in (*sys.path, sys.prefix, sys.base_prefix, str(standard_library())) if name]
-    found: set[Path] = {Path(name) for pattern in OTHER_LIBRARIES for name in glob.glob(pattern)}
-
-    def is_used(place: Path) -> bool:
-        own = place.resolve()
-        return any(u.is_relative_to(own) or (own.is_relative_to(u) and u != Path("/usr")) for u in used)
-
-    return sorted(place for place in found if place.is_dir() and not is_used(place))
 
 
 def _local(source: str) -> Corpus:
@@ -853,46 +828,6 @@ def _write_training(path: Path, documents: Iterable[Tokens], p: Profile, bos: in
     if not rows:
         raise Refusal(f"{p.source}: the corpus is too small: nothing is left to train on; give more text")
     return rows, tokens
-
-
-def compiled_library(cache: Path) -> Path:
-    """Return a folder with this interpreter's modules without their text, building it now if there is none.
-
-    The scorer's sandbox mounts it over the standard library where that is what is trained on. Compiled without
-    docstrings (-OO); a Python reads a module.pyc that lies where its source should. Held-out modules are left out,
-    and what `help` prints.
-    """
-    root = standard_library()
-    marks = [_file_mark(path) for path in local_files("python")]
-    folder = cache / "prepared" / f"library-{_sha256([FORMAT, sys.version, marks, PYTHON_TEXTS])[:12]}"
-    if folder.is_dir():
-        return folder
-    building = Path(tempfile.mkdtemp(prefix="library-", suffix=".tmp", dir=folder.parent))
-    left_out = {root / name for name in PYTHON_HELD_OUT + PYTHON_TEXTS}
-    for path in local_files("python"):
-        target = building / path.relative_to(root).with_suffix(".pyc")
-        if not left_out.isdisjoint((path, *path.parents)):
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(py_compile.PyCompileError):  # a sample of wrong syntax
-            py_compile.compile(
-                str(path), str(target), dfile=f"<{path.stem}>", doraise=True, optimize=2,
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            )  # fmt: skip
-    for place in library_binaries():
-        building.joinpath(place.relative_to(root)).mkdir(exist_ok=True)
-    building.chmod(0o755)
-    try:
-        os.replace(building, folder)
-    except OSError:  # another preparation was first
-        shutil.rmtree(building)
-    return folder
-
-
-def library_binaries() -> list[Path]:
-    """Return the folders in the standard library's that hold none of its text: extension modules, other packages."""
-    names = ("lib-dynload", "site-packages", "dist-packages")
-    return [standard_library() / name for name in names if (standard_library() / name).is_dir()]
 
 
 def _pointer(p: Profile, cache: Path) -> Path:
@@ -2205,23 +2140,15 @@ def describe() -> dict[str, Any]:
     sizes = {key: value for key, value in asdict(p).items() if key not in ("source", "budget")}  # the data hash says it
     code = measuring(Path(__file__).read_bytes())
     bytes_per_token = manifest["val_bytes"] / manifest["val_tokens"]
-    library = manifest["source"] == "python"
-    others = other_libraries() if library else []
-    mounts = [(compiled_library(cache_root()), standard_library())] if library else []
-    mounts += [(place, place) for place in library_binaries()] if library else []
     return {
         "ruler": RULER_VERSION,
         "comparison_key": _sha256([RULER_VERSION, sizes, data.data_hash, code, asdict(limit)]),
-        "profile": asdict(p), "default_budget": p.budget, "data_dir": str(data.folder),
+        "profile": asdict(p), "default_budget": p.budget, "data_dir": str(data.folder), "text": manifest["source"],
         **served(data),
         # What a run must not see: held-out rows and text, and the tokenizer, without which found text is of no use.
-        "sealed_paths": [
-            str(data.folder / "sealed"), str(data.folder / TOKENIZER), *manifest["sealed_sources"], *map(str, others),
-        ],
+        "sealed_paths": [str(data.folder / "sealed"), str(data.folder / TOKENIZER), *manifest["sealed_sources"]],
         "read_paths": [str(data.folder), str(_pointer(p, cache_root()))],
-        # What the scorer's sandbox hides, and what it mounts over the text: [source, place], in this order.
-        "text_paths": text_paths(p, data),
-        "mounts": [[str(source), str(place)] for source, place in mounts],
+        "text_paths": text_paths(p, data),  # what the scorer must not see either
         "bytes_per_token": bytes_per_token, "uniform_bpb": math.log2(p.vocab) / bytes_per_token,
         "train_tokens": manifest["train_tokens"], "val_tokens": manifest["val_tokens"],
     }  # fmt: skip

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import inspect
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,10 @@ from loop.runs.leash import Child, supervise
 from loop.runs.progress import read_tail
 from loop.runs.run import sha256
 from loop.settings.devices import kind_of
+from loop.trust import library
 from loop.trust.sandbox import online
+
+LIBRARY = inspect.getsource(library)  # run by the campaign's interpreter, whose modules it looks at
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,18 @@ async def prepare_data(
     `on_line` gets each line of progress. Raises Refused with prepare.py's own sentence; cancelling kills it.
     """
     pinned = sha256(folder / "prepare.py")
+    ask = partial(_ask, folder=folder, environment={**environment, **online()}, on_line=on_line)
+    said = await ask((python, "-B", "prepare.py", "--json"))
+    if said.get("text") == "python":
+        cache = Path(said["data_dir"]).parent
+        said |= await ask((python, "-P", "-c", LIBRARY, str(cache), *said["sealed_paths"]))
+    return ruler_of(pinned, said)
+
+
+async def _ask(
+    command: tuple[str, ...], folder: Path, environment: Mapping[str, str], on_line: Callable[[str], None]
+) -> dict[str, Any]:
+    """Return the JSON object that a command prints last."""
     log = Path(environment["HOME"]).with_name("prepare.log")
     lines = [""]
 
@@ -96,9 +113,9 @@ async def prepare_data(
             on_line(line)
 
     child = Child(
-        argv=(python, "-B", "prepare.py", "--json"),
+        argv=command,
         folder=folder,
-        environment={**environment, **online()},
+        environment=environment,
         log=log,
         reply=True,
         disk_limit=None,
@@ -114,7 +131,7 @@ async def prepare_data(
     if ending.exit_code != 0 or said is None:
         last = [line for line in read_tail(log, 1 << 16).replace("\r", "\n").splitlines() if line.strip()]
         raise Refused(last[-1].strip() if last else f"prepare.py: ended with exit code {ending.exit_code} and no word")
-    return ruler_of(pinned, said)
+    return said
 
 
 def ruler_of(pinned: str, said: Mapping[str, Any]) -> Ruler:
@@ -129,7 +146,7 @@ def ruler_of(pinned: str, said: Mapping[str, Any]) -> Ruler:
         device=profile["device"],
         device_name=profile["device_name"],
         threads=profile["threads"],
-        sealed_paths=tuple(map(Path, said["sealed_paths"])),
+        sealed_paths=tuple(map(Path, (*said["sealed_paths"], *said.get("hidden", ())))),
         read_paths=tuple(map(Path, said["read_paths"])),
         uniform=said["uniform_bpb"],
         text_paths=tuple(map(Path, said.get("text_paths", ()))),

@@ -1,7 +1,6 @@
 """Every source gives the same documents in the same order, and a bad corpus is refused by name."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -147,42 +146,6 @@ def test_a_twentieth_of_the_standard_library_is_held_out_and_sealed_with_its_com
 def sources(path):
     files = path.rglob("*.py") if path.is_dir() else [path]
     return [file for file in files if file.suffix == ".py" and "idle_test" not in file.parts]
-
-
-def test_other_standard_libraries_are_named_and_never_this_one(monkeypatch, tmp_path):
-    for name in ("opt/a/lib/python3.9", "opt/b/lib/python3.11/site-packages"):
-        (tmp_path / name).mkdir(parents=True)
-    monkeypatch.setattr(
-        prepare, "OTHER_LIBRARIES", (f"{tmp_path}/opt/*/lib/python[23]*", str(prepare.standard_library()))
-    )
-    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "opt/b/lib/python3.11/site-packages")])
-    assert prepare.other_libraries() == [tmp_path / "opt/a/lib/python3.9"]
-
-
-def test_the_compiled_library_runs_torch_and_holds_no_text(tmp_path):
-    (tmp_path / "prepared").mkdir()
-    folder = prepare.compiled_library(tmp_path)
-    assert prepare.compiled_library(tmp_path) == folder
-    assert not list(folder.rglob("*.py"))
-    assert not (folder / "mailbox.pyc").exists() and (folder / "json" / "__init__.pyc").exists()
-    content = (folder / "argparse.pyc").read_bytes()
-    assert b"Command-line parsing library" not in content
-    for place in prepare.library_binaries():
-        (folder / place.name).rmdir()
-        (folder / place.name).symlink_to(place)
-    code = "import torch, torch._dynamo, argparse; print(argparse.__file__)"
-    paths = os.pathsep.join(p for p in sys.path if "site-packages" in p)
-    environment = os.environ | {"PYTHONHOME": str(linked_home(tmp_path, folder)), "PYTHONPATH": paths}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    assert done.stdout.strip().endswith("argparse.pyc"), done.stderr
-
-
-def linked_home(tmp_path, folder):
-    """Return a prefix of Python whose library is the folder."""
-    home = tmp_path / "home"
-    (home / "lib").mkdir(parents=True)
-    (home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}").symlink_to(folder)
-    return home
 
 
 def test_of_a_folder_with_code_the_held_out_files_are_sealed_but_not_the_folder(tiny, tmp_path):

@@ -264,4 +264,4 @@ def test_a_tooltip_tells_in_the_servers_words_what_is_known_and_no_more(tmp_path
     assert rows["best"] == "0.9700 self-reported (#2), 2 kept of 2"
     assert rows["claim"].startswith("not verified yet")
     assert rows["score"] == "val_bpb, self-reported"
-    assert not {"now", "left", "branch", "spent"} & set(rows)
+    assert not {"now", "left", "branch"} & set(rows)

@@ -17,6 +17,7 @@ from loop.record.values import parse_budget
 from loop.runs import scorer
 from loop.runs.ruler import Ruler, is_ruler, prepare_data
 from loop.runs.run import sha256
+from loop.trust import library
 from loop.trust.sandbox import environment
 from tests.loop.runs.supervisor.children import until
 
@@ -49,6 +50,18 @@ async def test_preparing_tells_its_progress_and_what_there_is(tmp_path: Path) ->
     assert lines == ["10%", "20%", "packed"]
     assert (found.comparison_key, found.device_name, found.sealed_paths) == ("abc", "a CPU", (Path("/data/sealed"),))
     assert found.sha256 == sha256(tmp_path / "prepare.py") and found.uniform == 3.6
+
+
+async def test_of_the_standard_library_what_the_interpreter_looks_up_is_hidden_and_mounted_too(tmp_path: Path) -> None:
+    (tmp_path / "cache" / "data").mkdir(parents=True)
+    said = {k: v for k, v in DESCRIBED.items() if k != "mounts"} | {
+        "text": "python",
+        "data_dir": str(tmp_path / "cache" / "data"),
+    }
+    found = await prepare(tmp_path, f"print({json.dumps(said)!r})")
+    (source, place), *_ = found.mounts
+    assert source.parent == tmp_path / "cache" and place == library.standard_library()
+    assert {Path("/data/sealed"), *library.other_libraries()} == set(found.sealed_paths)
 
 
 async def test_a_refusal_is_prepares_own_sentence(tmp_path: Path) -> None:
