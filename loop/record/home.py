@@ -55,6 +55,10 @@ class Home:
         """The evidence of one run: log, progress, summary, checkpoint."""
         return self.experiment(campaign, number) / f"run-{attempt}"
 
+    def compiled(self, campaign: str) -> Path:
+        """What the campaign's baseline has compiled, for its other runs."""
+        return self.root / "campaigns" / campaign / "compiled"
+
 
 def find_top(folder: Path) -> Path | None:
     """Return the top of the working tree that holds `folder`, or None outside any repository."""

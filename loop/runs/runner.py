@@ -6,6 +6,7 @@ Knows neither the journal nor verdicts. A run is staged first (its process start
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from loop.record.disk import check_disk
 from loop.record.home import Home
 from loop.record.types import Failure
 from loop.record.work import Reference
+from loop.runs import compiled
 from loop.runs.conditions import Conditions
 from loop.runs.confinement import Confinement
 from loop.runs.rehearsal import dry_run
@@ -56,15 +58,21 @@ class Runner:
             raise
         ruler = self.conditions.ruler
         scorer = partial(self.start_scorer, ruler, slot, run_dir, seed, split, run.canvas_sha256) if ruler else None
-        return Staged(number, attempt, commit, seed, run_dir, slot, run, self.release, scorer, split)
+        keep = self._keeper(number, run_dir)
+        return Staged(number, attempt, commit, seed, run_dir, slot, run, self.release, scorer, split, keep)
 
     async def _lay_out(self, commit: str, slot: Path, run_dir: Path) -> None:
         """Put a commit's files into a slot, and an empty folder in place of an earlier run."""
         check_disk(self.home.root)
         await asyncio.to_thread(clear, run_dir)
         make_folder(run_dir)
+        await asyncio.to_thread(compiled.lend, self.home.compiled(self.campaign), run_dir)
         await asyncio.to_thread(self.repo.lay, commit, slot, self.conditions.canvas_in_top, self.conditions.own_data)
         self.home.slots.chmod(0o700)  # what a run makes executable there is for nobody else
+
+    def _keeper(self, number: int, run_dir: Path) -> Callable[[], None] | None:
+        """Return what keeps the things that a run has compiled: of the baseline's, 0, and of no patch's."""
+        return partial(compiled.keep, run_dir, self.home.compiled(self.campaign)) if number == 0 else None
 
     def _spec(
         self, slot: Path, run_dir: Path, seed: int, slowest_s: float | None, reference: Reference | None
@@ -75,7 +83,7 @@ class Runner:
             python=conditions.python,
             folder=slot / conditions.folder,
             run_dir=run_dir,
-            environment=self._environment(run_dir, seed),
+            environment=self._environment(run_dir, seed) | {compiled.VARIABLE: str(compiled.place(run_dir))},
             limit_s=conditions.limit_s(slowest_s),
             lock=self.home.run_lock,
             canvas=conditions.canvas,

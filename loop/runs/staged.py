@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loop.record.clearing import clear, unlock
-from loop.record.types import AutoResearchError, Failure, FailureKind
+from loop.record.types import AutoResearchError, Failure, FailureKind, Outcome
 from loop.runs.progress import CHECKPOINT, LOG, PROGRESS, SUMMARY
 from loop.runs.run import RunResult
 from loop.runs.scorer import BrokenRuler, Scorer
@@ -38,6 +38,7 @@ class Staged:
     release: Callable[[Path], None]  # gives the slot back
     start_scorer: Callable[[], Coroutine[None, None, Scorer]] | None  # None where the script measures itself
     split: str = "val"
+    keep: Callable[[], None] | None = None  # keeps what the run has compiled
     _scorer: asyncio.Task[Scorer] | None = None
 
     def begin(self) -> None:
@@ -48,7 +49,10 @@ class Staged:
 
     async def train(self) -> RunResult:
         """Return how the training ended, once its whole process tree is gone."""
-        return await self.run.wait()
+        result = await self.run.wait()
+        if self.keep is not None and result.outcome is Outcome.FINISHED:
+            await asyncio.to_thread(self.keep)
+        return result
 
     async def score(self, result: RunResult) -> float | Failure:
         """Return the score of a finished training: from the sealed scorer, or the number the script printed."""
