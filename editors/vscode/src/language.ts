@@ -4,6 +4,7 @@
 import * as vscode from "vscode";
 import { LanguageClient } from "vscode-languageclient/node";
 import type { DynamicFeature, InitializeParams, StaticFeature } from "vscode-languageclient/node";
+import { Lenses } from "./lenses";
 import { setting } from "./server";
 
 const LENS_ICONS: Record<string, string> = { "▶": "play", "⏸": "debug-pause", "■": "debug-stop" };
@@ -17,10 +18,17 @@ export interface Hooks {
 }
 
 class Client extends LanguageClient {
+  readonly lenses = new Lenses(this);
+
   override registerFeature(feature: StaticFeature | DynamicFeature<unknown>): void {
     if (!("registrationType" in feature) || feature.registrationType.method !== "workspace/executeCommand") {
       super.registerFeature(feature);
     }
+  }
+
+  override dispose(timeout?: number): Promise<void> {
+    this.lenses.dispose();
+    return super.dispose(timeout);
   }
 }
 
@@ -42,6 +50,7 @@ export function languageClient(path: string, log: vscode.LogOutputChannel, hooks
       outputChannel: log,
       middleware: {
         provideCodeLenses: async (document, token, next) => {
+          client.lenses.look(document);
           hooks.look(document.uri);
           const lenses = shows("codeLens") ? await next(document, token) : [];
           for (const { command } of lenses ?? []) {

@@ -6,7 +6,7 @@ const assert = require("node:assert"),
 const { execFileSync } = require("node:child_process");
 const { AUTORESEARCH, PYTHON, campaign } = require("./campaigns.js");
 const { drive } = require("./editor.js");
-const { WAIT, plain, say, until } = require("./waiting.js");
+const { SEEN, WAIT, plain, say, sleep, until } = require("./waiting.js");
 
 const tmp = fs.mkdtempSync(path.join(os.tmpdir(), "ar-server-"));
 const bin = path.join(tmp, "bin");
@@ -61,6 +61,22 @@ async function order(editor, folder) {
   await from("setting");
   await lens();
   say("found: Python extension, PATH, .venv, setting");
+}
+
+/** A lens has its command though the text lost the focus whenever the editor wanted to ask for lenses. */
+async function alive(editor) {
+  const { page } = editor;
+  await page.locator(".tab", { hasText: "program.md" }).first().click();
+  await editor.run("AutoResearch: Restart the Server");
+  for (const end = Date.now() + 6000; Date.now() < end;) {
+    for (const key of ["Control+1", "Control+Shift+E"]) {
+      await page.keyboard.press(key);
+      await sleep(60);
+    }
+  }
+  await page.locator(".codelens-decoration", { hasText: "Start campaign" }).waitFor({ timeout: WAIT });
+  await editor.lens("Start campaign").waitFor({ timeout: SEEN });
+  say("a lens keeps its command whatever has the focus");
 }
 
 async function talk(editor) {
@@ -136,6 +152,7 @@ drive(
     const folder = campaign(editor, 1);
     await editor.open(folder, "program.md");
     await order(editor, folder);
+    await alive(editor);
     await talk(editor);
     await missing(editor);
   },
