@@ -1,4 +1,4 @@
-"""The reverts of one folder that can still be undone, and the price of each. Knows no editor and asks for nothing.
+"""The reverts of one folder that can still be undone, and their measurements. Knows no editor and asks for nothing.
 
 The buffer is the truth: a revert that the editor's own undo takes back is found by its hunks, which are there again.
 """
@@ -14,22 +14,22 @@ from loop.text.hunks import Hunk, shows
 
 
 @dataclass(frozen=True)
-class Price:
+class Measurement:
     """Whether a revert is measured, the sentence about it, and the intent that asks for it."""
 
-    measured: bool
+    queued: bool
     sentence: str
     intent: int | None = None
 
 
 @dataclass(eq=False)
 class Reverted:
-    """A revert of this session, or one that the journal remembers. `price` is done once it was asked for."""
+    """A revert of this session, or one that the journal remembers. `measurement` is done once it was asked for."""
 
     removes: int
     experiments: Sequence[int]  # that wrote the hunks, as they were kept when it was made
     hunks: list[Hunk]
-    price: asyncio.Future[Price]
+    measurement: asyncio.Future[Measurement]
 
     def is_undone_in(self, lines: Sequence[str]) -> bool:
         """Return whether a text shows all of its hunks."""
@@ -56,8 +56,8 @@ class Reverts:
 
         One that it shows undone may have been so while no server looked, or was never saved: nobody knows.
         """
-        known = {(await revert.price).intent for revert in list(self.made)}
-        new = [one for one in earlier if (await one.price).intent not in known and not one.is_undone_in(lines)]
+        known = {(await revert.measurement).intent for revert in list(self.made)}
+        new = [one for one in earlier if (await one.measurement).intent not in known and not one.is_undone_in(lines)]
         self.made[:0] = new
 
     @contextmanager

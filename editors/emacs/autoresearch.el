@@ -82,7 +82,7 @@ asks for."
 (autoresearch--define previous "previousHunk" "Go to the hunk before." :line (autoresearch--line))
 (autoresearch--define accept "acceptHunk" "Accept the hunk at point." :line (autoresearch--line))
 (autoresearch--define accept-all "acceptAll" "Accept every hunk.")
-(autoresearch--define revert "revertHunk" "Revert the hunk at point and measure its price." :line (autoresearch--line))
+(autoresearch--define revert "revertHunk" "Revert the hunk at point and measure its cost." :line (autoresearch--line))
 (autoresearch--define undo "undoRevert" "Bring back the lines of the last revert.")
 (autoresearch--define measure "measureEdit" "Measure the canvas as you edited it.")
 (autoresearch--define commit "commitAccepted" "Put what was accepted on your branch.")

@@ -34,7 +34,7 @@ class Verifying:
         return best is not None and best.number > 0 and best.commit not in done
 
     async def verify(self, pairs: int, keeps: int = 0) -> bool:
-        """Measure best and baseline in pairs, then the keeps' prices; return whether it came to its end."""
+        """Measure best and baseline in pairs, then the best without its largest keeps; return whether that ended."""
         ledger = self.campaign.ledger
         best = ledger.best
         if best is None or best.number == 0:
@@ -55,7 +55,9 @@ class Verifying:
         chosen = largest_keeps(ledger, chain, keeps)
         without = {e.number: self._without(e, tip, chain) for e in chosen}
         self.campaign.record(
-            StateChanged(State.RUNNING, f"pricing {counted(len(chosen), 'keep')}: #{tip.number} without each of them")
+            StateChanged(
+                State.RUNNING, f"ablation of {counted(len(chosen), 'keep')}: #{tip.number} without each of them"
+            )
         )
         seeds = ledger.verifications[-1].seeds
         while not isinstance(step := next_price(ledger, ledger.experiments[tip.number], without, seeds), Priced):

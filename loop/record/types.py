@@ -104,7 +104,7 @@ class Mark(StrEnum):
 
     BASELINE = "baseline"
     KEEP = "keep"
-    PRICE = "price"  # a revert that was adopted, and cost something
+    PRICE = "price"  # a revert that was adopted, and what it cost
     ADOPTED = "adopted"  # a human's text that was adopted without a gain
     NOISE = "noise"
     WORSE = "worse"

@@ -36,7 +36,7 @@ class Revert:
 
     @property
     def waits(self) -> bool:
-        """Whether it has no price yet; it may have begun."""
+        """Whether its cost is not known yet; its run may have begun."""
         return self.experiment is None or self.experiment.verdict is None
 
     @property

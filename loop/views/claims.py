@@ -115,7 +115,7 @@ def audit(ledger: Ledger) -> str:
 
 
 def prices(ledger: Ledger) -> list[str]:
-    """Return a sentence for each priced keep: what the incumbent loses without it."""
+    """Return a sentence for each keep that an ablation took out: what the incumbent loses without it."""
     if not ledger.prices:
         return []
     last = ledger.prices[-1]

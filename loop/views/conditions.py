@@ -39,7 +39,7 @@ def facts(ledger: Ledger) -> list[tuple[str, str]]:
             "Runs",
             f"{len(runs)} scored: {made[Purpose.BASELINE]} of the baseline, {made[Purpose.CONFIRM]} to confirm a gain, "
             f"{made[Purpose.COMPARE]} of incumbents on another seed, {made[Purpose.AUDIT]} to verify, "
-            f"{made[Purpose.PRICE]} to price keeps",
+            f"{made[Purpose.PRICE]} for ablations",
         ),
         ("Noise", noise_text(ledger)),
     ]

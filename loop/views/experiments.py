@@ -29,7 +29,7 @@ def verdict_text(experiment: Experiment, short: bool = False) -> str:
         return str(experiment.verdict)
     reason = REASONS[experiment.reason]
     if experiment.removes is not None and experiment.verdict is Verdict.KEEP:
-        reason = f"price of #{experiment.removes}"
+        reason = f"revert of #{experiment.removes}"
     return reason if short else f"{experiment.verdict}, {reason}"
 
 

@@ -31,7 +31,7 @@ class Findings:
         """The campaign in a few lines for a terminal."""
         lines = [self.claim.headline, self.claim.selected, self.counts, self.conditions]
         lines += [f"verification: {self.verification}"] if self.verification else []
-        lines += [f"price: {price}" for price in self.prices]
+        lines += [f"ablation: {price}" for price in self.prices]
         return "\n".join(line for line in lines if line)
 
 

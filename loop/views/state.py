@@ -49,7 +49,7 @@ def doing(ledger: Ledger) -> str:
         case Purpose.AUDIT:
             return f"verifying: {name} on fresh seed {run.seed}"
         case Purpose.PRICE:
-            return f"pricing {name}: the incumbent without it, on seed {run.seed}"
+            return f"ablation: the incumbent without {name}, on seed {run.seed}"
         case _:
             return f"measuring {name}"
 

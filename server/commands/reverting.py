@@ -13,7 +13,7 @@ from server.asked import FACT_S, Arguments, Result, canvas_asked, hunk_asked, hu
 from server.commands.editing import apply_edit
 from server.commands.undoing import look_for_undo
 from server.reading import Pending
-from server.reverts import Price, Reverted
+from server.reverts import Measurement, Reverted
 from server.session import Session
 from server.target import Canvas
 
@@ -21,7 +21,7 @@ Choice = Callable[[Canvas], tuple[int, Sequence[Pending]]]
 
 
 async def revert_hunk(session: Session, arguments: Arguments) -> Result:
-    """Put the old lines of one hunk back, then measure its price."""
+    """Put the old lines of one hunk back, then measure its cost."""
 
     def choose(canvas: Canvas) -> tuple[int, Sequence[Pending]]:
         pending = hunk_asked(canvas, arguments)
@@ -31,7 +31,7 @@ async def revert_hunk(session: Session, arguments: Arguments) -> Result:
 
 
 async def revert_experiment(session: Session, arguments: Arguments) -> Result:
-    """Put back every hunk that an experiment wrote, as one edit, then measure its price."""
+    """Put back every hunk that an experiment wrote, as one edit, then measure its cost."""
     return await _revert(session, arguments, lambda canvas: hunks_of_experiment(canvas, arguments))
 
 
@@ -58,30 +58,32 @@ async def _take_out(session: Session, canvas: Canvas, taken: Sequence[Pending], 
     text = converted(lines, canvas.document.lines)
     await apply_edit(session, canvas.document, text, f"Revert {names(experiments)}")
     hunks = [pending.hunk for pending in taken]
-    asking = session.wire.spawn(_ask_price(canvas, taken, removes, experiments))
+    asking = session.wire.spawn(_ask_measurement(canvas, taken, removes, experiments))
     revert = Reverted(removes, experiments, hunks, asking)
     session.reverts[canvas.folder].made.append(revert)
     look_for_undo(session, canvas.document.uri)
-    price = await revert.price
+    measurement = await revert.measurement
     session.watcher.poke()
-    await session.until(lambda: _is_seen(session, canvas, price), FACT_S)  # or a pull would bring it back
-    found = price.sentence if price.measured else f"not measured: {price.sentence}"
+    await session.until(lambda: _is_seen(session, canvas, measurement), FACT_S)  # or a pull would bring it back
+    found = measurement.sentence if measurement.queued else f"not measured: {measurement.sentence}"
     message = f"reverted {names(experiments)}; {found}"
-    told = {"experiment": removes, "experiments": list(experiments), "measured": price.measured}
+    told = {"experiment": removes, "experiments": list(experiments), "measured": measurement.queued}
     return {"message": message, "reverted": len(taken), **told}
 
 
-async def _ask_price(canvas: Canvas, taken: Sequence[Pending], removes: int, experiments: Sequence[int]) -> Price:
+async def _ask_measurement(
+    canvas: Canvas, taken: Sequence[Pending], removes: int, experiments: Sequence[int]
+) -> Measurement:
     """File the text without these hunks."""
     where = (canvas.folder, canvas.ledger, canvas.review.kept, canvas.review.reviewed)
     hunks = [pending.hunk for pending in taken]
     try:
         answer = await work(propose_without, *where, canvas.reading.lines, hunks, removes, experiments)
-        return Price(True, answer.message, answer.intent)
+        return Measurement(True, answer.message, answer.intent)
     except AutoResearchError as refusal:
-        return Price(False, str(refusal))
+        return Measurement(False, str(refusal))
 
 
-def _is_seen(session: Session, canvas: Canvas, price: Price) -> bool:
+def _is_seen(session: Session, canvas: Canvas, measurement: Measurement) -> bool:
     ledger = session.snapshot(canvas.folder).ledger
-    return price.intent is None or (ledger is not None and ledger.last_seq >= price.intent)
+    return measurement.intent is None or (ledger is not None and ledger.last_seq >= measurement.intent)

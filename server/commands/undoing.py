@@ -1,4 +1,4 @@
-"""What takes a revert back takes its price back too: the command, the editor's own undo, a file that is read again."""
+"""What takes a revert back takes its measurement back too: the command, the editor's own undo, a file read again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from server.asked import Arguments, Result, canvas_asked, work
 from server.commands.editing import apply_edit
 from server.documents import Document, Role
 from server.reading import read_canvas
-from server.reverts import Price, Reverted
+from server.reverts import Measurement, Reverted
 from server.session import Session
 from server.snapshot import Review
 from server.target import Canvas
@@ -31,7 +31,7 @@ RECALLED = 16  # reverts of earlier sessions that may still be undone by the edi
 
 
 async def undo_revert(session: Session, arguments: Arguments) -> Result:
-    """Bring back the lines of the last revert, found by content, and take its price back where it has not begun."""
+    """Bring back the lines of the last revert, found by content, and its measurement where it has not begun."""
     canvas = await canvas_asked(session, arguments)
     made, recalling = session.reverts[canvas.folder].made, session.reverts[canvas.folder].recalling
     if recalling:  # or one that is remembered a moment later would be taken back twice
@@ -64,11 +64,11 @@ def _remembered(state: Review, last: Revert, hunks: list[Hunk]) -> Reverted:
     """Return a revert of an earlier session."""
     line = state.kept.line
     wrote = {n for hunk in hunks for n in experiments_of(line, hunk.old, hunk.new, map(line.wrote.get, hunk.new))}
-    price: asyncio.Future[Price] = asyncio.get_running_loop().create_future()
-    price.set_result(Price(True, "", last.intent))
+    measurement: asyncio.Future[Measurement] = asyncio.get_running_loop().create_future()
+    measurement.set_result(Measurement(True, "", last.intent))
     # Where the same lines were written again since, the line says who did, not who was reverted.
     experiments = in_order(line, wrote) if last.removes in wrote else (last.removes,)
-    return Reverted(last.removes, experiments, hunks, price)
+    return Reverted(last.removes, experiments, hunks, measurement)
 
 
 def _with(lines: list[str], hunks: Sequence[Hunk], whose: str) -> list[str]:
@@ -82,14 +82,14 @@ def _with(lines: list[str], hunks: Sequence[Hunk], whose: str) -> list[str]:
 
 
 async def _withdraw(folder: Path, campaign: str | None, revert: Reverted) -> tuple[bool, str]:
-    """Take a price back; return whether it stays unmeasured, and the sentence."""
+    """Take a measurement back; return whether the revert stays unmeasured, and the sentence."""
     from loop.review.reverts import withdraw
 
-    price = await revert.price
-    if not price.measured:
+    measurement = await revert.measurement
+    if not measurement.queued:
         return True, "it was not to be measured"
     try:
-        withdrawn, sentence = await work(withdraw, folder, revert.removes, campaign, price.intent)
+        withdrawn, sentence = await work(withdraw, folder, revert.removes, campaign, measurement.intent)
         return bool(withdrawn), str(sentence)
     except AutoResearchError as refusal:
         return False, str(refusal)
@@ -99,7 +99,7 @@ async def _withdraw(folder: Path, campaign: str | None, revert: Reverted) -> tup
 
 
 def look_for_undo(session: Session, uri: str) -> None:
-    """Take back the price of every revert that the editor's own undo has taken back."""
+    """Take back the measurement of every revert that the editor's own undo has taken back."""
     looked = session.look(uri)
     if looked is None:
         return
@@ -113,7 +113,7 @@ def look_for_undo(session: Session, uri: str) -> None:
 
 
 async def _tell_undone(session: Session, folder: Path, campaign: str | None, revert: Reverted) -> None:
-    """Take the price back in silence; say what it has cost where it had begun."""
+    """Take the measurement back in silence; say what it found where it had begun."""
     withdrawn, sentence = await _withdraw(folder, campaign, revert)
     message = f"the revert of {names(revert.experiments)} was undone; {sentence}"
     session.log(message)

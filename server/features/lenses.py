@@ -1,4 +1,4 @@
-"""Code lenses: the campaign's buttons above the first heading, the state of the canvas, each hunk's price and verdict.
+"""Code lenses: the campaign's buttons above the first heading, the state of the canvas, each hunk's gain and verdict.
 
 Returned resolved: unresolved ones flicker. Above program.md and at the top of the canvas there is always one line of
 them, so text does not jump while a campaign runs. Given as plain JSON, as hints are.

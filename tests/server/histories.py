@@ -67,7 +67,7 @@ class History:
     base: list[str] = field(default_factory=list)
     line: Lineage | None = None
     reverts: list[Revert] = field(default_factory=list)
-    adopted_reverts: list[Revert] = field(default_factory=list)  # each with the price that was kept of it
+    adopted_reverts: list[Revert] = field(default_factory=list)  # each with the experiment that was kept of it
     undone: list[Removal] = field(default_factory=list)  # of adopted reverts that the human undid
     edits: list[int] = field(default_factory=list)  # the keeps that the human wrote
     mine: dict[str, int] = field(default_factory=dict)  # knob → the keep at which the human made it their own
@@ -215,7 +215,7 @@ class History:
         self.done["reverted"] += 1
 
     def adopt(self, removal: Removal) -> None:
-        """Take the price of the oldest revert: kept, unless the incumbent has changed the same lines since."""
+        """Measure the oldest revert: kept, unless the incumbent has changed the same lines since."""
         try:
             text = merge("".join(self.texts[int(removal.parent)]), "".join(self.texts[-1]), "".join(removal.lines))
         except MergeConflict:

@@ -35,7 +35,9 @@ async def test_a_random_night(night: int, tmp_path: Path) -> None:
     await desk.begin(campaign.folder)
     typed: list[str] = []  # lines that the human wrote and nobody but the human may take away
     accepted: set[str] = set()
-    reverts: list[tuple[bool, str, str]] = []  # of this session: whether it has a price, the text before and after
+    reverts: list[
+        tuple[bool, str, str]
+    ] = []  # of this session: whether its cost was asked for, the text before and after
     taken_out: set[str] = set()  # knobs of which the human reverted a line at some time
     taken_back = 0
     for step in range(STEPS):
@@ -109,7 +111,7 @@ async def test_a_random_night(night: int, tmp_path: Path) -> None:
             assert max(lines.values(), default=1) == 1, "the cost of a revert has no line twice"
     asked = Counter(type(entry.body) for entry in campaign.journal.read())
     if night % 2 == 0:  # else the human may have written a line back, or taken one out again
-        assert asked[WithdrawRequested] == taken_back, "what takes a revert back takes its price back, once"
+        assert asked[WithdrawRequested] == taken_back, "what takes a revert back takes its measurement back, once"
     assert len(standing(campaign.ledger)) == asked[ProposeRequested] - asked[WithdrawRequested]
 
 

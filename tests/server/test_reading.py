@@ -44,7 +44,7 @@ def test_what_the_human_takes_out_is_not_the_agents(kept: str, shown: str, their
     assert all(experiments == (1,) for _, experiments in found)
     taken = [hunk for hunk, _ in found]
     assert advance_all(base, [*taken, *reading.own]) == text
-    assert take_out(line, text, taken, base) == (base if theirs else line), "its price is that of the agent's change"
+    assert take_out(line, text, taken, base) == (base if theirs else line), "its cost is that of the agent's change"
 
 
 def test_an_accepted_keep_that_the_human_undoes_is_not_the_older_keeps() -> None:

@@ -98,7 +98,7 @@ async function revert(editor, folder) {
     async () => (await editor.text()) !== shown && (await accepts(editor)) === before - 1,
   );
   return until(
-    "the price of the revert",
+    "the cost of the revert",
     () =>
       humans()
         .slice(known)

@@ -56,7 +56,7 @@ def test_each_experiment_has_a_mark_of_its_own_and_only_gains_are_counted(ledger
     assert counts(ledger) == "6 experiments, 2 kept, 2 adopted, 1 crashed"
     told = status_dict(ledger, None)
     assert (told["keeps"], told["adopted"]) == (2, 2)
-    assert verdict_text(ledger.experiments[2]) == "keep, price of #1"
+    assert verdict_text(ledger.experiments[2]) == "keep, revert of #1"
 
 
 def test_the_report_and_the_table_draw_no_loss_green(ledger: Ledger, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ local function again(now, wanted)
 end
 
 ---Accept or revert the hunks of a range, one after the other from below: those above keep their place, and each revert
----has its own price.
+---is measured by itself.
 ---@param buf integer
 ---@param verb "accept"|"revert"
 ---@param first integer line from 1

@@ -40,7 +40,7 @@ t.claim("every experiment has a line, sorted and filtered by keys; the cursor st
   t.keys("f")
   for number = 3, vim.api.nvim_buf_line_count(0) do
     local price = line(number):match("Without #") -- what a revert cost is adopted, and no gain
-    local words = line(number):match("^#0 ") and "✓ baseline" or price and "▽ keep, price of #" or "✓ keep, "
+    local words = line(number):match("^#0 ") and "✓ baseline" or price and "▽ keep, revert of #" or "✓ keep, "
     assert(line(number):find(words, 1, true), line(number))
   end
   t.keys("ffff")
