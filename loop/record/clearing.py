@@ -61,9 +61,9 @@ def unlock(folder: str | os.PathLike[str]) -> None:
         try:
             # The descriptor's own name, so that nobody can put a link in the way between a look and the change.
             name = f"/proc/self/fd/{descriptor}" if PATHS else folder
-            mode = stat.S_IMODE(os.stat(name).st_mode if PATHS else os.lstat(name).st_mode)
-            if mode & 0o700 != 0o700:
-                os.chmod(name, mode | 0o700)
+            mode = os.stat(name).st_mode if PATHS else os.lstat(name).st_mode
+            if stat.S_ISDIR(mode) and mode & 0o700 != 0o700:
+                os.chmod(name, stat.S_IMODE(mode) | 0o700)
         finally:
             if descriptor >= 0:
                 os.close(descriptor)

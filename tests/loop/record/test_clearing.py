@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from loop.record import clearing
 from loop.record.clearing import ASIDE, clear, left_aside, make_folder, unlock
 
 
@@ -80,8 +81,15 @@ def precious(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
+@pytest.fixture(params=["Linux", "macOS"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Mac has no O_PATH and no names for descriptors."""
+    if request.param == "macOS":
+        monkeypatch.setattr(clearing, "PATHS", False)
+
+
 @pytest.mark.parametrize("what", LEFT)
-def test_it_is_cleared_whatever_it_is(what: str, tmp_path: Path, precious: Path) -> None:
+def test_it_is_cleared_whatever_it_is(what: str, tmp_path: Path, precious: Path, system: None) -> None:
     place = tmp_path / "left"
     LEFT[what](place)
     assert clear(place)
@@ -132,10 +140,29 @@ def test_a_folder_is_made_in_place_of_whatever_is_there(what: str, tmp_path: Pat
     assert stat.S_ISDIR((tmp_path / "left").lstat().st_mode)
 
 
-def test_unlocking_follows_no_link(tmp_path: Path) -> None:
+def test_unlocking_follows_no_link(tmp_path: Path, system: None) -> None:
     (tmp_path / "closed").mkdir(mode=0o000)
     (tmp_path / "link").symlink_to("closed")
     unlock(tmp_path / "link")
     assert (tmp_path / "closed").stat().st_mode & 0o700 == 0
     unlock(tmp_path / "closed")
     assert (tmp_path / "closed").stat().st_mode & 0o700 == 0o700
+
+
+def test_unlocking_changes_no_file_and_no_link_that_lacks_a_right(
+    tmp_path: Path, system: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a Mac a link has a mode of its own, which the umask of its maker sets."""
+    (tmp_path / "file").touch(mode=0o600)
+    (tmp_path / "closed").mkdir(mode=0o500)
+    (tmp_path / "link").symlink_to("closed")
+    unlock(tmp_path / "file")
+    lstat = os.lstat
+
+    def of_a_mac(path: str | os.PathLike[str]) -> os.stat_result:
+        found = list(lstat(path))
+        return os.stat_result([stat.S_IFLNK, *found[1:]]) if stat.S_ISLNK(found[0]) else os.stat_result(found)
+
+    monkeypatch.setattr("loop.record.clearing.os.lstat", of_a_mac)
+    unlock(tmp_path / "link")
+    assert [stat.S_IMODE(lstat(tmp_path / name).st_mode) for name in ("file", "closed")] == [0o600, 0o500]
