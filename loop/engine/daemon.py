@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import shutil
@@ -27,6 +26,7 @@ from loop.record.journal import Journal
 from loop.record.lock import BEAT_S, beat, holding
 from loop.record.types import Refused
 from loop.setup.campaigns import read, runs_instead
+from loop.system.kernel import hide_environment
 
 LOG_BYTES = 2**20
 PATIENCE_S = 1.0  # a process that calls `is_alive` holds the lock for an instant
@@ -87,15 +87,6 @@ def _decline(journal: Journal, campaign: str, why: str) -> None:
     waiting = read(journal, campaign).unanswered.values()
     starts = (entry.seq for entry in waiting if isinstance(entry.body, StartRequested | VerifyRequested))
     journal.append(campaign, *(Answered(seq, False, why) for seq in starts))
-
-
-def hide_environment() -> None:
-    """Keep other processes of this user, model-written code among them, from reading our environment and its keys.
-
-    prctl(2), PR_SET_DUMPABLE; what we start is readable again. No such call outside Linux.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(4, 0, 0, 0, 0)
 
 
 async def _run(folder: Path, campaign: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import subprocess
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from loop.settings.program import Program
+from loop.system import host
 from loop.trust.sandbox import environment, online
 
 LOOK_S = 60.0  # a cold `import torch` from a slow disk
@@ -53,7 +53,7 @@ class Interpreter:
 
 def ask(python: str, modules: Collection[str] = ()) -> Interpreter:
     """Return what the experiments' Python has, asked outside the user's folder with the environment of a run."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = host.cores()
     with TemporaryDirectory() as scratch:
         clean = environment(scratch=Path(scratch), extra={})
         printed, error = answer(python, "-c", ASK, *sorted(modules), folder=Path(scratch), environment=clean)

@@ -1,6 +1,6 @@
 """The bounds of one process tree while it lives: its memory and its processes, kept by cgroups or by looking.
 
-Used by the supervisor, a program of its own: standard library only, imports nothing of ours. Where the bounds come
+Used by the supervisor, a program of its own: imports the standard library and loop/system alone. Where the bounds come
 from: limits.py. A cgroup is exact and counts everything; without one the tree is walked at each look, so that a tree
 may pass its bounds for the length of one look.
 """
@@ -8,16 +8,16 @@ may pass its bounds for the length of one look.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import time
 from enum import StrEnum
 
+from loop.system import host, processes
+
 PAGE = os.sysconf("SC_PAGE_SIZE")
 BUSY = 10  # a look that took long is repeated this many times its own length later
-KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}  # its number differs
-JOIN_SESSION_KEYRING = 1
+RECENT_S = 0.5  # what `ps` said so long ago tells as much
 
 
 class Bound(StrEnum):
@@ -49,7 +49,7 @@ class Bounds:
         now = time.monotonic()
         if now < self.next_look or (self.memory is None and self.processes is None):
             return None
-        found = self._walk()
+        found = self._walk() if host.LINUX else self._count()
         self.next_look = now + BUSY * (time.monotonic() - now)
         return found
 
@@ -105,11 +105,14 @@ class Bounds:
             return Bound.MEMORY
         return None
 
-
-def leave_keyring() -> None:
-    """Enter an empty session keyring: that of the user's session is inherited, and with it what it holds."""
-    if number := KEYCTL.get(os.uname().machine):
-        ctypes.CDLL(None).syscall(number, JOIN_SESSION_KEYRING, 0)
+    def _count(self) -> Bound | None:
+        """Count the tree's processes and their resident memory, which is all that `ps` tells; threads are not in it."""
+        rows = processes.table(RECENT_S)
+        family = processes.descendants(rows)
+        if self.processes is not None and len(family) >= self.processes:
+            return Bound.PROCESSES
+        resident = sum(row.memory for row in rows if row.pid in family)
+        return Bound.MEMORY if self.memory is not None and resident > self.memory else None
 
 
 def children_of(pid: int, task: str) -> list[int]:

@@ -11,9 +11,10 @@ import functools
 import itertools
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from loop.system import host
 
 SHARE = 0.9  # of the machine's memory; the rest keeps the daemon, the editor and the desktop answering
 PROCESSES, PROCESSES_PER_CORE = 1024, 64  # threads count; torch.compile alone starts a worker for each core
@@ -178,4 +179,4 @@ def _forget(place: Path) -> None:
 
 def kept_by() -> str:
     """Return what keeps the bounds here: "cgroup", or "watching" where the supervisor has to look."""
-    return "cgroup" if sys.platform == "linux" and places() else "watching"
+    return "cgroup" if host.LINUX and places() else "watching"

@@ -31,8 +31,8 @@ from loop.runs.conditions import Conditions
 from loop.runs.leash import Child, Ending, supervise
 from loop.runs.progress import LOG
 from loop.runs.runner import Runner
+from loop.system.kernel import KEYCTL
 from loop.trust import limits
-from loop.trust.bounds import KEYCTL
 from loop.trust.places import interpreter, kernel_rules
 from loop.trust.probe import probe
 from loop.trust.sandbox import environment

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.mutants import engine, record, runs, text, trust
+from tests.mutants import engine, record, runs, system, text, trust
 
-MUTANTS = (*text.MUTANTS, *record.MUTANTS, *engine.MUTANTS, *runs.MUTANTS, *trust.MUTANTS)
+MUTANTS = (*text.MUTANTS, *record.MUTANTS, *engine.MUTANTS, *runs.MUTANTS, *trust.MUTANTS, *system.MUTANTS)

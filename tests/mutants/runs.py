@@ -6,10 +6,16 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS = (
     Mutant(
+        "loop/runs/supervisor/tree.py",
+        "on a Mac an orphan in a session of its own outlives its run",
+        "    if orphans and not host.LINUX:\n",
+        "    if False:\n",
+    ),
+    Mutant(
         "loop/runs/supervisor/supervisor.py",
         "what a run has forked lives on after it has ended",
-        "            signal_tree(self.child, signal.SIGKILL)\n",
-        "            pass\n",
+        "            found = signal_tree(self.child, signal.SIGKILL)\n",
+        "            found = False\n",
     ),
     Mutant(
         "loop/runs/supervisor/supervisor.py",

@@ -15,7 +15,7 @@ import sys
 # Run by its path it finds our modules behind the standard library, of which some have names that ours have too.
 sys.path.append(os.path.abspath(os.path.join(__file__, "../../../..")))
 from loop.runs.supervisor.supervisor import Supervisor
-from loop.runs.supervisor.tree import adopt_orphans
+from loop.system.kernel import adopt_orphans
 
 
 def main() -> None:

@@ -6,8 +6,9 @@ import os
 import resource
 import signal
 
-from loop.runs.supervisor.tree import die_with
-from loop.trust.bounds import Bounds, leave_keyring
+from loop.runs.supervisor.tree import mark
+from loop.system.kernel import die_with, leave_keyring
+from loop.trust.bounds import Bounds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def spawn(spec: Specification, bounds: Bounds, stdin: int, stdout: int, stderr: 
         # Python ignores these two, and an ignored signal would stay ignored in what we execute.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        environment = dict(spec["environment"])
+        environment = {**spec["environment"], **mark()}
         if channel >= 0:
             os.set_inheritable(channel, True)
             environment["AUTORESEARCH_GATE_FD"] = str(channel)

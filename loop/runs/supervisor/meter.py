@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 
-from loop.runs.supervisor.tree import LINUX, descendants, stats
+from loop.runs.supervisor.tree import members
+from loop.system import processes
 
 
 class Meter:
@@ -18,31 +18,19 @@ class Meter:
 
     def __init__(self, cgroups: list[str]) -> None:
         self.cgroups = cgroups
-        self.seen: dict[tuple[int, int], float] = {}  # (pid, start): CPU seconds
+        self.seen: dict[tuple[int, str], float] = {}  # (pid, start): CPU seconds
         self.most = 0.0
 
-    def read(self) -> float:
-        """Return what the tree has used until now."""
-        rows = usage() if LINUX else []
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        collected = children.ru_utime + children.ru_stime
-        family = descendants((pid, parent) for pid, parent, *_ in rows)
-        living = [row for row in rows if row[0] in family]
-        self.seen.update({(pid, start): own for pid, _, start, own, _ in living})
-        sums = collected + sum(own + waited for *_, own, waited in living), sum(self.seen.values())
+    def read(self, orphans: bool = False) -> float:
+        """Return what the tree has used until now; `orphans` are looked for where another look costs another `ps`."""
+        rows = processes.table()
+        family = members(rows, orphans)
+        living = [row for row in rows if row.pid in family]
+        self.seen.update({(row.pid, row.start): row.cpu_s for row in living})
+        counted = processes.collected_cpu_s() + sum(row.cpu_s + row.waited_s for row in living)
+        sums = counted, sum(self.seen.values())
         self.most = max(self.most, *sums, *map(cgroup_cpu, self.cgroups))
         return self.most
-
-
-def usage() -> list[tuple[int, int, int, float, float]]:
-    """Return (pid, parent, start, CPU seconds, CPU seconds of children it has collected) of every process."""
-    rows = []
-    tick = os.sysconf("SC_CLK_TCK")
-    for pid, fields in stats():
-        user, system, child_user, child_system = map(int, fields[11:15])
-        own, waited = (user + system) / tick, (child_user + child_system) / tick
-        rows.append((pid, int(fields[1]), int(fields[19]), own, waited))
-    return rows
 
 
 def cgroup_cpu(folder: str) -> float:

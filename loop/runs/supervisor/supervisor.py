@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import resource
 import select
 import signal
 import time
@@ -18,9 +17,12 @@ from loop.runs.supervisor.channel import Channel
 from loop.runs.supervisor.child import spawn
 from loop.runs.supervisor.meter import Meter
 from loop.runs.supervisor.output import Output
-from loop.runs.supervisor.tree import LINUX, signal_tree
+from loop.runs.supervisor.tree import signal_tree
 from loop.runs.supervisor.watch import Watch, passed
 from loop.runs.supervisor.wire import Why, tell
+from loop.system import host
+from loop.system.kernel import oom_kills
+from loop.system.processes import max_rss_mb
 from loop.trust.bounds import Bounds
 
 TYPE_CHECKING = False
@@ -71,7 +73,7 @@ class Supervisor:
         if self.channel and not self.why:
             self.channel.hear()  # it may have ended with its last word
             self.why = self.channel.why
-        self.cpu.read()
+        self.cpu.read(orphans=True)
         if self.status and not self.why and self.bounds.folders:  # it failed before the next look
             self.why = passed(self.bounds)
         left = self.end_tree(self.ended)
@@ -170,12 +172,13 @@ class Supervisor:
             signal_tree(self.child, signal.SIGTERM)
             while self.reap() and time.monotonic() < ended + GRACE_S:
                 self.wait(0.02)
-        left = self.reap() or (bool(self.child) and not LINUX)
+        left = self.reap() or (bool(self.child) and not host.LINUX)
         until = time.monotonic() + GIVE_UP_S
         while left and time.monotonic() < until:
             self.bounds.kill()
-            signal_tree(self.child, signal.SIGKILL)
-            if left := self.reap():
+            found = signal_tree(self.child, signal.SIGKILL)
+            # An orphan that is nobody's child of ours is looked for until none is found.
+            if left := self.reap() or (found and not host.LINUX):
                 self.wait(0.02)
         return left
 
@@ -184,7 +187,6 @@ class Supervisor:
         total = self.cpu.read()
         clock = self.channel.clock if self.channel else None
         opened = self.watch.opened
-        max_rss = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         return {
             "exit_code": None if self.status is None else os.waitstatus_to_exitcode(self.status),
             "why": self.why,
@@ -194,7 +196,7 @@ class Supervisor:
             "clock_s": None if clock is None else ended - clock[0],
             "setup_cpu_s": total if clock is None else clock[1],
             "cpu_s": total,
-            "max_rss_mb": max_rss / 1024 if LINUX else max_rss / 1024**2,
+            "max_rss_mb": max_rss_mb(),
             "oom_killed": self.why is Why.MEMORY or oom_kills() > self.oom_kills,
             "unkillable": left,
             "reply": self.output.reply.decode(errors="replace"),
@@ -210,12 +212,3 @@ def take(lease: str) -> int:
         os.close(fd)
         return -1
     return fd
-
-
-def oom_kills() -> int:
-    """Return how many processes the kernel has killed for memory since it started (0 where it does not tell)."""
-    try:
-        with open("/proc/vmstat", "rb") as file:
-            return next((int(line.split()[1]) for line in file if line.startswith(b"oom_kill ")), 0)
-    except OSError:
-        return 0

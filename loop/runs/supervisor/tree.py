@@ -1,81 +1,48 @@
-"""The processes below this one: adopt them, find them and signal them, wherever they went."""
+"""The processes below this one: find them and signal them, wherever they went."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import signal
-import sys
+
+from loop.system import host, processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-LINUX = sys.platform == "linux"
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
-
-
-def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends."""
-    if LINUX:
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+MARK, TOKEN = "AUTORESEARCH_TREE", os.urandom(16).hex()  # in the environment of the tree, where orphans are not ours
 
 
-def die_with(supervisor: int) -> None:
-    """In the child: die when the supervisor dies, and be the first that the kernel takes when memory runs out."""
-    if LINUX:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != supervisor:
-            os._exit(127)
-        try:
-            with open("/proc/self/oom_score_adj", "w") as file:
-                file.write("1000")
-        except OSError:
-            pass
+def mark() -> dict[str, str]:
+    """Return the variable by which a process of the tree is known whose parent has ended; none where we adopt it."""
+    return {} if host.LINUX else {MARK: TOKEN}
 
 
-def signal_tree(child: int, number: int) -> None:
+def members(rows: Iterable[processes.Process], orphans: bool) -> set[int]:
+    """Return the numbers of our descendants; of `orphans` too that Linux makes ours and another system does not."""
+    ours = processes.descendants(rows)
+    if orphans and not host.LINUX:
+        ours |= processes.marked(f"{MARK}={TOKEN}") - {os.getpid()}
+    return ours
+
+
+def signal_tree(child: int, number: int) -> bool:
     """Signal every descendant wherever it went, its group first; also the group of a child that has ended.
 
-    The kernel signals a whole group at once, so that a process cannot outrun us by forking.
+    The kernel signals a whole group at once, so that a process cannot outrun us by forking. Returns whether there was
+    any.
     """
-    rows = processes()
-    family = descendants((pid, parent) for pid, parent, _ in rows)
-    groups = {group for pid, _, group in rows if pid in family or group == child}
+    rows = processes.table()
+    family = members(rows, orphans=True)
+    groups = {row.group for row in rows if row.pid in family or row.group == child}
     for group in groups - {os.getpgid(0)}:
         _send(os.killpg, group, number)
     for pid in family:
         _send(os.kill, pid, number)
+    return bool(family)
 
 
 def _send(call: Callable[[int, int], None], target: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):  # it has just ended
         call(target, number)
-
-
-def descendants(rows: Iterable[tuple[int, int]]) -> set[int]:
-    """Return the processes below this one, out of (pid, parent) of every process."""
-    rows, family = list(rows), {os.getpid()}
-    while more := {pid for pid, parent in rows if parent in family} - family:
-        family |= more
-    return family - {os.getpid()}
-
-
-def processes() -> list[tuple[int, int, int]]:
-    """Return (pid, parent, group) of every process."""
-    if LINUX:
-        return [(pid, int(fields[1]), int(fields[2])) for pid, fields in stats()]
-    with os.popen("ps -axo pid=,ppid=,pgid=") as table:
-        return [(int(pid), int(parent), int(group)) for pid, parent, group in map(str.split, table)]
-
-
-def stats() -> Iterator[tuple[int, list[bytes]]]:
-    """Yield every process of Linux and the fields of its /proc/<pid>/stat that follow the name."""
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
-            continue
-        yield int(name), fields

@@ -8,8 +8,9 @@ import os
 import time
 
 from loop.record.clearing import unlock
-from loop.runs.supervisor.tree import LINUX
 from loop.runs.supervisor.wire import Why
+from loop.system import host
+from loop.system.clock import asleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from loop.runs.supervisor.wire import Specification
     from loop.trust.bounds import Bounds
 
-TICK_S = 0.25  # how often disk and clocks are looked at
+TICK_S, SLOW_TICK_S = 0.25, 1.0  # how often disk and clocks are looked at; where each look starts a `ps`
 FREE_DISK = 256 << 20  # bytes that a run must leave free where it writes
 
 
@@ -60,7 +61,8 @@ class Watch:
         now = time.monotonic()  # what follows is about files; a walk through processes has its own pace
         why = self._look_at_files() or why
         # A folder of a hundred thousand files is looked at less often.
-        self.next_look = time.monotonic() + max(TICK_S, 50 * (time.monotonic() - now))
+        tick = TICK_S if host.LINUX else SLOW_TICK_S
+        self.next_look = time.monotonic() + max(tick, 50 * (time.monotonic() - now))
         return why
 
     def _look_at_files(self) -> Why | None:
@@ -77,13 +79,6 @@ def passed(bounds: Bounds) -> Why | None:
     """Return the bound that the tree has run into, None for none."""
     found = bounds.passed()
     return Why(found) if found else None
-
-
-def asleep() -> float:
-    """Return the seconds that the machine has spent suspended since it started."""
-    if LINUX:
-        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
-    return time.clock_gettime(time.CLOCK_MONOTONIC) - time.monotonic()  # macOS: the first counts sleep
 
 
 def folder_size(path: str) -> int:

@@ -12,6 +12,7 @@ import pytest
 from loop.trust import limits
 from loop.trust.bounds import Bound, Bounds, number_in
 from loop.trust.limits import Limits, own_groups
+from tests.loop import macos
 
 V1 = "9:name=systemd:/\n8:pids:/p\n4:memory:/m/own\n1:cpu,cpuacct:/\n0::/\n"
 V2 = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/x.scope\n"
@@ -63,12 +64,21 @@ def test_a_machines_limits_leave_room_for_it_and_for_honest_work() -> None:
     assert 0 < found.memory <= 0.9 * total and found.processes >= 1024 and 3 * found.tmpfs <= found.memory
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("system", ["linux", "macos"])
 @pytest.mark.parametrize(
     ("memory", "processes", "passed"),
     [(None, 3, Bound.PROCESSES), (1 << 20, None, Bound.MEMORY), (None, None, None), (1 << 40, 99, None)],
 )
-def test_a_look_at_a_tree_counts_what_is_in_it(memory: int | None, processes: int | None, passed: Bound | None) -> None:
+def test_a_look_at_a_tree_counts_what_is_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    memory: int | None,
+    processes: int | None,
+    passed: Bound | None,
+    system: str,
+) -> None:
+    if system == "macos":
+        macos.pretend(monkeypatch, tmp_path)
     code = "import sys; kept = b'x' * (8 << 20); print('ready', flush=True); sys.stdin.read()"
     children = [
         subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)

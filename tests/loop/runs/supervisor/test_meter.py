@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,19 +26,15 @@ BURN = "import time\ndef burn(s):\n    end = time.process_time() + s\n    while 
             "if os.fork() == 0: burn(1.5); os._exit(0)\n"
             "try: os.wait()\nexcept OSError: pass",
             id="child that nobody collects",
-            marks=pytest.mark.skipif(sys.platform != "linux", reason="/proc"),
         ),
     ],
 )
-async def test_the_cpu_time_of_the_whole_tree_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
-    monkeypatch.setattr("loop.runs.leash.make_group", lambda limits: [])  # whose counter misses nothing
+async def test_the_cpu_time_of_the_whole_tree_is_told(tmp_path: Path, system: str, code: str) -> None:
     ending = await run(tmp_path, BURN + code)
     assert ending.cpu_s >= 0.6 and ending.setup_cpu_s == ending.cpu_s
 
 
-async def test_cpu_time_before_the_clock_is_told_apart(tmp_path: Path) -> None:
+async def test_cpu_time_before_the_clock_is_told_apart(tmp_path: Path, system: str) -> None:
     ending = await run(tmp_path, BURN + CHANNEL + "burn(0.5)\n" + CLOCK + "burn(0.3)", gate="channel")
     assert ending.setup_cpu_s >= 0.45 and ending.cpu_s - ending.setup_cpu_s >= 0.25
 

@@ -41,3 +41,14 @@ def test_a_look_ends_the_run(
     watched.next_look = 0.0
     monkeypatch.setattr(watch, name, value)
     assert watched.look() is why
+
+
+@pytest.mark.parametrize(("linux", "least_s"), [(True, watch.TICK_S), (False, watch.SLOW_TICK_S)])
+def test_a_look_that_starts_a_ps_is_taken_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linux: bool, least_s: float
+) -> None:
+    monkeypatch.setattr(watch.host, "LINUX", linux)
+    monkeypatch.setattr(watch.time, "monotonic", lambda: 1e9)  # nothing takes any time
+    watched = Watch(specification(tmp_path), Bounds([], None, None), Meter([]))
+    watched.look()
+    assert watched.next_look == 1e9 + least_s

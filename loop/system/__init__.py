@@ -1,0 +1,1 @@
+"""What differs between Linux, WSL2 and macOS. Imports the standard library alone."""
