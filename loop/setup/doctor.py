@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from loop.setup.checks import authors, campaign, inputs, tools
+from loop.setup.checks import authors, campaign, inputs, system, tools
 from loop.setup.checks.check import Check
 from loop.setup.machine import Machine, look
 
@@ -16,7 +16,8 @@ from loop.setup.machine import Machine, look
 def diagnose(folder: Path, full: bool = False, look: Callable[[Path, bool], Machine] = look) -> list[Check]:
     """Return the findings for a campaign in `folder`; `full` prepares the data too, which may download for long."""
     machine = look(folder, full)
-    checks = [tools.python(machine), tools.git(machine), inputs.repository(machine), inputs.program(machine)]
+    checks = [*system.checks(machine), tools.python(machine), tools.git(machine)]
+    checks += [inputs.repository(machine), inputs.program(machine)]
     if machine.program is not None:
         program = machine.program
         checks += [

@@ -26,6 +26,10 @@ from loop.setup.campaigns import of_folder, read
 from loop.setup.copies import Copies, compare
 from loop.setup.inputs import check_canvas
 from loop.setup.interpreter import NEEDED, Interpreter, answer, ask, imports, prepare
+from loop.system import host
+from loop.system.power import sleeps_after_min
+
+NVIDIA = (Path("/dev/nvidia0"), Path("/usr/lib/wsl/lib/nvidia-smi"))  # the second is Windows' driver, seen from WSL
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ class Machine:
     git: str | None
     top: str | None
     runner: Interpreter
+    system: str = "Linux"  # or macOS, WSL 1, WSL 2
+    windows_disk: bool = False  # the folder is on a disk of Windows that WSL mounts
+    sleeps_after_min: int | None = None  # idle minutes, 0 for never; None where nobody tells
     git_error: str = ""
     writable: bool = True  # the git folder, in which a campaign lives
     branch: str = ""
@@ -88,10 +95,13 @@ def look(folder: Path, full: bool = False) -> Machine:
         git=(answer("git", "--version", folder=Path("/"))[0] or "").removeprefix("git version ").strip() or None,
         top=str(top) if top else None,
         runner=runner,
+        system=host.name(),
+        windows_disk=host.on_windows_disk(str(folder)),
+        sleeps_after_min=sleeps_after_min(),
         canvas_error=_canvas(folder, program.canvas),
         sealed=sealed,
         copies=compare(folder, runner.path, baseline) if sealed else None,
-        nvidia=Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None,
+        nvidia=any(map(Path.exists, NVIDIA)) or shutil.which("nvidia-smi") is not None,
         variables=frozenset(name for name, value in os.environ.items() if value),
         command_found=program.command is not None and shutil.which(shlex.split(program.command)[0]) is not None,
         reachable=_reachable(program),

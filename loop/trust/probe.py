@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from loop.system import host
 from loop.trust.limits import kept_by
 from loop.trust.places import Needed
 from loop.trust.sandbox import BUBBLEWRAP, NAMESPACES, OWN_USER, PROCESS_GROUP, Sandbox
@@ -38,6 +39,8 @@ SIZES = "a size limit on its /tmp"
 MEMORY = "a cgroup that bounds memory and processes (they are watched instead)"
 ESSENTIAL = frozenset({READ_ONLY, COVERED, MOUNTS, ALONE, NETWORK, CAPABILITIES, KERNEL})
 
+NOT_HERE, NEEDS_LINUX = "bubblewrap (bwrap) is not installed", "bubblewrap needs Linux"
+
 # What tries; it prints the promises that it has broken, by the names of their variables above.
 PROGRAM = Path(__file__).with_name("breakout.py").read_text(encoding="utf-8")
 
@@ -47,7 +50,7 @@ def probe() -> Sandbox:
     """Return the sandbox that really works here; tried once per process (about 60 ms)."""
     bwrap = shutil.which("bwrap")
     if bwrap is None:
-        return Sandbox(PROCESS_GROUP, reason="bubblewrap (bwrap) is not installed")
+        return Sandbox(PROCESS_GROUP, reason=NOT_HERE if host.LINUX else NEEDS_LINUX)
     reason = ""
     for options, sizes in ladder():
         sandbox = Sandbox(BUBBLEWRAP, bwrap, options=options, sizes=sizes)

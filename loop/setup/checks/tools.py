@@ -71,6 +71,8 @@ def sandbox(machine: Machine) -> Check:
     if machine.sandbox != "bubblewrap":
         finding = f"none ({machine.sandbox_reason}): code that a model wrote can read your files and use the network"
         step = "install bubblewrap (apt install bubblewrap), or work in a container or as a user of its own"
+        if machine.system == "macOS":
+            step = "work as a user of its own, or in a Linux virtual machine"
         return Check(name, Level.WARN, finding, step)
     open_net = "not your home, and the network only where its score is not sealed"
     sees = "neither your files nor the network" if machine.sealed else open_net

@@ -1,13 +1,16 @@
-"""A campaign whose journal a test loses."""
+"""A campaign whose journal a test loses; a look that starts no Python of the experiments."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from loop.record.types import Verdict
+from loop.setup import machine as looking
 from tests.campaigns import Campaign, make_repository
+from tests.loop.setup.healthy import RUNNER
 from tests.loop.setup.loss import CANVAS, follow
 
 
@@ -22,3 +25,10 @@ def campaign(tmp_path: Path) -> Campaign:
     night.propose(CANVAS.replace("8192", "2048").replace("0.04", "0.02"), "Halve LR.")
     follow(night)
     return night
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The experiments' Python answers without importing torch."""
+    monkeypatch.setattr(looking, "ask", lambda python, modules: dataclasses.replace(RUNNER, missing=tuple(modules)))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")

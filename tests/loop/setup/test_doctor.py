@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -16,37 +15,14 @@ from loop.record.journal import Journal
 from loop.record.types import Metric, Problem, ScoreSource, State
 from loop.settings.program import Program, Stop
 from loop.setup import machine as looking
-from loop.setup.checks.check import Check, Level
+from loop.setup.checks.check import Level
 from loop.setup.copies import Copies, Likeness
 from loop.setup.doctor import diagnose
-from loop.setup.interpreter import Interpreter, ask, imports, prepare
-from loop.setup.machine import Machine, look
+from loop.setup.interpreter import ask, imports, prepare
+from loop.setup.machine import look
+from tests.loop.setup.healthy import findings, program, runner
 
 TOOL = Path("/a tool/prepare.py")
-RUNNER = Interpreter("/venv/bin/python", "3.11.7", (), "2.13.0", (), False, 2)
-WELL = Machine(
-    python=(3, 11, 7),
-    git="2.39.5",
-    top="/repo",
-    runner=RUNNER,
-    branch="branch main",
-    program=Program(prose="Lower it."),
-    sealed=True,
-    sandbox="bubblewrap",
-)
-
-
-def findings(**changes: object) -> dict[str, Check]:
-    machine = dataclasses.replace(WELL, **changes)
-    return {check.name: check for check in diagnose(Path("/repo"), look=lambda folder, full: machine)}
-
-
-def program(**changes: object) -> Program:
-    return dataclasses.replace(Program(prose="Lower it."), **changes)
-
-
-def runner(**changes: object) -> Interpreter:
-    return dataclasses.replace(RUNNER, **changes)
 
 
 def test_a_healthy_folder_has_no_complaint():
@@ -180,13 +156,6 @@ def test_every_mixed_model_is_looked_at():
     checks = findings(program=program(models=("anthropic/claude-sonnet-4-5", "knobs")))
     assert {"model knobs", "model anthropic/claude-sonnet-4-5"} <= set(checks)
     assert key_of("knobs") is None
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The experiments' Python answers without importing torch."""
-    monkeypatch.setattr(looking, "ask", lambda python, modules: dataclasses.replace(RUNNER, missing=tuple(modules)))
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
 
 
 def test_a_real_folder_is_seen(repository, quick):
