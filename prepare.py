@@ -5,7 +5,8 @@
 
 The canvas (train.py) does `import prepare` and uses PROFILE, device(), seed(), batches(), Budget and submit().
 `val_bpb` = nats of the scored tokens / (ln 2 * bytes of the text they stand for); special tokens are in neither.
-Importing imports torch and waits at the gate, nothing else. POSIX only (pipes and file locks between processes).
+Importing imports the canvas's framework (torch, or the one that it names) and waits at the gate, nothing else.
+POSIX only (pipes and file locks between processes).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ import tokenize
 import traceback
 import types
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice, zip_longest
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Tokens = NDArray[np.uint16]
+Nats = NDArray[np.float64]
 
 # By this line a loop knows, without running the file, that it seals its scores; raise it with the protocol.
 RULER_VERSION = 2
@@ -118,35 +120,59 @@ class Profile:
     threads: int
     device: str  # torch's name: cpu, cuda, cuda:1, mps
     device_name: str
+    framework: str = "torch"  # of the canvas
 
 
 # Measured on two CPU cores; an Apple GPU uses these too until somebody measures better. One thread: beside any other
 # work two wait for each other and a step takes 3 to 20 times as long; one keeps its speed and leaves the scorer a core.
 CPU = Profile("cpu", 256, 2048, 131_072, 16, budget="2 TFLOP", source="python", threads=1, device="cpu", device_name="")
+UNCOUNTED_BUDGET = "350k tokens"  # on a CPU, of what nothing counts: what 2 TFLOP buy the default canvas
 GPU = Profile("gpu", 2048, 8192, 5_242_880, 4, budget="5m", source="climbmix", threads=8, device="cuda", device_name="")
 
 
 @functools.cache
 def profile() -> Profile:
-    """Return the profile of this machine and environment; imports torch only where an accelerator may exist."""
+    """Return the profile of machine, environment and canvas; imports torch only where it may have an accelerator."""
     if given := os.environ.get("AUTORESEARCH_PROFILE"):  # told by the scorer to its model processes
         return Profile(**json.loads(given))
-    where = os.environ.get("AUTORESEARCH_DEVICE") or _best_device()
+    named = framework_name()
+    where = os.environ.get("AUTORESEARCH_DEVICE") or _best_device(named)
+    if named != "torch" and where not in ("cpu", "mps"):
+        raise Refusal(f"device {where!r}: a canvas in {named} is measured on cpu or mps; set AUTORESEARCH_DEVICE")
     source = os.environ.get("AUTORESEARCH_SOURCE", "auto")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     base = GPU if where.startswith("cuda") else CPU
     return replace(
         base,
-        budget="1m" if where == "mps" else base.budget,
+        budget="1m" if where == "mps" else base.budget if named == "torch" else UNCOUNTED_BUDGET,
         source=base.source if source in ("", "auto") else source,
         threads=int(os.environ.get("AUTORESEARCH_THREADS") or min(cores, base.threads)),
         device=where,
         device_name=_device_name(where),
+        framework=named,
     )
 
 
-def _best_device() -> str:
+def framework_name() -> str:
+    """Return the framework of the canvas: the one that the loop measures, or the one that the running script names."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    return os.environ.get("AUTORESEARCH_FRAMEWORK") or (declared(Path(script)) if script else "torch")
+
+
+def declared(canvas: Path) -> str:
+    """Return what a canvas assigns to FRAMEWORK at its top level, read without running it; "torch" where nothing."""
+    with contextlib.suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        for node in ast.parse(canvas.read_bytes()).body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id="FRAMEWORK")], value=ast.Constant(value=str(name))):
+                    return name
+    return "torch"
+
+
+def _best_device(named: str) -> str:
     """Return cuda, mps or cpu. A build or a machine that can only be a CPU is recognised without importing torch."""
+    if named != "torch":
+        return "mps" if (named, sys.platform, platform.machine()) == ("mlx", "darwin", "arm64") else "cpu"
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         if importlib.metadata.version("torch").endswith("+cpu"):
             return "cpu"
@@ -871,8 +897,8 @@ def replace_text(path: Path, text: str) -> None:
 # --- Loader ------------------------------------------------------------------------------------------------------
 
 
-def batches(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield inputs and targets, (rows, T) int64 on the device, for ever.
+def batches(rows: int) -> Iterator[tuple[Any, Any]]:
+    """Yield inputs and targets for ever: (rows, T) int64 on torch's device, else int32 arrays of NumPy.
 
     The order of rows depends on the seed alone: the stream is the same whatever `rows` is. Every epoch has a new order.
     """
@@ -887,7 +913,7 @@ def batches(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
         packed = data.rows(TRAIN)
         for numbers in picked:
             _charge(tokens)
-            yield _to_device(packed[numbers])
+            yield framework().batch(packed[numbers])
     _loop.check(data)
     asked: Answer | None = None
     while True:
@@ -897,7 +923,7 @@ def batches(rows: int) -> Iterator[tuple[Tensor, Tensor]]:
         clock = Budget.latest
         # So that what comes next is here when it is wanted; what a budget will not use is not asked for.
         asked = _loop.ask(next(picked), data) if clock and clock.needs_more else None
-        yield _to_device(block)
+        yield framework().batch(block)
 
 
 def _charge(tokens: int) -> None:
@@ -1059,7 +1085,11 @@ def parse_budget(text: str) -> Limit:
 
 def budget_limit() -> Limit:
     """Return the budget of this run: the loop's or the profile's default."""
-    return parse_budget(os.environ.get("AUTORESEARCH_BUDGET") or profile().budget)
+    text, named = os.environ.get("AUTORESEARCH_BUDGET") or profile().budget, profile().framework
+    limit = parse_budget(text)
+    if limit.kind == "flop" and named != "torch":
+        raise Refusal(f"budget {text!r}: nothing counts the operations of {named}; write {UNCOUNTED_BUDGET} or 5m")
+    return limit
 
 
 FLOP_PER_BYTE = 12  # what moving a byte costs beside a FLOP of matrix arithmetic, fitted to quiet CPU seconds
@@ -1294,10 +1324,10 @@ class Budget:
         _refuse_in_scorer("Budget()")
         if Budget.latest is not None:
             raise Refusal("a second Budget(): a run has one; make it once, in main(), and pass it on")
-        torch.manual_seed(seed())
-        torch.set_num_threads(profile().threads)
+        framework().begin()
         keep_freed_memory()
         self.limit = budget_limit()
+        self._counts = self.limit.kind != "wall" and profile().framework == "torch"
         self.steps = 0
         self.handed_out = 0  # tokens of batches()
         self._said = 0  # tokens of spend()
@@ -1368,7 +1398,7 @@ class Budget:
                 f"{self.share:.0%} of the budget was spent in {self.seconds:.0f} s, its cap; the machine is too busy "
                 "or the model far slower than counted: take a smaller budget, or one in wall time"
             )
-        if self.limit.kind != "wall" and not self._cost and self._count_next():
+        if self._counts and not self._cost and self._count_next():
             self._cost = StepCost()
             self._cost.start()
         return True
@@ -1407,7 +1437,7 @@ class Budget:
         self.flop += max(self._step_flop * grown, handed * token_flop())
 
     def _count_outside(self) -> None:
-        if self.limit.kind != "wall" and not self._outside:
+        if self._counts and not self._outside:
             self._outside = StepCost()
             self._outside.start()
 
@@ -1479,32 +1509,221 @@ def run_folder() -> Path | None:
     return Path(named) if named else None
 
 
-# --- The end of a run --------------------------------------------------------------------------------------------
+# --- Frameworks: torch, or any whose arrays NumPy can read ---------------------------------------------------------
+# A canvas in another framework says FRAMEWORK = "mlx" at its top level. Its build_model(weights) returns a callable,
+# tokens (n, T) int32 -> logits (n, T, V). docs/frameworks.md describes both sides; torch keeps operators of its own
+# where they decide the digits and the speed of a score.
 
-CHECKPOINT = "checkpoint.pt"
+
+class Torch:
+    """What the ruler does with torch."""
+
+    __slots__ = ()
+    checkpoint = "checkpoint.pt"  # holds every type of tensor, tied and sparse ones too
+
+    def begin(self) -> None:
+        global torch
+        import torch
+
+        torch.manual_seed(seed())
+        torch.set_num_threads(profile().threads)
+
+    def pay_imports(self) -> None:
+        if torch.cuda.is_available():
+            importlib.import_module("torch._dynamo")  # torch.compile needs it, 1-2 s
+
+    def formulas(self) -> tuple[types.ModuleType, dict[Any, Any]]:
+        """Return what counts FLOP, and its table."""
+        from torch.utils import flop_counter
+
+        return flop_counter, flop_counter.flop_registry
+
+    def batch(self, block: Tokens) -> tuple[Tensor, Tensor]:
+        return _to_device(block)
+
+    def weights(self, model: torch.nn.Module) -> tuple[dict[str, Tensor], int]:
+        """Return the weights under the names of the plain module, those of torch.compile undone; and their number."""
+        state = {name.replace("_orig_mod.", ""): value.detach().cpu() for name, value in model.state_dict().items()}
+        return state, sum(p.numel() for p in model.parameters())
+
+    def save(self, weights: Any, path: Path) -> None:
+        torch.save(weights, path)
+
+    def load(self, build: Callable[[], torch.nn.Module], path: Path) -> torch.nn.Module:
+        model = build().to(device())
+        model.load_state_dict(torch.load(path, map_location=device(), weights_only=True))
+        return model.eval()
+
+    def answer(self, model: torch.nn.Module, shared: SharedMemory, slot: int, rows: int) -> str:
+        """Put the logits of a slot's tokens beside them; return their type."""
+        with torch.inference_mode():
+            logits = model(torch.from_numpy(shared.tokens(slot, rows)).to(device(), copy=True))
+            _check_shape(tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__, rows)
+            dtype = str(logits.dtype).removeprefix("torch.")
+            dtype = dtype if dtype in LOGIT_TYPES else "float32"
+            self._tensor(shared.logits(slot, rows, dtype), dtype).copy_(logits)
+        return dtype
+
+    def copied(self, logits: NDArray[Any], dtype: str) -> Tensor:
+        return self._tensor(logits, dtype).to(device(), torch.float32, copy=True)
+
+    def nats(self, logits: Tensor, targets: NDArray[np.int64]) -> Nats:
+        losses = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), torch.from_numpy(targets).flatten().to(logits.device), reduction="none"
+        )
+        return losses.double().cpu().view(targets.shape).numpy()
+
+    def total(self, nats: Nats) -> float:
+        return float(torch.from_numpy(nats).sum())
+
+    def lacks_memory(self, error: BaseException) -> bool:
+        """Tell whether an error is a lack of memory; where it is, give back what the GPU's allocator keeps."""
+        lacks = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if lacks and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return lacks
+
+    @staticmethod
+    def _tensor(array: NDArray[Any], dtype: str) -> Tensor:
+        return torch.from_numpy(array).view(getattr(torch, dtype))
+
+
+class Arrays:
+    """What the ruler does with any other framework: it hands out and takes arrays that NumPy can read."""
+
+    __slots__ = ()
+    checkpoint = "checkpoint.safetensors"
+    no_memory = re.compile("out of memory|unable to allocate|can't allocate|attempting to allocate", re.IGNORECASE)
+
+    def begin(self) -> None:
+        """Tell libraries that are not loaded yet how many threads to use. The canvas seeds itself, with seed()."""
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC"):
+            os.environ[name] = str(profile().threads)
+
+    def pay_imports(self) -> None:
+        self.begin()
+        with contextlib.suppress(ImportError):  # the canvas's own import tells its line
+            importlib.import_module({"mlx": "mlx.core"}.get(profile().framework, profile().framework))
+
+    def formulas(self) -> tuple[types.ModuleType, dict[Any, Any]]:
+        return math, {}
+
+    def batch(self, block: Tokens) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        tokens = block.astype(np.int32)
+        return tokens[:, :-1], tokens[:, 1:]
+
+    def weights(self, model: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], int]:
+        if not isinstance(model, Mapping):
+            raise Refusal(f"submit() takes {{name: array}} in {profile().framework}, not {type(model).__name__}")
+        arrays = {name: np.asarray(value) for name, value in model.items()}
+        for name, array in arrays.items():
+            if array.dtype.name not in ARRAY_TYPES:
+                known = ", ".join(ARRAY_TYPES)
+                raise Refusal(f"submit(): {name!r} is of type {array.dtype}, the ruler takes {known}")
+        return arrays, sum(array.size for array in arrays.values())
+
+    def save(self, weights: Any, path: Path) -> None:
+        write_arrays(path, weights)
+
+    def load(self, build: Callable[[dict[str, NDArray[Any]]], Any], path: Path) -> Any:
+        return build(read_arrays(path))
+
+    def answer(self, model: Callable[[NDArray[np.int32]], Any], shared: SharedMemory, slot: int, rows: int) -> str:
+        logits = np.asarray(model(shared.tokens(slot, rows).astype(np.int32)))
+        _check_shape(logits.shape, rows)
+        dtype = logits.dtype.name if logits.dtype.name in LOGIT_TYPES else "float32"
+        shared.logits(slot, rows, dtype)[:] = logits.view(np.uint16) if dtype == "bfloat16" else logits
+        return dtype
+
+    def copied(self, logits: NDArray[Any], dtype: str) -> NDArray[np.float32]:
+        return widened(logits) if dtype == "bfloat16" else np.array(logits, dtype=np.float32)
+
+    def nats(self, logits: NDArray[np.float32], targets: NDArray[np.int64]) -> Nats:
+        """Return the cross-entropy of targets, (rows, T): exponentials in fp32, their sum in fp64."""
+        with np.errstate(all="ignore"):  # what is not finite is found in the result
+            logits -= logits.max(-1, keepdims=True)
+            true = np.take_along_axis(logits, targets[..., None], -1)[..., 0]
+            losses: Nats = np.log(np.exp(logits, out=logits).sum(-1, dtype=np.float64)) - true
+        return losses
+
+    def total(self, nats: Nats) -> float:
+        return float(nats.sum())
+
+    def lacks_memory(self, error: BaseException) -> bool:
+        return bool(self.no_memory.search(str(error)))
+
+
+TORCH, ARRAYS = Torch(), Arrays()
+# The names of NumPy (bfloat16: of ml_dtypes) and of safetensors.
+ARRAY_TYPES = {
+    "float32": "F32", "float16": "F16", "bfloat16": "BF16", "float64": "F64", "bool": "BOOL", "int8": "I8",
+    "int16": "I16", "int32": "I32", "int64": "I64", "uint8": "U8", "uint16": "U16", "uint32": "U32", "uint64": "U64",
+}  # fmt: skip
+
+
+def framework() -> Torch | Arrays:
+    """Return what deals with the framework of the canvas."""
+    return TORCH if profile().framework == "torch" else ARRAYS
+
+
+def widened(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Return bfloat16 numbers, given by their bits, as float32: the same bits and sixteen zeros."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write a safetensors file: 8 bytes with the length of its header, the header in JSON, the bytes of all arrays."""
+    header, end = {}, 0
+    for name, array in arrays.items():
+        begin, end = end, end + array.nbytes
+        header[name] = {"dtype": ARRAY_TYPES[array.dtype.name], "shape": array.shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for array in arrays.values():
+            file.write(array.tobytes())
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a safetensors file by name; bfloat16, which NumPy does not have, as float32."""
+    data = np.fromfile(path, np.uint8)
+    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    kinds = {short: name for name, short in ARRAY_TYPES.items()} | {"BF16": "uint16"}
+    arrays = {}
+    for name, told in json.loads(data[8:start].tobytes()).items():
+        begin, end = (start + offset for offset in told["data_offsets"])
+        array = data[begin:end].view(kinds[told["dtype"]]).reshape(told["shape"])
+        arrays[name] = widened(array) if told["dtype"] == "BF16" else array
+    return arrays
+
+
+# --- The end of a run --------------------------------------------------------------------------------------------
 
 
 def submit(
-    model: torch.nn.Module,
+    model: Any,
     *,
     mfu: float | None = None,  # percent; None = unknown
     depth: int | None = None,  # layers
+    peak_memory_mb: float | None = None,  # of an accelerator that only the canvas's framework can ask
 ) -> None:
-    """End a run: write checkpoint.pt, then summary.json; by hand, score it in the sealed processes too.
+    """End a run: write its checkpoint, then summary.json; by hand, score it in the sealed processes too.
 
-    Weights only, under the names of the plain module (those of torch.compile are undone), replaced atomically. Prints
-    the original's summary block. In the loop nothing runs after this: the process ends, with all that it started.
+    `model` is a torch module or, in another framework, {name: array that NumPy reads}. Weights only, replaced
+    atomically. Prints the original's summary block. In the loop nothing runs after this: the process ends, with all
+    that it started.
     """
     _refuse_in_scorer("submit()")
-    budget = Budget.latest or Budget()
-    weights = {name.replace("_orig_mod.", ""): value.detach().cpu() for name, value in model.state_dict().items()}
+    budget, used = Budget.latest or Budget(), framework()
+    weights, params = used.weights(model)
     budget.check_end()  # after state_dict(), which a canvas may have written
-    summary = _summary(budget, mfu, sum(p.numel() for p in model.parameters()))
+    summary = _summary(budget, mfu, params, peak_memory_mb)
     score: dict[str, Any] | None = None
     with contextlib.ExitStack() as stack:
         run = run_folder() or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="autoresearch-")))
-        torch.save(weights, run / f"{CHECKPOINT}~")
-        os.replace(run / f"{CHECKPOINT}~", run / CHECKPOINT)
+        used.save(weights, run / f"{used.checkpoint}~")
+        os.replace(run / f"{used.checkpoint}~", run / used.checkpoint)
         replace_text(run / "summary.json", json.dumps(summary))
         if run_folder() is None:
             score = _score_by_hand(run)
@@ -1515,12 +1734,13 @@ def submit(
     _loop.end()
 
 
-def _summary(budget: Budget, mfu: float | None, params: int) -> dict[str, Any]:
+def _summary(budget: Budget, mfu: float | None, params: int, peak_mb: float | None) -> dict[str, Any]:
+    counted = profile().framework == "torch"
     return {
         "training_seconds": budget.seconds, "total_seconds": time.monotonic() - _imported_at,
-        "peak_memory_mb": peak_memory_mb(), "mfu_percent": mfu, "tokens": budget.tokens, "steps": budget.steps,
-        "params": params, "flops": budget.flop or None, "explained_cpu_s": budget.explained_s,
-        "threads": torch.get_num_threads(), "seed": seed(),
+        "peak_memory_mb": peak_mb or peak_memory_mb(), "mfu_percent": mfu, "tokens": budget.tokens,
+        "steps": budget.steps, "params": params, "flops": (budget.flop or None) if counted else None,
+        "explained_cpu_s": budget.explained_s if counted else None, "threads": profile().threads, "seed": seed(),
     }  # fmt: skip
 
 
@@ -1554,7 +1774,7 @@ def summary_block(summary: dict[str, Any], depth: int | None, val_bpb: float | N
 
 def peak_memory_mb() -> float:
     """Return the peak of the accelerator's memory, on a CPU of the process's, in MiB."""
-    if device().type == "cuda":
+    if profile().device.startswith("cuda"):
         return torch.cuda.max_memory_allocated() / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
@@ -1582,31 +1802,33 @@ class SharedMemory:
         self._p, self._locked = p, False
         self._slot_bytes = p.eval_rows * p.context * (8 + 4 * p.vocab)
         os.ftruncate(fd, SLOTS * self._slot_bytes)
-        self._bytes = torch.frombuffer(mmap.mmap(fd, SLOTS * self._slot_bytes), dtype=torch.uint8)
+        self._bytes = np.frombuffer(mmap.mmap(fd, SLOTS * self._slot_bytes), dtype=np.uint8)
 
     def lock_pages(self) -> None:
         """Make copies to and from a GPU several times faster; where the driver refuses, they are slow but right."""
         if self._p.device.startswith("cuda"):
             cuda = torch.cuda.cudart()  # type: ignore[no-untyped-call]
-            cuda.cudaHostRegister(self._bytes.data_ptr(), self._bytes.numel(), 0)
+            cuda.cudaHostRegister(self._bytes.ctypes.data, self._bytes.nbytes, 0)
             self._locked = True
 
     def unlock_pages(self) -> None:
         """Undo it, before the next memory comes to lie at the same address."""
         if self._locked:
-            torch.cuda.cudart().cudaHostUnregister(self._bytes.data_ptr())  # type: ignore[no-untyped-call]
+            torch.cuda.cudart().cudaHostUnregister(self._bytes.ctypes.data)  # type: ignore[no-untyped-call]
             self._locked = False
 
-    def tokens(self, slot: int, rows: int) -> Tensor:
-        return self._view(slot, 0, (rows, self._p.context), torch.int64)
+    def tokens(self, slot: int, rows: int) -> NDArray[np.int64]:
+        return self._view(slot, 0, (rows, self._p.context), np.dtype(np.int64))
 
-    def logits(self, slot: int, rows: int, dtype: str) -> Tensor:
+    def logits(self, slot: int, rows: int, dtype: str) -> NDArray[Any]:
+        """Return a view of logits; bfloat16, which NumPy does not have, as uint16."""
         start = self._p.eval_rows * self._p.context * 8
-        return self._view(slot, start, (rows, self._p.context, self._p.vocab), getattr(torch, dtype))
+        kind = np.dtype("uint16" if dtype == "bfloat16" else dtype)
+        return self._view(slot, start, (rows, self._p.context, self._p.vocab), kind)
 
-    def _view(self, slot: int, start: int, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    def _view(self, slot: int, start: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         start += slot * self._slot_bytes
-        return self._bytes[start : start + math.prod(shape) * dtype.itemsize].view(dtype).view(shape)
+        return self._bytes[start : start + math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
 
 
 def _anonymous_file() -> int:
@@ -1681,9 +1903,9 @@ class Model:
         self._shared.lock_pages()
         self._ask({"load": True})
 
-    def ask(self, inputs: Tensor) -> None:
+    def ask(self, inputs: NDArray[np.int64]) -> None:
         """Ask for the logits of token rows, (n, T) int64; at most SLOTS questions may be open."""
-        self._shared.tokens(self._asked % SLOTS, len(inputs)).copy_(inputs)
+        self._shared.tokens(self._asked % SLOTS, len(inputs))[:] = inputs
         self._ask({"rows": len(inputs), "slot": self._asked % SLOTS})
 
     def answer(self) -> str:
@@ -1696,10 +1918,10 @@ class Model:
             raise NoScore("crash", "something other than the ruler wrote to the model process's reply pipe")
         return str(reply["dtype"])
 
-    def logits(self, rows: int, where: torch.device) -> Tensor:
+    def logits(self, rows: int) -> Any:
         """Wait for the next answer; return its logits, (rows, T, V) fp32, in a copy that process cannot touch."""
-        slot = self._answered % SLOTS
-        return self._shared.logits(slot, rows, self.answer()).to(where, torch.float32, copy=True)
+        slot, dtype = self._answered % SLOTS, self.answer()
+        return framework().copied(self._shared.logits(slot, rows, dtype), dtype)
 
     def drain(self) -> None:
         """Take the answers still open and forget them."""
@@ -1796,20 +2018,20 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 class Exam:
     """The rows of a split as they are asked and scored."""
 
-    rows: Tensor  # (rows, T + 1) int64
-    lengths: Tensor  # (rows, T) int64, bytes of text that each target stands for
+    rows: NDArray[np.int64]  # (rows, T + 1)
+    lengths: NDArray[np.int64]  # (rows, T), bytes of text that each target stands for
 
     @property
-    def inputs(self) -> Tensor:
+    def inputs(self) -> NDArray[np.int64]:
         return self.rows[:, :-1]
 
     @property
-    def targets(self) -> Tensor:
+    def targets(self) -> NDArray[np.int64]:
         return self.rows[:, 1:]
 
     @property
-    def scored(self) -> Tensor:
-        """(rows, T) bool: no special token."""
+    def scored(self) -> NDArray[np.bool_]:
+        """(rows, T): no special token."""
         return self.lengths > 0
 
     @property
@@ -1826,11 +2048,8 @@ def score(
     timeout_s: float = ANSWER_S,  # for one answer
     wait: Callable[[], bool] = lambda: True,  # returns when the run has ended; False = there is nothing to score
 ) -> dict[str, Any] | None:
-    """Return the sealed score of run/checkpoint.pt as it is printed, or the kind and detail of why there is none."""
-    global torch
-    import torch  # paid before the wait
-
-    torch.set_num_threads(profile().threads)
+    """Return the sealed score of a run's checkpoint as it is printed, or the kind and detail of why there is none."""
+    framework().begin()  # its imports are paid before the wait
     keep_freed_memory()
     exam = _exam(split)
     with contextlib.ExitStack() as stack:
@@ -1844,8 +2063,8 @@ def score(
         if not wait():
             return None
         try:
-            if not _size(run / CHECKPOINT):
-                raise NoScore("no_checkpoint", f"the run wrote no {CHECKPOINT}; it must end with prepare.submit(model)")
+            if not _size(run / (name := framework().checkpoint)):
+                raise NoScore("no_checkpoint", f"the run wrote no {name}; it must end with prepare.submit(model)")
             return {"ok": True, "split": split, **_score(exam, models, auditors, start)}
         except NoScore as bad:
             return {"ok": False, "kind": bad.kind, "detail": bad.detail, "traceback": bad.trace}
@@ -1853,8 +2072,8 @@ def score(
 
 def _exam(split: str) -> Exam:
     data = dataset()
-    rows = torch.from_numpy(data.rows({"val": VAL, "audit": AUDIT}[split], thorough=True).astype(np.int64))
-    return Exam(rows, torch.from_numpy(token_bytes(data.tokenizer(thorough=True)))[rows[:, 1:]])
+    rows = data.rows({"val": VAL, "audit": AUDIT}[split], thorough=True).astype(np.int64)
+    return Exam(rows, token_bytes(data.tokenizer(thorough=True))[rows[:, 1:]])
 
 
 def _score(exam: Exam, models: list[Model], auditors: list[Model], start: Callable[[], list[Model]]) -> dict[str, Any]:
@@ -1862,7 +2081,7 @@ def _score(exam: Exam, models: list[Model], auditors: list[Model], start: Callab
     started = time.monotonic()
     nats, batch = _answers(models, exam, profile().eval_rows)
     _close(models)
-    total, tokens, size = float(nats[exam.scored].sum()), int(exam.scored.sum()), int(exam.lengths.sum())
+    total, tokens, size = framework().total(nats[exam.scored]), int(exam.scored.sum()), int(exam.lengths.sum())
     if not math.isfinite(total):
         raise NoScore("nan", "the model gives some of the text no probability at all")
     difference = _audit(exam, nats, batch, auditors, start)
@@ -1882,7 +2101,7 @@ def _side_by_side(p: Profile) -> int:
     return 2 if p.device == "cpu" and cores >= 2 * p.threads else 1
 
 
-def _answers(models: list[Model], exam: Exam, batch: int) -> tuple[Tensor, int]:
+def _answers(models: list[Model], exam: Exam, batch: int) -> tuple[Nats, int]:
     """Return the nats of every target, (rows, T) fp64, and the batch that fits into memory; raise NoScore."""
     _load(models)
     while True:
@@ -1908,40 +2127,37 @@ def _close(models: list[Model]) -> None:
         model.close()
 
 
-def _nats(models: list[Model], inputs: Tensor, targets: Tensor, batch: int) -> Tensor:
+def _nats(models: list[Model], inputs: NDArray[np.int64], targets: NDArray[np.int64], batch: int) -> Nats:
     """Return the nats of every target, (rows, T) fp64, asked in batches of one size: the last is filled up."""
-    count = len(inputs)
-    filled = torch.arange(-(-count // batch) * batch) % count
-    parts, wanted = torch.split(inputs[filled], batch), torch.split(targets[filled], batch)
+    count, used = len(inputs), framework()
+    filled = np.arange(-(-count // batch) * batch) % count
+    parts, wanted = (rows[filled].reshape(-1, batch, rows.shape[1]) for rows in (inputs, targets))
     ahead = SLOTS * len(models)
     for number, part in enumerate(parts[:ahead]):
         models[number % len(models)].ask(part)
     nats = []
     for number, expected in enumerate(wanted):
         model = models[number % len(models)]
-        logits = model.logits(batch, device())
+        logits = model.logits(batch)
         if number + ahead < len(parts):
             model.ask(parts[number + ahead])
-        losses = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), expected.flatten().to(logits.device), reduction="none"
-        )
-        nats.append(losses.double().cpu().view(batch, -1))
-        if nats[-1].isnan().any():
+        nats.append(used.nats(logits, expected))
+        if np.isnan(nats[-1]).any():
             raise NoScore("nan", "the model's logits are not finite numbers")
-    return torch.cat(nats)[:count]
+    return np.concatenate(nats)[:count]
 
 
-def _audit(exam: Exam, nats: Tensor, batch: int, auditors: list[Model], start: Callable[[], list[Model]]) -> float:
+def _audit(exam: Exam, nats: Nats, batch: int, auditors: list[Model], start: Callable[[], list[Model]]) -> float:
     """Return the largest difference in nats; raise NoScore if a prediction depends on later tokens or on other rows."""
-    dice = torch.Generator().manual_seed(secrets.randbits(63))
+    dice = np.random.default_rng(secrets.randbits(128))
     cuts = _cuts(exam, dice)
-    before = exam.scored & (torch.arange(nats.shape[1]) < cuts)
-    altered = torch.where(torch.arange(nats.shape[1]) < cuts, exam.inputs, _others(exam, dice))
-    order = torch.randperm(len(nats), generator=dice)
+    kept = np.arange(nats.shape[1]) < cuts
+    altered = np.where(kept, exam.inputs, _others(exam, dice))
+    order = dice.permutation(len(nats))
 
-    def asked(models: list[Model]) -> Tensor:
+    def asked(models: list[Model]) -> Nats:
         _load(models)
-        answers = torch.empty_like(nats)
+        answers = np.empty_like(nats)
         answers[order] = _nats(models, altered[order], exam.targets[order], batch)
         return answers
 
@@ -1952,28 +2168,33 @@ def _audit(exam: Exam, nats: Tensor, batch: int, auditors: list[Model], start: C
             raise
         _close(auditors)
         audited = asked(start())  # where two have no room; the cuts stay, or a leak could have them drawn again
-    apart = (audited - nats).abs().where(before, 0.0)
+    apart = _apart(audited, nats, exam.scored & kept)
     if float(apart.max()) <= exam.tolerance:
         return float(apart.max())
     _close(auditors)
-    worst = apart.amax(1)
-    whole = worst.where(cuts[:, 0] == nats.shape[1], 0.0)
+    worst = apart.max(1)
+    whole = np.where(cuts[:, 0] == nats.shape[1], worst, 0.0)
     if float(whole.max()) > exam.tolerance:
         raise _depends_on_rows(float(whole.max()))
     row = int(worst.argmax())
     again = _as_before(exam, row, altered[row], batch, len(auditors), start())
-    if float((again - nats[row])[apart[row] > exam.tolerance].abs().max()) <= exam.tolerance:
+    if float(_apart(again, nats[row], apart[row] > exam.tolerance).max()) <= exam.tolerance:
         raise _depends_on_rows(float(worst.max()))
     raise NoScore("non_causal", "a prediction changes when only later tokens change; the model sees the future")
 
 
-def _cuts(exam: Exam, dice: torch.Generator) -> Tensor:
+def _apart(answers: Nats, nats: Nats, where: NDArray[np.bool_]) -> Nats:
+    """Return by how much answers differ at the places that count; 0.0 elsewhere, where both may be infinite."""
+    return np.abs(np.subtract(answers, nats, out=np.zeros_like(nats), where=where))
+
+
+def _cuts(exam: Exam, dice: np.random.Generator) -> NDArray[np.int64]:
     """Return the place in each row from which on its tokens are replaced, (rows, 1), after a token that is scored.
 
     Some rows stay as they are, in other company: all their places are tested, the last one too.
     """
-    cuts = 1 + torch.multinomial(exam.scored.float() + 1e-9, 1, generator=dice)
-    cuts[torch.randperm(len(cuts), generator=dice)[: -(-len(cuts) // WHOLE_ROWS)]] = exam.inputs.shape[1]
+    cuts: NDArray[np.int64] = 1 + (exam.scored + dice.random(exam.scored.shape)).argmax(1)[:, None]
+    cuts[dice.permutation(len(cuts))[: -(-len(cuts) // WHOLE_ROWS)]] = exam.inputs.shape[1]
     return cuts
 
 
@@ -1985,13 +2206,16 @@ def _depends_on_rows(apart: float) -> NoScore:
     )
 
 
-def _others(exam: Exam, dice: torch.Generator) -> Tensor:
+def _others(exam: Exam, dice: np.random.Generator) -> NDArray[np.int64]:
     """Return tokens of the corpus at random, (rows, T), few of them those that stand there."""
-    one, two = exam.rows.flatten()[torch.randint(exam.rows.numel(), (2, *exam.inputs.shape), generator=dice)]
-    return torch.where(one == exam.inputs, two, one)
+    one, two = exam.rows.ravel()[dice.integers(exam.rows.size, size=(2, *exam.inputs.shape))]
+    tokens: NDArray[np.int64] = np.where(one == exam.inputs, two, one)
+    return tokens
 
 
-def _as_before(exam: Exam, row: int, altered: Tensor, batch: int, processes: int, witness: list[Model]) -> Tensor:
+def _as_before(
+    exam: Exam, row: int, altered: NDArray[np.int64], batch: int, processes: int, witness: list[Model]
+) -> Nats:
     """Return the nats of one altered row, (T,) fp64, in the company that it had when it was scored.
 
     A fresh process is asked all that the one which answered the row was asked, in the same order. So nothing but the
@@ -1999,12 +2223,13 @@ def _as_before(exam: Exam, row: int, altered: Tensor, batch: int, processes: int
     """
     _load(witness)
     last = row // batch
-    batches = torch.arange(last % processes, last + 1, processes)
-    asked = ((batches[:, None] * batch + torch.arange(batch)) % len(exam.rows)).flatten()
+    batches = np.arange(last % processes, last + 1, processes)
+    asked = ((batches[:, None] * batch + np.arange(batch)) % len(exam.rows)).ravel()
     inputs = exam.inputs[asked]
     place = len(asked) - batch + row % batch
     inputs[place] = altered
-    return _nats(witness, inputs, exam.targets[asked], batch)[place]
+    nats: Nats = _nats(witness, inputs, exam.targets[asked], batch)[place]
+    return nats
 
 
 # The model process: the only part of the ruler that runs beside the canvas's code.
@@ -2021,7 +2246,7 @@ def _refuse_in_scorer(what: str) -> None:
 
 def serve_models(run: Path, canvas: Path, given: str, ends: list[int]) -> None:
     """Answer the scorer's requests until it closes the pipes: three descriptors for each model, a process for each."""
-    global _serving_model, torch
+    global _serving_model
     os.environ["AUTORESEARCH_PROFILE"] = given
     _die_with_parent()
     try:
@@ -2029,9 +2254,7 @@ def serve_models(run: Path, canvas: Path, given: str, ends: list[int]) -> None:
     except OSError:  # a sandbox's only writable place is a /tmp of its own
         del os.environ["TMPDIR"]
         os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.mkdtemp()
-    import torch
-
-    torch.set_num_threads(profile().threads)
+    framework().begin()
     keep_freed_memory()
     sys.modules["prepare"] = sys.modules["__main__"]
     _serving_model = True
@@ -2061,8 +2284,8 @@ def _forked(ends: list[int]) -> list[int]:
 
 def _serve(run: Path, canvas: Path, requests: int, replies: int, memory: int) -> None:
     shared = SharedMemory(memory, profile())
-    model: torch.nn.Module | None = None
-    with os.fdopen(requests) as lines, torch.inference_mode():
+    model: Any = None
+    with os.fdopen(requests) as lines:
         for number, line in enumerate(lines):
             request = json.loads(line)
             try:
@@ -2070,7 +2293,7 @@ def _serve(run: Path, canvas: Path, requests: int, replies: int, memory: int) ->
                     shared.lock_pages()
                     model, dtype = _load_model(run, canvas), LOGIT_TYPES[0]
                 else:
-                    dtype = _answer(model, shared, request["slot"], request["rows"])
+                    dtype = framework().answer(model, shared, request["slot"], request["rows"])
                 reply = {"number": number, "dtype": dtype}
             except BaseException as error:  # the canvas may raise anything, SystemExit too
                 reply = _failure(error)
@@ -2078,33 +2301,23 @@ def _serve(run: Path, canvas: Path, requests: int, replies: int, memory: int) ->
             os.write(replies, json.dumps(reply).encode() + b"\n")
 
 
-def _load_model(run: Path, canvas: Path) -> torch.nn.Module:
+def _load_model(run: Path, canvas: Path) -> Any:
     sys.path.insert(0, str(canvas.parent))
     spec = importlib.util.spec_from_file_location("canvas", canvas)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules["canvas"] = module
-    torch.manual_seed(seed())
-    with torch.inference_mode(False):
-        spec.loader.exec_module(module)
-        if not callable(getattr(module, "build_model", None)):
-            raise Refusal(f"{canvas.name} has no build_model(); the scorer needs it to load the checkpoint")
-        model: torch.nn.Module = module.build_model().to(device())
-        model.load_state_dict(torch.load(run / CHECKPOINT, map_location=device(), weights_only=True))
-    return model.eval()
+    framework().begin()
+    spec.loader.exec_module(module)
+    if not callable(getattr(module, "build_model", None)):
+        raise Refusal(f"{canvas.name} has no build_model(); the scorer needs it to load the checkpoint")
+    return framework().load(module.build_model, run / framework().checkpoint)
 
 
-def _answer(model: torch.nn.Module, shared: SharedMemory, slot: int, rows: int) -> str:
-    """Put the logits of a slot's tokens beside them; return their type."""
-    logits = model(shared.tokens(slot, rows).to(device(), copy=True))
+def _check_shape(found: object, rows: int) -> None:
     wanted = (rows, profile().context, profile().vocab)
-    if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != wanted:
-        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise NoScore("bad_shape", f"forward returned {found}, the ruler needs logits of shape {wanted}")
-    dtype = str(logits.dtype).removeprefix("torch.")
-    dtype = dtype if dtype in LOGIT_TYPES else "float32"
-    shared.logits(slot, rows, dtype).copy_(logits)
-    return dtype
+    if found != wanted:
+        raise NoScore("bad_shape", f"the model returned {found}, the ruler needs logits of shape {wanted}")
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
@@ -2112,9 +2325,7 @@ def _failure(error: BaseException) -> dict[str, Any]:
     trace = "".join(traceback.format_exception(error))[-8000:]
     if isinstance(error, NoScore):
         return {"kind": error.kind, "detail": error.detail}
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    if isinstance(error, MemoryError) or framework().lacks_memory(error):
         return {"kind": "oom", "detail": "the model does not fit in memory, even for one row", "traceback": trace}
     last = traceback.format_exception_only(error)[-1].strip()
     detail = f"the canvas failed while it was scored: {last}"[:2000]
@@ -2235,6 +2446,7 @@ def main() -> int:
 
 def score_as(options: argparse.Namespace) -> dict[str, Any] | None:
     """Return the score that the options ask for, once a line comes: `main` is no part of what measures, this is."""
+    os.environ.setdefault("AUTORESEARCH_FRAMEWORK", declared(options.canvas))
     return score(
         options.run.absolute(), options.canvas.absolute(), options.split, options.wrap, options.timeout,
         wait=lambda: options.now or bool(sys.stdin.readline()),
@@ -2279,8 +2491,7 @@ def _wait_at_gate() -> None:
     """Pay the imports of training, then wait for the loop's word; exit if the loop is gone instead."""
     gate = os.environ.pop("AUTORESEARCH_GATE_FD", None)
     if gate:
-        if torch.cuda.is_available():
-            importlib.import_module("torch._dynamo")  # torch.compile needs it, 1-2 s
+        framework().pay_imports()
         if not os.read(int(gate), 64):
             sys.exit("prepare: the gate was closed without a byte: the loop is gone, nothing is trained")
         if stat.S_ISSOCK(os.fstat(int(gate)).st_mode):
@@ -2344,7 +2555,6 @@ def _checked(function: Callable[..., Any], changed: Callable[[], str], note: Cal
 
 def _replaced_before() -> str:
     """Return the name of what a canvas had replaced before it imported this module, "" where it had nothing."""
-    from torch.utils import flop_counter
 
     def own_to(other: Any, value: Any) -> bool:
         if isinstance(value, types.FunctionType):
@@ -2352,7 +2562,8 @@ def _replaced_before() -> str:
         return isinstance(value, types.BuiltinFunctionType | type)
 
     relied_on = [(other, name, vars(other)[name]) for other, names in RELIED_ON for name in names]
-    relied_on += [(flop_counter, str(kind), formula) for kind, formula in flop_counter.flop_registry.items()]
+    counter, formulas = framework().formulas()
+    relied_on += [(counter, str(kind), formula) for kind, formula in formulas.items()]
     return next((name for other, name, value in relied_on if not own_to(other, value)), "")
 
 
@@ -2384,14 +2595,12 @@ def _watched_account() -> tuple[Callable[[], str], Callable[[], None]]:
 
 def _watched_names() -> Callable[[], str]:
     """Return what says which name is no longer the object that it is now, "" where all are."""
-    from torch.utils import flop_counter
-
     module = globals()
     settings = {name: value for name, value in os.environ.items() if name.startswith("AUTORESEARCH_")}
     classes = [value for value in module.values() if isinstance(value, type) and value.__module__ == __name__]
     tables = [value for value in module.values() if isinstance(value, dict) and value is not module["__builtins__"]]
     places: list[tuple[Any, Iterable[str]]] = [(module, module), *((vars(kind), vars(kind)) for kind in classes)]
-    places += [(table, table) for table in (*tables, flop_counter.flop_registry)]
+    places += [(table, table) for table in (*tables, framework().formulas()[1])]
     places += [(vars(other), names) for other, names in RELIED_ON]
     known: list[tuple[Any, tuple[str, ...], tuple[Any, ...]]] = []
     for place, wanted in places:
@@ -2416,14 +2625,14 @@ def _watched_names() -> Callable[[], str]:
 
 def _own_functions() -> list[types.FunctionType]:
     """Return the functions of this module, and of the classes that a run uses, properties too."""
-    places = (globals(), vars(Budget), vars(StepCost), vars(Loop), vars(Answer))
+    places = (globals(), *map(vars, (Budget, StepCost, Loop, Answer, Torch, Arrays)))
     found = [value.fget if isinstance(value, property) else value for place in places for value in place.values()]
     return [value for value in found if isinstance(value, types.FunctionType) and value.__module__ == __name__]
 
 
 if __name__ != "__main__":
-    import torch
-
+    if framework_name() == "torch":
+        import torch
     _wait_at_gate()
 _imported_at = time.monotonic()  # total_seconds counts from here
 if _loop.channel is not None:

@@ -17,6 +17,7 @@ from loop.runs.conditions import Conditions, ruler_variables
 from loop.runs.ruler import Ruler, prepare_data
 from loop.runs.runner import Runner
 from loop.setup.inputs import find_data
+from loop.text.canvas import framework, parse
 from loop.trust.probe import probe
 from loop.trust.sandbox import BUBBLEWRAP, Sandbox, environment
 
@@ -50,8 +51,7 @@ async def prepare(campaign: Campaign, strategy: Strategy, terms: Terms) -> tuple
     repo, devices = campaign.repo, strategy.program.devices
     data = find_data(repo.top / repo.prefix, terms.data, terms.sealed)
     campaign.record(StateChanged(State.PREPARING, "preparing the data" if terms.sealed else "getting ready"))
-    variables = ruler_variables(terms.budget, devices, data)
-    ruler = await _prepare_data(campaign, terms.baseline, variables) if terms.sealed else None
+    ruler = await _prepare_data(campaign, terms, devices, data) if terms.sealed else None
     budget = terms.budget or (ruler.default_budget if ruler else DEFAULT_BUDGET)
     conditions = Conditions(
         python=python_for(campaign.folder),
@@ -87,10 +87,12 @@ def begin(
     return Runner(campaign.repo, campaign.home, campaign.name, conditions, sandbox)
 
 
-async def _prepare_data(campaign: Campaign, commit: str, variables: dict[str, str]) -> Ruler:
+async def _prepare_data(campaign: Campaign, terms: Terms, devices: str, data: str) -> Ruler:
     """Let the baseline's prepare.py download, tokenise and pack. It is the human's file: it may use the network."""
+    text = campaign.repo.text_at(terms.baseline, campaign.repo.inside(terms.canvas))
+    variables = ruler_variables(terms.budget, devices, data, framework(parse(text)))
     slot, scratch = campaign.home.slots / "baseline", campaign.home.root / "prepare"
-    campaign.repo.lay(commit, slot)
+    campaign.repo.lay(terms.baseline, slot)
     scratch.mkdir(parents=True, exist_ok=True)
 
     def say(line: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loop.record.types import Metric
 from loop.record.values import Budget, BudgetKind
-from loop.runs.ruler import Ruler
+from loop.runs.ruler import TORCH, Ruler
 from loop.settings.devices import AUTO, CUDA, kind_of
 
 FIRST_LIMIT_S = 1800.0  # of a run whose budget is not in seconds, before any other has shown how long one takes
@@ -65,12 +65,16 @@ class Conditions:
         # A `run:` that is not Python itself (make, a script) finds the experiments' Python by its name.
         places = (os.path.dirname(self.python), os.environ.get("PATH", os.defpath))
         path = os.pathsep.join(filter(None, places))  # an empty place would be the run's own folder
-        return {**ruler_variables(str(self.budget), self.devices, self.data), "PATH": path}
+        framework = self.ruler.framework if self.ruler else ""
+        return {**ruler_variables(str(self.budget), self.devices, self.data, framework), "PATH": path}
 
 
-def ruler_variables(budget: str | None, devices: str, data: str) -> dict[str, str]:
-    """Return what prepare.py reads from its environment, wherever it runs."""
-    variables: dict[str, str] = {}
+def ruler_variables(budget: str | None, devices: str, data: str, framework: str = TORCH) -> dict[str, str]:
+    """Return what prepare.py reads from its environment, wherever it runs.
+
+    The framework is told also where it is the default: a patch that names another one must not choose its ruler.
+    """
+    variables: dict[str, str] = {"AUTORESEARCH_FRAMEWORK": framework} if framework else {}
     if budget is not None:
         variables["AUTORESEARCH_BUDGET"] = budget
     if devices != AUTO:

@@ -16,7 +16,7 @@ from loop.record.types import Failure, FailureKind, Metric, Outcome
 from loop.record.work import beyond, work_of
 from loop.runs.failure import bound_passed, clean, failure_in
 from loop.runs.leash import Ending
-from loop.runs.progress import CHECKPOINT, LOG, SUMMARY, number_printed, numbers_in, read_progress, read_tail
+from loop.runs.progress import CHECKPOINTS, LOG, SUMMARY, number_printed, numbers_in, read_progress, read_tail
 from loop.runs.run import RunResult, RunSpec
 from loop.runs.supervisor.wire import Why
 
@@ -111,7 +111,7 @@ def overstepped(spec: RunSpec, why: Why) -> Failure | None:
 
 def no_checkpoint(spec: RunSpec, submitted: bool) -> Failure | None:
     """Return why the score of a sealed run cannot be measured, None where it left what it must."""
-    left = os.path.isfile(spec.run_dir / CHECKPOINT)
+    left = any(os.path.isfile(spec.run_dir / name) for name in CHECKPOINTS)
     if spec.submits and not submitted:
         how = "left a checkpoint but did not submit it" if left else "submitted nothing"
         return Failure(FailureKind.NO_CHECKPOINT, f"{spec.canvas} {how}; end with prepare.submit(model)")

@@ -19,7 +19,8 @@ from loop.record.ledger import Ledger
 from loop.record.types import Metric
 
 LOG = "run.log"  # in the run's folder: what the run printed
-CHECKPOINT, PROGRESS, SUMMARY = "checkpoint.pt", "progress.json", "summary.json"
+CHECKPOINTS = ("checkpoint.pt", "checkpoint.safetensors")  # of torch, of any other framework
+PROGRESS, SUMMARY = "progress.json", "summary.json"
 THOUSANDS = r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?"
 NUMBER = rf"(?:{THOUSANDS}|[\d.]+(?!,?\d))"
 

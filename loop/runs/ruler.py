@@ -27,6 +27,7 @@ from loop.trust import library
 from loop.trust.sandbox import online
 
 LIBRARY = inspect.getsource(library)  # run by the campaign's interpreter, whose modules it looks at
+TORCH = "torch"  # the one framework whose operations prepare.py counts
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Ruler:
     training_file: Path | None = None  # the rows that a run is served while its clock runs
     context: int = 0  # tokens of a row; the file has one more of each, in two bytes
     token_flop: float = 0.0  # what a token of those rows costs at the least
+    framework: str = TORCH  # of the canvas that it measures
 
     @property
     def row_bytes(self) -> int:
@@ -65,7 +67,8 @@ class Ruler:
     def allowance(self, budget: Budget, reference: Reference | None) -> Allowance:
         """Return what the work of a run is held against."""
         device = kind_of(self.device)
-        return Allowance(budget.kind, budget.amount, self.threads, device.grace_s, device.is_cpu, reference)
+        counted = self.framework == TORCH
+        return Allowance(budget.kind, budget.amount, self.threads, device.grace_s, device.is_cpu, reference, counted)
 
 
 def is_ruler(prepare_py: Path) -> bool:
@@ -155,4 +158,5 @@ def ruler_of(pinned: str, said: Mapping[str, Any]) -> Ruler:
         training_file=Path(said["training_file"]) if "training_file" in said else None,
         context=profile.get("context", 0),  # 0 of a ruler that is asked for no rows
         token_flop=float(said.get("token_flop", 0.0)),
+        framework=profile.get("framework", TORCH),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from loop.record.clearing import clear, unlock
 from loop.record.types import AutoResearchError, Failure, FailureKind, Outcome
-from loop.runs.progress import CHECKPOINT, LOG, PROGRESS, SUMMARY
+from loop.runs.progress import CHECKPOINTS, LOG, PROGRESS, SUMMARY
 from loop.runs.run import RunResult
 from loop.runs.scorer import BrokenRuler, Scorer
 from loop.runs.trainer import Run
@@ -108,7 +108,7 @@ def tidy(run_dir: Path) -> None:
         except OSError:
             small = False
         ours = small and entry.name in (LOG, PROGRESS, SUMMARY)
-        if ours or (small and room > 0 and entry.name != CHECKPOINT):
+        if ours or (small and room > 0 and entry.name not in CHECKPOINTS):
             room -= not ours
         elif not clear(entry.path):
             log.warning("%s: cannot be removed; remove it by hand", entry.path)

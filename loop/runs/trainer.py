@@ -14,7 +14,7 @@ from loop.record.clearing import clear
 from loop.runs.command import command_of
 from loop.runs.leash import Child, Supervised, supervise
 from loop.runs.outcome import collect
-from loop.runs.progress import CHECKPOINT, LOG, PROGRESS, SUMMARY, Progress, read_progress
+from loop.runs.progress import CHECKPOINTS, LOG, PROGRESS, SUMMARY, Progress, read_progress
 from loop.runs.run import RunResult, RunSpec, sha256
 
 
@@ -24,7 +24,7 @@ async def launch(spec: RunSpec) -> Run:
     Raises Refused when the command is none, OSError when nothing can be started.
     """
     command = command_of(spec.command, spec.python)
-    for name in (LOG, CHECKPOINT, PROGRESS, SUMMARY):
+    for name in (LOG, *CHECKPOINTS, PROGRESS, SUMMARY):
         clear(spec.run_dir / name)
     canvas_sha256 = sha256(spec.folder / spec.canvas)
     if spec.metric is not None:

@@ -15,12 +15,13 @@ from tempfile import TemporaryDirectory
 
 from loop.settings.program import Program
 from loop.system import host
+from loop.text.canvas import framework, parse
 from loop.trust.sandbox import environment, online
 
 LOOK_S = 60.0  # a cold `import torch` from a slow disk
 PREPARE_S = 6 * 3600.0
-# By prepare.py and train.py; beside these parquet needs pyarrow, and a download huggingface_hub.
-NEEDED = ("numpy", "rustbpe", "tiktoken", "torch")
+# By prepare.py; beside these parquet needs pyarrow, and a download huggingface_hub. The canvas names its own.
+NEEDED = ("numpy", "rustbpe", "tiktoken")
 # Runs in the experiments' Python with the modules to look for as arguments; imports only torch, for its devices.
 ASK = """
 import importlib.util, json, platform, sys
@@ -78,10 +79,19 @@ def imports(folder: Path, canvas: str) -> set[str]:
     return {top for top in tops if not any((p / top).exists() or (p / f"{top}.py").exists() for p in beside)}
 
 
+def framework_of(folder: Path, canvas: str) -> str:
+    """Return the framework that the canvas on disk names; torch where it cannot be read."""
+    try:
+        return framework(parse((folder / canvas).read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError):
+        return "torch"
+
+
 def prepare(folder: Path, python: str, program: Program) -> dict[str, str]:
     """Prepare the data and return `data` or `data_error`; prepare.py's own progress goes to our standard error."""
     extra = {"AUTORESEARCH_SOURCE": program.data, "AUTORESEARCH_DEVICE": program.devices}
     extra = {name: value for name, value in extra.items() if value != "auto"}
+    extra["AUTORESEARCH_FRAMEWORK"] = framework_of(folder, program.canvas)
     command = [python, "-B", "prepare.py", "--json"]
     try:
         with TemporaryDirectory() as scratch:

@@ -25,7 +25,7 @@ from loop.settings.program import Program, check, parse
 from loop.setup.campaigns import of_folder, read
 from loop.setup.copies import Copies, compare
 from loop.setup.inputs import check_canvas
-from loop.setup.interpreter import NEEDED, Interpreter, answer, ask, imports, prepare
+from loop.setup.interpreter import NEEDED, Interpreter, answer, ask, framework_of, imports, prepare
 from loop.system import host
 from loop.system.power import sleeps_after_min
 
@@ -54,6 +54,7 @@ class Machine:
     problems: tuple[Problem, ...] = ()
     canvas_error: str = ""
     sealed: bool = False
+    framework: str = "torch"  # that the canvas names
     copies: Copies | None = None  # of prepare.py, where the score is sealed
     nvidia: bool = False
     data: str = ""  # what was prepared, in words; empty where nobody looked
@@ -100,6 +101,7 @@ def look(folder: Path, full: bool = False) -> Machine:
         sleeps_after_min=sleeps_after_min(),
         canvas_error=_canvas(folder, program.canvas),
         sealed=sealed,
+        framework=framework_of(folder, program.canvas),
         copies=compare(folder, runner.path, baseline) if sealed else None,
         nvidia=any(map(Path.exists, NVIDIA)) or shutil.which("nvidia-smi") is not None,
         variables=frozenset(name for name, value in os.environ.items() if value),

@@ -59,6 +59,18 @@ def code_lines(text: str) -> list[str]:
     return [line.rstrip() for line in lines if line.strip()]
 
 
+def framework(tree: ast.Module | None) -> str:
+    """Return the framework that a canvas names, FRAMEWORK = "mlx" at its top level; torch where it names none.
+
+    prepare.py reads it by the same rule.
+    """
+    for node in tree.body if tree else ():
+        match node:
+            case ast.Assign(targets=[ast.Name(id="FRAMEWORK")], value=ast.Constant(value=str(name))):
+                return name
+    return "torch"
+
+
 def parse(text: str) -> ast.Module | None:
     """Return the syntax tree of a text, None where it is not Python."""
     try:

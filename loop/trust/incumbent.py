@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from loop.text.canvas import framework
 from loop.text.diff import BOM
 from loop.trust.findings import Finding, Rule
 from loop.trust.rules import findings
@@ -29,6 +30,7 @@ class Incumbent:
     found: tuple[tuple[str, str], ...]  # rule and source of what it does itself
     landmarks: frozenset[str]
     statements: dict[str, ast.stmt]  # top-level, by their structure
+    framework: str
 
 
 @functools.lru_cache(maxsize=4)
@@ -43,7 +45,7 @@ def incumbent_of(text: str, metric: str) -> Incumbent:
         statements = {ast.dump(node): node for node in tree.body}
     except (RecursionError, ValueError):
         statements = {}
-    return Incumbent(found, frozenset(_landmarks(tree)), statements)
+    return Incumbent(found, frozenset(_landmarks(tree)), statements, framework(tree))
 
 
 def lacking(tree: ast.Module, incumbent: Incumbent) -> Iterator[Finding]:
@@ -52,6 +54,9 @@ def lacking(tree: ast.Module, incumbent: Incumbent) -> Iterator[Finding]:
     for what, message in LANDMARKS.items():
         if what in incumbent.landmarks and what not in now:
             yield Finding(1, Rule.CONTRACT, message)
+    if (named := framework(tree)) != incumbent.framework:
+        measured = f"the campaign measures a canvas in {incumbent.framework}, and no two frameworks have one budget"
+        yield Finding(1, Rule.CONTRACT, f"FRAMEWORK is {named}; {measured}")
 
 
 def _landmarks(tree: ast.Module) -> set[str]:

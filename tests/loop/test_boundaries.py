@@ -127,7 +127,7 @@ def test_the_engine_knows_no_editor_and_imports_no_campaign(room: Path) -> None:
     if room.name == "lsp.py":  # it starts that program, by its name
         forbidden.remove("server")
     if room.name == "two_steps.py":  # it is run in the experiments' Python
-        forbidden -= {"torch", "prepare"}
+        forbidden -= {"torch", "numpy", "prepare"}
     assert not packages(room) & forbidden
 
 

@@ -128,7 +128,7 @@ MUTANTS = (
     Mutant(
         "loop/runs/staged.py",
         "the checkpoint of every run stays on the disk",
-        "and entry.name != CHECKPOINT):",
+        "and entry.name not in CHECKPOINTS):",
         "and entry.name):",
     ),
 )

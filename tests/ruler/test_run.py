@@ -8,12 +8,14 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
 
 import prepare
+from tests.ruler.arrays import COUNTS
 
 from .conftest import ROOT
 
@@ -188,6 +190,20 @@ def test_the_rows_come_through_the_channel_and_the_run_waits_for_its_end(channel
     train(AUTORESEARCH_RUN=str(tmp_path / "other")).communicate(timeout=60)
     served, mapped = (torch.load(tmp_path / name / "checkpoint.pt") for name in ("run", "other"))
     assert all(torch.equal(served[name], mapped[name]) for name in mapped), "the same rows"
+
+
+CHANGES = {"prepare.Arrays.nats = 0": "nats", "prepare.time.monotonic = abs": "monotonic", "budget.steps = 9": "budget"}
+
+
+@pytest.mark.parametrize(("change", "named"), [("pass", ""), *CHANGES.items()])
+def test_in_another_framework_rows_come_and_the_ruler_stays(channel, tiny, ready, monkeypatch, change, named):
+    monkeypatch.setenv("AUTORESEARCH_PROFILE", json.dumps(asdict(replace(tiny, framework="numpy"))))
+    process, ours = channel(COUNTS.replace("        budget.spend", f"        {change}; budget.spend"))
+    with contextlib.suppress(OSError):
+        assert serve(ours, ready.folder / prepare.TRAIN) == [4] * 10 or named
+    ours.close()
+    _, err = process.communicate(timeout=60)
+    assert (f"prepare.py was changed while it ran: {named}" in err) == bool(process.returncode) == bool(named), err
 
 
 def test_loaders_share_the_channel(channel, ready):

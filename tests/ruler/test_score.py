@@ -5,6 +5,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -111,10 +112,10 @@ def test_a_model_that_is_killed_is_told_at_once_and_ends_the_others(run, process
         for model in models:
             stack.enter_context(contextlib.closing(model))
         prepare._load(models)
-        models[-1].ask(torch.zeros(4, T, dtype=torch.int64))
+        models[-1].ask(np.zeros((4, T), np.int64))
         with pytest.raises(prepare.NoScore, match="killed while scoring, perhaps by the system for want of memory"):
             models[-1].answer()
-        models[0].ask(torch.zeros(4, T, dtype=torch.int64))
+        models[0].ask(np.zeros((4, T), np.int64))
         with pytest.raises(prepare.NoScore):
             models[0].answer()
 

@@ -50,6 +50,9 @@ def device(machine: Machine, program: Program) -> Check:
     name, runner = "device", machine.runner
     wanted = program.devices.split(",")
     present = devices.present(len(runner.cuda), runner.mps)
+    if machine.framework != "torch":
+        finding = f"{program.devices}, which {machine.framework} uses as it finds it; its operations are not counted"
+        return Check(name, Level.OK, finding)
     if runner.torch is None:
         step = "install torch where the experiments run, if they use it; then look again"
         return Check(name, Level.WARN, "not known without torch", step)

@@ -48,6 +48,14 @@ def test_a_token_budget_does_not_bound_the_compute_of_a_token_but_finds_hidden_w
     assert "times the work" in beyond(allowed, Work(**{**HONEST, "cpu_s": 500.0}))
 
 
+@pytest.mark.parametrize(("cpu_s", "fits"), [(50.0, True), (60.0, False)])
+def test_where_no_operations_are_counted_a_run_is_held_against_the_baseline(cpu_s: float, fits: bool) -> None:
+    allowed = Allowance(BudgetKind.TOKENS, 1e6, 1, 3.0, True, BASELINE, counted=False)
+    found = beyond(allowed, Work(1.0, cpu_s, 14.0))
+    assert found == ("" if fits else "took 4.3 times the CPU seconds of the baseline for one budget")
+    assert beyond(Allowance(BudgetKind.TOKENS, 1e6, 1, 3.0, True, counted=False), Work(1.0, cpu_s, 14.0)) == ""
+
+
 def test_on_an_accelerator_wall_seconds_are_compared() -> None:
     for kind, found in ((BudgetKind.FLOPS, True), (BudgetKind.TOKENS, True), (BudgetKind.WALL, False)):
         allowed = Allowance(kind, 1.0, 8, 10.0, False, BASELINE)

@@ -14,11 +14,12 @@ from loop.record.types import Failure, FailureKind
 from loop.runs.rehearsal import dry_run, read
 from loop.trust.preflight import check
 from tests.loop.trust.patches import HONEST, RUN, Patch
+from tests.ruler import arrays
 
 ROOT = Path(__file__).parents[3]
 
 
-async def rehearse(folder: Path, text: str) -> Failure | None:
+async def rehearse(folder: Path, text: str, **variables: str) -> Failure | None:
     """Return what a rehearsal of a canvas finds; the benchmark calls this too."""
     folder.mkdir(exist_ok=True)
     (folder / "prepare.py").write_bytes((ROOT / "prepare.py").read_bytes())
@@ -28,6 +29,7 @@ async def rehearse(folder: Path, text: str) -> Failure | None:
         "HOME": str(folder),
         "AUTORESEARCH_DEVICE": "cpu",
         "PYTHONDONTWRITEBYTECODE": "1",
+        **variables,
     }
     where = {"folder": folder, "scratch": folder / "scratch"}
     return await dry_run(**where, canvas="train.py", python=sys.executable, environment=alone)
@@ -50,6 +52,24 @@ async def test_our_own_canvas_passes(tmp_path: Path) -> None:
     own = (ROOT / "train.py").read_text()
     assert check(own) == []
     assert await rehearse(tmp_path, own) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "said"),
+    [
+        pytest.param("", None, "", id="honest"),
+        pytest.param("logits[:, :-1] += ahead(tokens)", FailureKind.NON_CAUSAL, "sees the future", id="sees ahead"),
+        pytest.param("logits = logits[:, :-1]", FailureKind.BAD_SHAPE, "the model returns (2, 255,", id="shape"),
+        pytest.param("logits[0] = np.nan", FailureKind.NAN, "not finite after two steps", id="not finite"),
+        pytest.param("logits = misspelt", FailureKind.OTHER, "misspelt", id="misspelt"),
+    ],
+)
+async def test_a_canvas_in_another_framework_is_rehearsed_too(
+    tmp_path: Path, line: str, kind: FailureKind | None, said: str
+) -> None:
+    found = await rehearse(tmp_path, arrays.canvas(line), AUTORESEARCH_FRAMEWORK="numpy")
+    assert (found.kind if found else None) == kind, found
+    assert said in (found.message if found else "")
 
 
 ESCAPES = """

@@ -15,7 +15,7 @@ import pytest
 from loop.record.types import Refused
 from loop.record.values import parse_budget
 from loop.runs import scorer
-from loop.runs.ruler import Ruler, is_ruler, prepare_data
+from loop.runs.ruler import Ruler, is_ruler, prepare_data, ruler_of
 from loop.runs.run import sha256
 from loop.trust import library
 from loop.trust.sandbox import environment
@@ -50,6 +50,9 @@ async def test_preparing_tells_its_progress_and_what_there_is(tmp_path: Path) ->
     assert lines == ["10%", "20%", "packed"]
     assert (found.comparison_key, found.device_name, found.sealed_paths) == ("abc", "a CPU", (Path("/data/sealed"),))
     assert found.sha256 == sha256(tmp_path / "prepare.py") and found.uniform == 3.6
+    assert found.framework == "torch", "of a prepare.py that knows no other"
+    profile = {**DESCRIBED["profile"], "framework": "mlx"}
+    assert ruler_of("", {**DESCRIBED, "profile": profile}).framework == "mlx"
 
 
 async def test_of_the_standard_library_what_the_interpreter_looks_up_is_hidden_and_mounted_too(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ async def test_stopping_a_run_that_has_ended_changes_nothing(start: Start) -> No
 
 
 async def test_results_of_an_earlier_run_are_not_read(start: Start, tmp_path: Path) -> None:
-    for name in ("checkpoint.pt", "summary.json", "progress.json", LOG):
+    for name in ("checkpoint.pt", "checkpoint.safetensors", "summary.json", "progress.json", LOG):
         (tmp_path / "rün 1" / name).write_text("{}")
     result = await train(start, "", gated=False)
     assert result.failure is not None and result.failure.kind is FailureKind.NO_CHECKPOINT

@@ -94,6 +94,7 @@ def test_a_healthy_folder_has_no_complaint():
             "cuda:1 is not on",
         ),
         ({"nvidia": True}, "device", "warn", "a torch build with CUDA"),
+        ({"framework": "mlx"}, "device", "ok", "auto, which mlx uses as it finds it; its operations are not counted"),
         ({"runner": runner(cuda=("H100", "H100"))}, "device", "ok", "H100, H100"),
         ({"runner": runner(mps=True)}, "device", "ok", "an Apple GPU"),
         ({"program": program(devices="cpu"), "runner": runner(cuda=("H100",))}, "device", "ok", "a CPU, 2 cores"),

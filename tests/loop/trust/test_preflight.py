@@ -51,6 +51,19 @@ def test_each_way_to_tamper_that_the_text_shows_is_refused(line: str, rule: str)
     assert rule in [f.rule for f in check(f"x = 1\n{line}\n", "x = 1\n") if f.severity is Severity.REFUSE]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        pytest.param("x = 1\n", 'FRAMEWORK = "mlx"\n', "FRAMEWORK is mlx; the campaign measures", id="named"),
+        pytest.param('FRAMEWORK = "mlx"\n', "x = 1\n", "FRAMEWORK is torch; the campaign measures", id="taken away"),
+        pytest.param('FRAMEWORK = "mlx"\n', 'FRAMEWORK = "mlx"\nx = 1\n', "", id="kept"),
+    ],
+)
+def test_a_patch_keeps_the_framework(before: str, after: str, found: str) -> None:
+    refused = failure(check(after, before))
+    assert (refused.message if refused else "").startswith(found) and (refused is None) == (found == "")
+
+
 @pytest.mark.parametrize("line", ["import subprocess", "exec('x = 1')", "import prepare\nprepare.dataset()"])
 def test_what_may_be_honest_is_only_a_warning(line: str) -> None:
     assert [f.severity for f in check(f"{line}\n", "")] == [Severity.WARN]
