@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 import loop
+from loop.runs import leash
 from tests.loop.runs.supervisor.children import alive, marks, run, start, until
 
 # Ways to leave processes behind. Each starts `sleep` under the marker's name, says so in a file, and then `then` runs.
@@ -82,8 +83,10 @@ async def test_a_run_that_ignores_term_is_killed_after_its_grace(tmp_path: Path,
 DAEMON = """
 import asyncio, sys
 from pathlib import Path
+from loop.runs import leash
 from loop.runs.leash import Child, supervise
 async def main(folder, mark, code):
+    leash.SUPERVISOR = Path(sys.argv[4])
     run = await supervise(Child(argv=(sys.executable, "-c", code, mark), folder=folder, environment={},
                                 log=folder / "log", lock=folder / "lock"))
     run.send("go")
@@ -102,15 +105,31 @@ def is_free(lock: Path) -> bool:
 
 
 @pytest.mark.parametrize("tree", ["own session", "ignores TERM", "double fork"])
-async def test_a_daemon_killed_with_9_leaves_neither_training_nor_lease(tmp_path: Path, mark: Path, tree: str) -> None:
+async def test_a_daemon_killed_with_9_leaves_neither_training_nor_lease(
+    tmp_path: Path, mark: Path, system: str, tree: str
+) -> None:
     code = SCRIPT.format(tree=TREES[tree], then="time.sleep(60)")
-    daemon = subprocess.Popen([sys.executable, "-c", DAEMON, tmp_path, mark, code], cwd=Path(loop.__file__).parents[1])
+    words = [sys.executable, "-c", DAEMON, tmp_path, mark, code, leash.SUPERVISOR]
+    daemon = subprocess.Popen(words, cwd=Path(loop.__file__).parents[1])
     await until(lambda: marks(mark) >= 2)
     assert not is_free(tmp_path / "lock")
     daemon.kill()
     daemon.wait()
     await until(lambda: is_free(tmp_path / "lock"))
     assert alive(mark) == []
+
+
+async def test_a_supervisor_killed_with_9_is_outlived_by_no_group_of_its_child(
+    tmp_path: Path, mark: Path, system: str
+) -> None:
+    """Where the kernel does not end the child, the daemon ends its group."""
+    supervised = await start(tmp_path, SCRIPT.format(tree="os.fork()", then="time.sleep(60)"), mark)
+    supervised.send("go")
+    await until(lambda: marks(mark) == 2)
+    (supervisor,) = {child.ppid() for child in alive(mark)} - {child.pid for child in alive(mark)}
+    psutil.Process(supervisor).kill()
+    assert (await supervised.ended()).why == "lost"
+    await until(lambda: alive(mark) == [])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PDEATHSIG is Linux's")
