@@ -192,6 +192,9 @@ def _device_name(where: str) -> str:
 
         return torch.cuda.get_device_name(where)
     with contextlib.suppress(OSError):
+        if sys.platform == "darwin":  # where platform.processor() is "arm" for every chip of Apple's
+            ask = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+            return subprocess.run(ask, capture_output=True, text=True).stdout.strip() or platform.machine()
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()

@@ -39,6 +39,18 @@ def test_linux_is_asked_nothing(mac, monkeypatch):
     prepare._die_with_parent()
 
 
+@pytest.mark.parametrize(("said", "name"), [("Apple M2 Pro\n", "Apple M2 Pro"), ("", "a machine")])
+def test_a_chip_of_apple_has_its_own_name(mac, monkeypatch, said, name):
+    """It is part of the comparison key, and Python's platform calls all of them `arm`."""
+    asked = []
+    done = SimpleNamespace(stdout=said)
+    monkeypatch.setattr(prepare.subprocess, "run", lambda argv, **options: asked.append(argv) or done)
+    monkeypatch.setattr(prepare.platform, "processor", lambda: "arm")
+    monkeypatch.setattr(prepare.platform, "machine", lambda: "a machine")
+    assert prepare._device_name("mps") == name
+    assert asked == [["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]]
+
+
 def test_memory_is_told_in_one_unit(tiny, monkeypatch):
     """A Mac counts bytes, Linux kibibytes."""
     usage = SimpleNamespace(ru_maxrss=3 << 20)
