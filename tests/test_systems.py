@@ -15,8 +15,8 @@ TOP = Path(__file__).parents[1]
 MODULES = {"ctypes", "fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 NAMES = {
     "os": {
-        "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "O_PATH", "WNOHANG", "chown", "fchmod", "fork", "forkpty", "geteuid",
-        "getpgid", "getpgrp", "getsid", "getuid", "killpg", "lchown", "memfd_create", "mkfifo", "nice", "openpty",
+        "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "O_PATH", "WNOHANG", "chown", "fchmod", "fork", "forkpty", "fwalk",
+        "geteuid", "getpgid", "getpgrp", "getsid", "getuid", "killpg", "lchown", "memfd_create", "mkfifo", "nice", "openpty",
         "pidfd_open", "posix_fallocate", "posix_spawn", "pread", "pwrite", "sched_getaffinity", "sched_setaffinity",
         "setpgid", "setpriority", "setsid", "setuid", "statvfs", "sysconf", "tcsetpgrp", "umask", "uname", "wait",
         "wait4", "waitid",
@@ -41,6 +41,7 @@ USERS = {
     "loop/proposers/command.py": "os.O_NOFOLLOW os.O_NONBLOCK",
     "loop/record/clearing.py": "/proc/ dir_fd os.O_DIRECTORY os.O_NOFOLLOW os.O_PATH src_dir_fd",
     "loop/record/lock.py": "fcntl",
+    "loop/runs/compiled.py": "dir_fd os.O_NOFOLLOW os.O_NONBLOCK os.fwalk",
     "loop/runs/leash.py": "os.killpg signal.SIGKILL start_new_session",
     "loop/runs/outcome.py": "signal.SIGKILL signal.SIGXFSZ",
     "loop/runs/progress.py": "os.O_NOFOLLOW os.O_NONBLOCK",
