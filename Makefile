@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo quick test coverage test-attacks test-editors lint bench vsix clean
+.PHONY: demo quick test coverage test-attacks test-editors lint bench gpu-check vsix clean
 
 demo: .venv/train                ## data, a campaign of 8 experiments, the report: about six minutes
 	$(BIN)/autoresearch start --new --foreground --model knobs --experiments 8
@@ -36,6 +36,9 @@ lint: .venv/test
 
 bench: .venv/test                ## ratios and latencies, printed; nothing here passes or fails by a time
 	$(BIN)/python -m bench
+
+gpu-check: .venv/train           ## what only a GPU can show, in 8 minutes; a dry run without one: docs/gpu.md
+	$(BIN)/python -m bench.gpu $(ARGS)
 
 vsix:                            ## the VS Code extension: editors/vscode/dist/autoresearch.vsix
 	cd editors/vscode && npm ci --no-audit --no-fund --loglevel=error && npm run --silent package

@@ -20,7 +20,7 @@ FIRST = ("engine", "duty", "loader", "score", "idle")
 def names() -> list[str]:
     """Return the modules of this folder that are benches: they say `def run(`."""
     folder = Path(__file__).parent
-    found = [m.name for m in pkgutil.iter_modules([str(folder)]) if m.name != "__main__"]
+    found = [m.name for m in pkgutil.iter_modules([str(folder)]) if m.name != "__main__" and not m.ispkg]
     benches = [name for name in found if "\ndef run(" in (folder / f"{name}.py").read_text(encoding="utf-8")]
     return sorted(benches, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
 
