@@ -15,11 +15,11 @@ TOP = Path(__file__).parents[1]
 MODULES = {"ctypes", "fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 NAMES = {
     "os": {
-        "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "O_PATH", "WNOHANG", "chown", "fchmod", "fork", "forkpty", "fwalk",
-        "geteuid", "getpgid", "getpgrp", "getsid", "getuid", "killpg", "lchown", "memfd_create", "mkfifo", "nice", "openpty",
-        "pidfd_open", "posix_fallocate", "posix_spawn", "pread", "pwrite", "sched_getaffinity", "sched_setaffinity",
-        "setpgid", "setpriority", "setsid", "setuid", "statvfs", "sysconf", "tcsetpgrp", "umask", "uname", "wait",
-        "wait4", "waitid",
+        "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "O_PATH", "WNOHANG", "chown", "fchmod", "fork", "forkpty",
+        "fwalk", "geteuid", "getpgid", "getpgrp", "getsid", "getuid", "killpg", "lchown", "memfd_create",
+        "mkfifo", "nice", "openpty", "pidfd_open", "posix_fallocate", "posix_spawn", "pread", "pwrite",
+        "sched_getaffinity", "sched_setaffinity", "setpgid", "setpriority", "setsid", "setuid", "statvfs",
+        "sysconf", "tcsetpgrp", "umask", "uname", "wait", "wait4", "waitid",
     },
     "signal": {
         "SIGALRM", "SIGCHLD", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGSTOP", "SIGUSR1", "SIGUSR2", "SIGXFSZ", "alarm",
