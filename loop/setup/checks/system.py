@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loop.record.values import counted
 from loop.setup.checks.check import Check, Level
 from loop.setup.machine import Machine
 
@@ -36,7 +37,7 @@ def sleep(machine: Machine) -> Check:
     minutes = machine.sleeps_after_min
     step = "run 'caffeinate -is' in another terminal for the night, on mains power and with the lid open"
     if minutes:
-        finding = f"this Mac sleeps after {minutes} idle minutes: a run that slept is ended and repeated"
+        finding = f"this Mac sleeps after {counted(minutes, 'idle minute')}: a run that slept is ended and repeated"
         return Check("sleep", Level.WARN, finding, step)
     if minutes is None:
         return Check("sleep", Level.WARN, "'pmset -g' does not say when this Mac sleeps", step)

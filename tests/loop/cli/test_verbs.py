@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from importlib import metadata
 from pathlib import Path
 
@@ -12,7 +13,11 @@ import pytest
 from loop.cli.verbs import TOPICS, autoresearch
 from tests.loop.cli.running import run
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+TOP = Path(__file__).parents[3]
+README = (TOP / "README.md").read_text(encoding="utf-8")
+PAGES = [TOP / "README.md", *(TOP / "docs").glob("*.md"), *(TOP / "editors").glob("*/README.md")]
+BLOCKS = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.S)]
+LINES = sorted({line for block in BLOCKS for line in block.splitlines() if line.startswith("autoresearch ")})
 
 
 @pytest.mark.parametrize("name", autoresearch.commands)
@@ -27,6 +32,16 @@ def test_a_verb_explains_itself_and_each_option_that_it_shows(name: str) -> None
     assert verb.help and verb.help.endswith(".")
     options = [p for p in verb.params if isinstance(p, click.Option) and not p.hidden]
     assert all(option.help and option.help.endswith(".") for option in options)
+
+
+def test_the_pages_have_command_lines() -> None:
+    assert len(LINES) > 5 and any("doctor" in line for line in LINES)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_command_line_of_a_page_is_understood(line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    autoresearch.commands[words[0]].make_context(words[0], words[1:])
 
 
 def test_help_lists_each_verb_once_below_its_topic(tmp_path: Path) -> None:

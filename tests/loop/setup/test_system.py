@@ -27,6 +27,7 @@ from tests.loop.setup.healthy import findings, runner
         ({"system": "macOS"}, "system", "ok", "nobody has reported a campaign on a Mac yet"),
         ({"system": "macOS", "sleeps_after_min": 15}, "sleep", "warn", "sleeps after 15 idle minutes"),
         ({"system": "macOS", "sleeps_after_min": 15}, "sleep", "warn", "run 'caffeinate -is'"),
+        ({"system": "macOS", "sleeps_after_min": 1}, "sleep", "warn", "sleeps after 1 idle minute:"),
         ({"system": "macOS"}, "sleep", "warn", "does not say when this Mac sleeps"),
         ({"system": "macOS", "sleeps_after_min": 0}, "sleep", "ok", "does not sleep when it is idle"),
         ({"system": "macOS", "runner": runner(mps=True)}, "device", "ok", "an Apple GPU"),
