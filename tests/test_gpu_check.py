@@ -8,16 +8,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from bench.gpu import __main__ as check
-from bench.gpu import corpus, place, steps
+from bench.gpu import corpus, machine, place, starved, steps
 from bench.gpu.goals import GOALS, Goal, judge
 from bench.gpu.harness import OutOfTime, Shell, Step, StepFailed, perform
-from bench.gpu.machine import runs_on
 from bench.gpu.report import Figures, Report, Result, Status, Verdict, results_of
-from bench.gpu.runs import last_object, summary
+from bench.gpu.runs import last_object, objects, summary
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_GPU_NEEDED = {3}  # of the doubts in docs/gpu.md
@@ -252,6 +253,41 @@ def test_what_this_python_has_comes_before_what_was_brought(tmp_path: Path, monk
     assert place.search_path(None) == [str(packages.resolve()), str(ROOT)]
 
 
+def test_what_is_said_of_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = SimpleNamespace(name="NVIDIA H200", major=9, minor=0, total_memory=139 * 2**30)
+    monkeypatch.setattr(machine.prepare, "device", lambda: torch.device("cuda", 0))
+    monkeypatch.setattr(machine, "driver", lambda: "580.1")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda at: card)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda at: card.name)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_80", "sm_90"])
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    assert machine.gpu() == {
+        "name": "NVIDIA H200", "capability": "9.0", "memory_gib": 139.0, "driver": "580.1",
+        "built_for": ["sm_80", "sm_90"], "built_for_this": True, "bf16": True, "peak_known": True,
+    }  # fmt: skip
+    card.name = "NVIDIA H200 MIG 1g.18gb"
+    assert machine.gpu()["peak_known"] is False
+
+
+def test_a_gpu_may_use_no_more_memory_than_the_step_allows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = SimpleNamespace(total_memory=100 * 2**20)
+    shares: list[float] = []
+    monkeypatch.setenv("GPU_CHECK_MEMORY_MB", "60")
+    monkeypatch.setattr(starved.prepare, "device", lambda: torch.device("cuda", 0))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda at: card)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda share, at: shares.append(share))
+    monkeypatch.setattr(starved.train, "accumulate_gradients", starved.whole)
+    monkeypatch.setattr(starved.train, "main", lambda: None)
+    starved.main()
+    assert shares == [0.6]
+    monkeypatch.setattr(starved, "whole", lambda *given: (torch.zeros(()), 64))
+    for rows in (128, 64):
+        assert starved.train.accumulate_gradients(None, None, None, None, rows)[1] == 64
+    assert objects(capsys.readouterr().out) == [{"asked": 128, "fitted": 64}]
+
+
 @pytest.mark.parametrize(
     ("card", "built_for", "expected"),
     [
@@ -263,7 +299,7 @@ def test_what_this_python_has_comes_before_what_was_brought(tmp_path: Path, monk
     ],
 )
 def test_whether_a_build_has_code_for_a_card(card: tuple[int, int], built_for: list[str], expected: bool) -> None:
-    assert runs_on(*card, built_for) is expected
+    assert machine.runs_on(*card, built_for) is expected
 
 
 def test_the_page_names_every_step_goal_option_and_doubt() -> None:

@@ -22,7 +22,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the check; return 0 if every step passed, 1 if one did not, 2 for a wrong command line."""
     began = time.monotonic()
     options = parse(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # by way of what ends the commands
     output: Path = options.output.resolve()
     (output / "work").mkdir(parents=True, exist_ok=True)
     place = Place(output, dry=options.dry or not has_gpu())
@@ -104,4 +103,6 @@ def verdict(whole: Report, path: Path) -> str:
 
 
 if __name__ == "__main__":
+    # Commands have sessions of their own: who is told to end must end them first, as an exception does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main())

@@ -31,6 +31,7 @@ DRY = Sizes(1_500_000, long="33k tokens", short="17k tokens", counted="0.1 TFLOP
 
 MEMORY_SHARE = 0.6  # of what the default canvas took: too little for all its rows, enough for half of them
 NATS_APART, COSINE = 0.02, 0.99  # bf16 rounds to three digits
+UPDATE_COSINE = 0.9  # estimated: Muon raises the smallest singular values to 1, and with them what was rounded
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def agree(check: Check, shell: Shell) -> Figures:
     figures = last_object(shell.run(check.place.python, "agree.py", folder=check.place.canvases))
     apart, gradient, update = (figures[n] for n in ("nats_apart", "gradient_cosine", "update_cosine"))
     assert isinstance(apart, float) and isinstance(gradient, float) and isinstance(update, float)
-    if not (apart <= NATS_APART and gradient >= COSINE and update >= COSINE):  # true of NaN too
+    if not (apart <= NATS_APART and gradient >= COSINE and update >= UPDATE_COSINE):  # true of NaN too
         raise StepFailed("the compiled canvas computes something else than the plain one that is scored", figures)
     return figures
 
