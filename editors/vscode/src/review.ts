@@ -68,8 +68,12 @@ export class Review implements vscode.Disposable {
     return { hunks: all.reduce((n, h) => n + h.hunks.length, 0), behind: all.reduce((n, h) => n + h.behind, 0) };
   }
 
-  waits(folder: string, experiment: number): boolean {
-    return !!this.found.get(folder)?.hunks.some((hunk) => hunk.experiments.includes(experiment));
+  /** Return the experiments whose hunks wait, each as its `experimentId`. */
+  waiting(): Set<string> {
+    const all = [...this.found].flatMap(([folder, { hunks }]) =>
+      hunks.flatMap((hunk) => hunk.experiments.map((number) => experimentId(folder, number))),
+    );
+    return new Set(all);
   }
 
   private moved(status: Status): void {
@@ -231,6 +235,9 @@ export class Review implements vscode.Disposable {
     vscode.Disposable.from(this.changed, this.written, this.removed, ...this.hooks, ...this.bases.values()).dispose();
   }
 }
+
+/** Return what names an experiment among those of all folders. */
+export const experimentId = (folder: string, number: number) => `${folder}\n${number}`;
 
 /** Return where a hunk is drawn: its lines, or for lines taken out the line below them. */
 function place(document: vscode.TextDocument, hunk: Hunk): vscode.Range {

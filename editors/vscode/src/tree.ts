@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 import { folderName, listed, prefix } from "./campaigns";
-import type { Review } from "./review";
+import { experimentId, type Review } from "./review";
 import type { Server } from "./client";
 import type { Experiment, History, Mark, Status } from "./wire";
 
@@ -10,7 +10,14 @@ export type Node =
   | { kind: "campaign"; status: Status }
   | { kind: "other"; folder: string; campaign: string }
   | { kind: "folder"; folder: string }
-  | { kind: "experiment"; folder: string; experiment: number; of: Experiment };
+  | ExperimentNode;
+
+interface ExperimentNode {
+  kind: "experiment";
+  folder: string;
+  experiment: number;
+  of: Experiment;
+}
 
 const ICONS: Record<Mark, [icon: string, colour?: string]> = {
   baseline: ["milestone"],
@@ -28,10 +35,12 @@ const ICONS: Record<Mark, [icon: string, colour?: string]> = {
 const NOTHING: History = { campaign: null, experiments: [], legend: [] };
 
 export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Disposable {
-  private readonly changed = new vscode.EventEmitter<Node | undefined>();
+  private readonly changed = new vscode.EventEmitter<Node[] | undefined>();
   readonly onDidChangeTreeData = this.changed.event;
   private readonly histories = new Map<string, History>();
   private readonly seen = new Map<string, string>();
+  private readonly nodes = new Map<string, ExperimentNode>();
+  private waiting = new Set<string>(); // what is drawn as waiting for review
   private readonly view: vscode.TreeView<Node>;
   private readonly hooks: vscode.Disposable[];
 
@@ -50,7 +59,7 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
         this.seen.clear();
         this.draw();
       }),
-      review.onChange(() => this.draw()),
+      review.onChange(() => this.drawWaiting()),
     ];
     this.draw();
   }
@@ -95,10 +104,22 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     return this.histories.get(folder) ?? NOTHING;
   }
 
-  private draw(): void {
+  /** Draw what waits for review: only the rows that it changes, since a click on a row that is drawn anew is lost. */
+  private drawWaiting(): void {
     const { hunks, behind } = this.review.totals();
     const words = [hunks && `${hunks} ${hunks === 1 ? "hunk" : "hunks"} to review`, behind && `${behind} to pull`];
     this.view.badge = hunks + behind ? { value: hunks + behind, tooltip: words.filter(Boolean).join(", ") } : undefined;
+    const before = this.waiting;
+    this.waiting = this.review.waiting();
+    const moved = [...new Set([...before, ...this.waiting])].filter((id) => before.has(id) !== this.waiting.has(id));
+    const nodes = moved.flatMap((id) => this.nodes.get(id) ?? []);
+    if (nodes.length) {
+      this.changed.fire(nodes);
+    }
+  }
+
+  private draw(): void {
+    this.drawWaiting();
     const all = listed(this.server);
     void vscode.commands.executeCommand(
       "setContext",
@@ -131,8 +152,17 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     const folder = node.status.folder;
     return this.drawn(folder)
       .experiments.filter((e) => this.filter.length === 0 || this.filter.includes(e.group))
-      .map((of) => ({ kind: "experiment" as const, folder, experiment: of.number, of }))
+      .map((of) => this.node(folder, of))
       .reverse();
+  }
+
+  /** Return the node of an experiment: always the same one, so that it can be drawn anew by itself. */
+  private node(folder: string, of: Experiment): ExperimentNode {
+    const id = experimentId(folder, of.number);
+    const node = this.nodes.get(id) ?? { kind: "experiment", folder, experiment: of.number, of };
+    node.of = of;
+    this.nodes.set(id, node);
+    return node;
   }
 
   getTreeItem(node: Node): vscode.TreeItem {
@@ -174,7 +204,7 @@ export class Experiments implements vscode.TreeDataProvider<Node>, vscode.Dispos
     item.description = [e.mark === "lost" ? e.verdict_text : e.number ? e.delta_text : "", e.hypothesis]
       .filter(Boolean)
       .join("  ");
-    item.contextValue = `experiment.${e.group}${this.review.waits(folder, e.number) ? ".pending" : ""}`;
+    item.contextValue = `experiment.${e.group}${this.waiting.has(experimentId(folder, e.number)) ? ".pending" : ""}`;
     item.command = { title: "Diff", command: "autoresearch.showDiff", arguments: [node] };
     item.accessibilityInformation = {
       label: `experiment ${e.number}, ${e.verdict_text}, ${e.text} ${e.hypothesis}`,

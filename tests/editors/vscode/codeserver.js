@@ -94,6 +94,11 @@ class CodeServer {
     fs.writeFileSync(path.join(folder, "settings.json"), JSON.stringify(all));
   }
 
+  /** Write key bindings of the user's. */
+  keys(all) {
+    fs.writeFileSync(path.join(this.tmp, "user", "User", "keybindings.json"), JSON.stringify(all));
+  }
+
   /** Return what the extension has logged. */
   logs() {
     const folder = path.join(this.tmp, "user", "logs");

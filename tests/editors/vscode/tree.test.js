@@ -1,4 +1,5 @@
 // The Experiments view, the switches and the quick diff in real VS Code, on a ledger of forty experiments.
+const assert = require("node:assert");
 const { AUTORESEARCH, ledger } = require("./campaigns.js");
 const { drive } = require("./editor.js");
 const { CLICK, WAIT, plain, say, until } = require("./waiting.js");
@@ -102,11 +103,21 @@ async function quickDiff(editor) {
   say("quick diff: peeked and accepted");
 }
 
+/** A click on a row that is being drawn anew gives its command nothing: it is said, and no list opens over the canvas. */
+async function redrawn(editor) {
+  await editor.page.keyboard.press("Control+Alt+F9");
+  await editor.page.locator(".notification-toast", { hasText: "this row has changed" }).waitFor({ timeout: WAIT });
+  assert.equal(await editor.page.locator(".quick-input-widget").isVisible(), false);
+  say("a click on a row that is gone is answered");
+}
+
 drive("tree", async (editor) => {
   const { folder } = await ledger(editor, COUNT);
+  editor.keys([{ key: "ctrl+alt+f9", command: "autoresearch.acceptExperiment", args: null }]);
   await editor.open(folder, "program.md");
   await editor.lens("Results").waitFor({ timeout: WAIT });
   await tree(editor);
   await switches(editor);
   await quickDiff(editor);
+  await redrawn(editor);
 });

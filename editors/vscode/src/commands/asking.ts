@@ -24,7 +24,7 @@ export type Acts = Record<string, Act>;
 
 export interface Manifest {
   version: string;
-  contributes: { commands: { command: string; title: string }[] };
+  contributes: { commands: { command: string; title: string }[]; menus: Record<string, { command: string }[]> };
 }
 
 export const NONE = "AutoResearch: no campaign has been started here.";
@@ -33,10 +33,21 @@ const CHANGES_TEXT = new Set(["pull", "revertHunk", "revertExperiment", "undoRev
 
 export class Asking {
   readonly titles: ReadonlyMap<string, string>;
+  /** The commands that are about a row of the Experiments view, and not about the view as well. */
+  readonly ofRows: ReadonlySet<string>;
 
   constructor(private readonly parts: Parts) {
     const { contributes } = parts.context.extension.packageJSON as Manifest;
-    this.titles = new Map(contributes.commands.map((c) => [c.command.replace("autoresearch.", ""), c.title]));
+    const short = (command: string) => command.replace("autoresearch.", "");
+    this.titles = new Map(contributes.commands.map((c) => [short(c.command), c.title]));
+    const [rows, view] = ["view/item/context", "view/title"].map((menu) => contributes.menus[menu] ?? []);
+    const whole = new Set(view?.map((item) => item.command));
+    this.ofRows = new Set(
+      rows
+        ?.map((item) => item.command)
+        .filter((c) => !whole.has(c))
+        .map(short),
+    );
   }
 
   /** Return the campaign that is meant; any folder with a program.md where a campaign may begin. */

@@ -17,11 +17,17 @@ export function registerCommands(parts: Parts): vscode.Disposable[] {
     ...supportCommands(parts),
   };
   return Object.entries(all).map(([name, act]) =>
-    vscode.commands.registerCommand(`autoresearch.${name}`, (clicked?: Clicked, ...rest: unknown[]) =>
-      visibly(asking.titles.get(name) ?? name, () => act(about(clicked), ...rest)),
-    ),
+    vscode.commands.registerCommand(`autoresearch.${name}`, (...given: [clicked?: Clicked, ...rest: unknown[]]) => {
+      const [clicked, ...rest] = given;
+      return given.length && !clicked && asking.ofRows.has(name)
+        ? vscode.window.showInformationMessage(REDRAWN)
+        : visibly(asking.titles.get(name) ?? name, () => act(about(clicked), ...rest));
+    }),
   );
 }
+
+/** Said of a click on a row that the editor no longer knows: the command is given nothing. A palette gives no argument. */
+const REDRAWN = "AutoResearch: this row has changed under the click; click it again.";
 
 type Clicked = Target & { status?: Status };
 
