@@ -20,7 +20,7 @@ from loop.record.types import Refused, Verdict
 from loop.record.values import counted
 from loop.setup.campaigns import is_broken, load, read, serves, to_start, unfinished, where
 
-LEFT = "recorded; the next 'autoresearch start' takes it up"
+LEFT = "queued for the next 'autoresearch start'"
 
 
 def propose(

@@ -16,7 +16,7 @@ def test_the_price_of_a_hunk_is_asked_of_the_newest_text_that_has_it(campaign: C
     kept, seen = read(campaign)
     (hunk, _), where = cut(campaign, FOURTH), (campaign.folder, campaign.ledger, kept, seen)
     answer = proposing.propose_without(*where, split_lines(FOURTH), [hunk], 1, [1])
-    assert "the next 'autoresearch start' takes it up" in answer.message
+    assert "queued for the next 'autoresearch start'" in answer.message
     asked = campaign.journal.read()[-1].body
     assert isinstance(asked, ProposeRequested)
     assert (asked.text, asked.base, asked.removes) == (FOURTH.replace("0.3", "0.1"), kept.commits[-1], 1)
