@@ -10,13 +10,15 @@ const say = (...words) => console.log(`${((Date.now() - began) / 1000).toFixed(1
 const plain = (text) => text.replace(/\u00a0/g, " ").replace(/[\u200b-\u200f]/g, "");
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Return what `find` gives once it is truthy; fails at the deadline with what was looked for. */
+/** Return what `find` gives once it is truthy; fails at the deadline with what was looked for. A look that takes long, of a
+ * command that is run, is taken less often: it would take the machine from what it waits for. */
 async function until(what, find, ms = WAIT) {
-  for (const end = Date.now() + ms; ; await sleep(100)) {
-    const late = Date.now() > end; // looked at before the last look: we may have been suspended meanwhile
+  for (const end = Date.now() + ms; ;) {
+    const began = Date.now();
     const found = await find();
     if (found) return found;
-    if (late) throw new Error(`not within ${ms / 1000} s: ${what}`);
+    if (began > end) throw new Error(`not within ${ms / 1000} s: ${what}`); // suspended meanwhile, there is a last look
+    await sleep(Math.max(100, 4 * (Date.now() - began)));
   }
 }
 
