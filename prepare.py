@@ -110,7 +110,7 @@ class NoScore(Exception):
 class Profile:
     """The sizes a score depends on, chosen by the machine and never by the canvas."""
 
-    name: str  # "cpu" or "gpu"
+    name: str  # "cpu" (an Apple GPU has it too), "gpu" or a smaller GPU's: gpu-48, gpu-24, gpu-12, gpu-8, gpu-fp32
     context: int  # tokens the model sees, T
     vocab: int  # logits per position, V
     eval_tokens: int  # at most this many targets are scored
@@ -118,16 +118,62 @@ class Profile:
     budget: str  # default budget of one run
     source: str
     threads: int
-    device: str  # torch's name: cpu, cuda, cuda:1, mps
+    device: str  # torch's name: cpu, cuda, cuda:1, xpu, mps
     device_name: str
     framework: str = "torch"  # of the canvas
+    bf16: bool = False  # whether the device multiplies bf16 in hardware
 
 
 # Measured on two CPU cores; an Apple GPU uses these too until somebody measures better. One thread: beside any other
 # work two wait for each other and a step takes 3 to 20 times as long; one keeps its speed and leaves the scorer a core.
 CPU = Profile("cpu", 256, 2048, 131_072, 16, budget="2 TFLOP", source="python", threads=1, device="cpu", device_name="")
 UNCOUNTED_BUDGET = "350k tokens"  # on a CPU, of what nothing counts: what 2 TFLOP buy the default canvas
-GPU = Profile("gpu", 2048, 8192, 5_242_880, 4, budget="5m", source="climbmix", threads=8, device="cuda", device_name="")
+GPU = Profile("gpu", 2048, 8192, 5_242_880, 4, budget="5m", source="climbmix", threads=8, device="cuda", device_name="",
+              bf16=True)  # fmt: skip
+# The GPUs below the data centre's largest, by the GiB from which on: what they score. What they train is in train.py.
+TIERS = (
+    (44.0, replace(GPU, name="gpu-48")),
+    (21.0, replace(GPU, name="gpu-24", eval_tokens=2_621_440)),
+    (11.0, replace(GPU, name="gpu-12", eval_tokens=1_310_720)),
+    (0.0, replace(GPU, name="gpu-8", eval_tokens=1_310_720)),
+)
+GPU_FP32 = replace(GPU, name="gpu-fp32", eval_tokens=1_310_720, bf16=False)
+GPU_KINDS = ("cuda", "xpu")  # AMD's are cuda to torch
+DATA_CENTRE = ("8.0", "9.0", "10.0", "10.3", "gfx942", "gfx950")  # A100, H100, B200, B300, MI300, MI350
+BF16 = re.compile(r"|([89]|1\d)\.\d|gfx9(08|0a|4\d|50)|gfx1[12]\w\w")  # chips; of Intel's the name is empty
+DEVICES = {"cpu": "cpu", "mps": "mps", "cuda": "cuda", "rocm": "cuda", "hip": "cuda", "xpu": "xpu"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """What torch says of a GPU."""
+
+    name: str
+    memory_gib: float
+    chip: str  # NVIDIA's compute capability, 8.6; AMD's architecture, gfx1100; of others ""
+    processors: int
+
+
+def tier(card: Card) -> tuple[Profile, str]:
+    """Return the profile of a GPU and why it is that one. docs/accelerators.md says what the tiers rest on."""
+    chip = card.chip if card.chip.startswith("gfx") else f"compute capability {card.chip}"
+    what = f"{card.memory_gib:.1f} GiB, {chip}" if card.chip else f"{card.memory_gib:.1f} GiB"
+    if not BF16.fullmatch(card.chip):
+        return GPU_FP32, f"{what}: it has no bf16 and computes in fp32"
+    if card.chip in DATA_CENTRE and card.memory_gib >= 38 and card.processors >= 100:  # MIG's slices have fewer
+        return GPU, f"{what}, {card.processors} processors: a data-centre GPU"
+    return next((found, f"{what}: for {least:.0f} GiB and more") for least, found in TIERS if card.memory_gib >= least)
+
+
+def find_card(where: str) -> Card:
+    """Return what torch says of one of GPU_KINDS."""
+    import torch
+
+    found = torch.get_device_module(where).get_device_properties(torch.device(where))
+    chip = ""
+    if where.startswith("cuda"):
+        chip = found.gcnArchName.partition(":")[0] if torch.version.hip else f"{found.major}.{found.minor}"
+    return Card(found.name, found.total_memory / 2**30, chip, getattr(found, "multi_processor_count", 0))
 
 
 @functools.cache
@@ -135,13 +181,13 @@ def profile() -> Profile:
     """Return the profile of machine, environment and canvas; imports torch only where it may have an accelerator."""
     if given := os.environ.get("AUTORESEARCH_PROFILE"):  # told by the scorer to its model processes
         return Profile(**json.loads(given))
-    named = framework_name()
-    where = os.environ.get("AUTORESEARCH_DEVICE") or _best_device(named)
+    named, chosen = framework_name(), os.environ.get("AUTORESEARCH_DEVICE", "auto")
+    where = _best_device(named) if chosen in ("", "auto") else chosen if named != "torch" else named_device(chosen)
     if named != "torch" and where not in ("cpu", "mps"):
         raise Refusal(f"device {where!r}: a canvas in {named} is measured on cpu or mps; set AUTORESEARCH_DEVICE")
     source = os.environ.get("AUTORESEARCH_SOURCE", "auto")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    base = GPU if where.startswith("cuda") else CPU
+    base = tier(find_card(where))[0] if where.startswith(GPU_KINDS) else CPU
     return replace(
         base,
         budget="1m" if where == "mps" else base.budget if named == "torch" else UNCOUNTED_BUDGET,
@@ -169,28 +215,80 @@ def declared(canvas: Path) -> str:
     return "torch"
 
 
-def _best_device(named: str) -> str:
-    """Return cuda, mps or cpu. A build or a machine that can only be a CPU is recognised without importing torch."""
-    if named != "torch":
-        return "mps" if (named, sys.platform, platform.machine()) == ("mlx", "darwin", "arm64") else "cpu"
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        if importlib.metadata.version("torch").endswith("+cpu"):
-            return "cpu"
-    nodes = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, NVIDIA under WSL, AMD
-    if sys.platform == "linux" and not any(os.path.exists(node) for node in nodes):
-        return "cpu"
+def profile_reason() -> str:
+    """Return why this machine has its profile; of a CPU, why a GPU that is there is not used, "" where none is."""
+    where = profile().device
+    if where.startswith(GPU_KINDS):
+        return tier(find_card(where))[1]
     import torch
 
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    return "; ".join(unusable(kind) for kind in GPU_KINDS if torch.get_device_module(kind).is_available())
+
+
+def named_device(text: str) -> str:
+    """Return torch's name of a device that a human has named; raise Refusal where torch cannot use it."""
+    kind, colon, number = text.strip().lower().partition(":")
+    if kind not in DEVICES or (colon and not (number.isdecimal() and DEVICES[kind] in GPU_KINDS)):
+        raise Refusal(f"AUTORESEARCH_DEVICE={text} is no device; write cpu, mps, cuda, cuda:1, rocm or xpu")
+    why = unusable(DEVICES[kind] + colon + number, rocm=kind in ("rocm", "hip"))
+    if why:
+        raise Refusal(f"AUTORESEARCH_DEVICE={text}: {why}; or set AUTORESEARCH_DEVICE=cpu")
+    return DEVICES[kind] + colon + number
+
+
+def unusable(where: str, rocm: bool = False) -> str:
+    """Return why torch cannot use a device, by torch's name, and what to do; "" where it can."""
+    if where == "cpu":
+        return ""
+    import torch
+
+    version, (kind, _, number) = f"torch {torch.__version__}", where.partition(":")
+    if kind == "mps":
+        return "" if torch.backends.mps.is_available() else f"{version} finds no Apple GPU"
+    cuda, hip, xpu = (getattr(torch.version, name, None) for name in ("cuda", "hip", "xpu"))
+    if not (xpu if kind == "xpu" else hip if rocm else cuda or hip):
+        name = "XPU" if kind == "xpu" else "ROCm" if rocm else "CUDA and ROCm"
+        return f"{version} is built without {name}; install the build for your GPU that pytorch.org/get-started names"
+    gpu = torch.get_device_module(kind)
+    if not gpu.is_available():
+        return f"{version} finds no GPU; check its driver with nvidia-smi (AMD: rocminfo, Intel: xpu-smi)"
+    if int(number or 0) >= gpu.device_count():
+        return f"torch finds {gpu.device_count()} of them, counted from {kind}:0; write one of those"
+    card = find_card(where)
+    if kind == "cuda" and lacks_code(card.chip, torch.cuda.get_arch_list()):
+        known = ", ".join(torch.cuda.get_arch_list())
+        return f"{version} has code for {known} and none for {card.name} ({card.chip}); install a build that has"
+    return ""
+
+
+def lacks_code(chip: str, built_for: list[str]) -> bool:
+    """Return whether a torch that is built for these (sm_86, compute_90, gfx1100) has nothing that a chip runs."""
+    if chip.startswith("gfx"):
+        return bool(built_for) and chip not in built_for
+    major, minor = map(int, chip.split("."))
+    for name in built_for:
+        own = divmod(int(re.sub(r"\D", "", name)), 10)  # code for an earlier minor version runs, and any earlier PTX
+        if (own[0] == major and own[1] <= minor) or (name.startswith("compute") and own <= (major, minor)):
+            return False
+    return bool(built_for)
+
+
+def _best_device(named: str) -> str:
+    """Return cuda, xpu, mps or cpu. What can only be a CPU, by its wheel or its nodes, is known without torch."""
+    if named != "torch":
+        return "mps" if (named, sys.platform, platform.machine()) == ("mlx", "darwin", "arm64") else "cpu"
+    wheel = ""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        wheel = importlib.metadata.version("torch")
+    nodes = ["/dev/nvidiactl", "/dev/dxg", "/dev/kfd", *(["/dev/dri"] if wheel.endswith("+xpu") else [])]
+    if wheel.endswith("+cpu") or (sys.platform == "linux" and not any(map(os.path.exists, nodes))):
+        return "cpu"
+    return next((where for where in (*GPU_KINDS, "mps") if not unusable(where)), "cpu")
 
 
 def _device_name(where: str) -> str:
-    if where.startswith("cuda"):
-        import torch
-
-        return torch.cuda.get_device_name(where)
+    if where.startswith(GPU_KINDS):
+        return find_card(where).name
     with contextlib.suppress(OSError):
         if sys.platform == "darwin":  # where platform.processor() is "arm" for every chip of Apple's
             ask = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
@@ -199,6 +297,27 @@ def _device_name(where: str) -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def remembered() -> dict[str, Any]:
+    """Return what remember() was told in the campaign's baseline, {} where nothing was: a private copy, as all has."""
+    try:
+        return dict(json.loads((_notes() or Path()).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def remember(**facts: Any) -> None:
+    """Have the campaign's other runs know what this one found out of its device. Of the baseline alone it is kept."""
+    if notes := _notes():
+        notes.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(notes, json.dumps(facts))
+
+
+def _notes() -> Path | None:
+    """Return the file for such facts, beside what a run compiles; None by hand."""
+    compiled = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+    return Path(compiled) / "device.json" if compiled and run_folder() else None
 
 
 def device() -> torch.device:
@@ -1036,7 +1155,7 @@ def _regrouped(blocks: Iterable[NDArray[Any]], rows: int) -> Iterator[NDArray[An
 
 def _to_device(block: Tokens) -> tuple[Tensor, Tensor]:
     """Return a block of rows as inputs and targets; to a GPU the copy is pinned and asynchronous."""
-    if device().type == "cuda":
+    if device().type in GPU_KINDS:
         tokens = torch.from_numpy(block).pin_memory().to(device(), non_blocking=True).long()
         return tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
     # NumPy converts on this thread alone; torch would wait for its other threads, which neighbours may hold up.
@@ -1053,7 +1172,7 @@ RECOUNT_EVERY = 16  # steps, on average, between two counts of a step's cost
 PROGRESS_S = 0.25
 # From the end of the budget to submit(); a canvas that submits at once needs .1 s, its last step may have begun before
 # the end. On a CPU, where a budget is not wall time, these are CPU seconds: what neighbours take is not the run's.
-GRACE_S, GRACE_SHARE = {"cpu": 3.0, "mps": 10.0, "cuda": 10.0}, 0.02
+GRACE_S, GRACE_SHARE = {"cpu": 3.0, "mps": 10.0, "cuda": 10.0, "xpu": 10.0}, 0.02
 LATE, LATE_FLOP = 0.01, 1e8  # of a run's FLOP, or so many, may be computed after its last spend()
 ENOUGH = 0.8  # of the budget; a run that submits earlier has most likely not called spend()
 PYTHON = 1.5  # what Python and autograd cost an operator, in what counting it costs
@@ -1777,8 +1896,8 @@ def summary_block(summary: dict[str, Any], depth: int | None, val_bpb: float | N
 
 def peak_memory_mb() -> float:
     """Return the peak of the accelerator's memory, on a CPU of the process's, in MiB."""
-    if profile().device.startswith("cuda"):
-        return torch.cuda.max_memory_allocated() / 2**20
+    if profile().device.startswith(GPU_KINDS):
+        return float(torch.get_device_module(profile().device).max_memory_allocated()) / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
@@ -1811,8 +1930,10 @@ class SharedMemory:
         """Make copies to and from a GPU several times faster; where the driver refuses, they are slow but right."""
         if self._p.device.startswith("cuda"):
             cuda = torch.cuda.cudart()  # type: ignore[no-untyped-call]
-            cuda.cudaHostRegister(self._bytes.ctypes.data, self._bytes.nbytes, 0)
-            self._locked = True
+            self._locked = not int(cuda.cudaHostRegister(self._bytes.ctypes.data, self._bytes.nbytes, 0))
+            if not self._locked:
+                with contextlib.suppress(RuntimeError):  # the driver's error waits for the next launch: this one
+                    torch.ones(1, device=self._p.device)
 
     def unlock_pages(self) -> None:
         """Undo it, before the next memory comes to lie at the same address."""
@@ -2428,7 +2549,9 @@ def main() -> int:
     if options.source:
         os.environ["AUTORESEARCH_SOURCE"] = options.source
     try:
-        if options.command == "measuring":
+        if options.command == "profile":
+            print(json.dumps({**asdict(profile()), "why": profile_reason()}))
+        elif options.command == "measuring":
             print(json.dumps([measuring(file.read_bytes()) for file in options.files]))
         elif options.command == "score":
             result = score_as(options)
@@ -2473,6 +2596,7 @@ def _options() -> argparse.Namespace:
     serving.add_argument("canvas", type=Path)
     serving.add_argument("profile")
     serving.add_argument("ends", type=int, nargs="+")
+    commands.add_parser("profile", help="print this machine's profile and why it is that one, as one line")
     hashing = commands.add_parser("measuring", help="print the hash of what measures in each FILE, a prepare.py")
     hashing.add_argument("files", type=Path, nargs="+", metavar="FILE")
     return parser.parse_args()

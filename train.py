@@ -1,15 +1,16 @@
 """The agent's canvas: a GPT, its optimizers and its training loop. Everything in this file may be changed.
 
 It trains for the budget that prepare.py hands out and submits its weights to be scored; it measures nothing
-itself. It runs unchanged on CUDA and ROCm (bf16, compiled), MPS and CPU (fp32, eager), and importing it does nothing.
+itself. It runs unchanged on CUDA, ROCm and XPU (bf16, compiled), MPS and CPU (fp32, eager); importing it does nothing.
 
 Knobs are UPPER_CASE names assigned one plain literal on a line of their own, with the unit behind it.
-Above the `if prepare.PROFILE.name == "gpu":` they hold on every machine; of its two branches only one holds,
-`if` for the profile named gpu and `else` for any other. Computed values and tables are no knobs and are lower case.
+Above the first `if prepare.PROFILE.name == ...:` they hold on every machine; below it only those in the branch of this
+machine's profile do, `else` for any that is not named. Computed values and tables are no knobs and are lower case.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -40,36 +41,70 @@ MUON_MOMENTUM_RAMP = 0.3  # share of the budget
 MUON_BETA2 = 0.95  # decay per step of NorMuon's second moment
 MATRIX_DECAY = 0.2  # cautious weight decay of the matrices, falling to 0 with the budget
 
+# Sizes by GPU, for at least 500 steps in five minutes at 35 % of its peak; an estimate, see docs/accelerators.md
 if prepare.PROFILE.name == "gpu":
     DEPTH = 9  # layers
     HEADS = 4  # attention heads; the model width is HEADS x HEAD_DIM
     HEAD_DIM = 128  # channels of a head, even
-    WINDOW_PATTERN = "SSSSSL"  # windows of successive layers, repeated: Short or Long; the last layer is long
-    SHORT_WINDOW = 256  # tokens
-    ROPE_BASE = 200000  # longest rotary wavelength / 2 pi, in tokens
     TOTAL_BATCH = 262144  # tokens of one optimizer step
-    DEVICE_BATCH = 128  # rows of one forward pass; halved until it fits
-    SCALAR_LR = 0.5  # AdamW, per-layer input scales; the residual scales take a hundredth
-    EMBEDDING_DECAY = 0.001  # weight decay of the token embedding
-    VALUE_DECAY = 0.003  # weight decay of the value embeddings
-    WARMUP = 0.0  # share of the budget
-    WARMDOWN = 0.75  # share of the budget
-    FINAL_LR = 0.05  # share of the full rate at the end
+    DEVICE_BATCH = 128  # rows of one forward pass; fewer where memory is short
+elif prepare.PROFILE.name == "gpu-48":
+    DEPTH = 9  # layers
+    HEADS = 8  # attention heads; the model width is HEADS x HEAD_DIM
+    HEAD_DIM = 64  # channels of a head, even
+    TOTAL_BATCH = 131072  # tokens of one optimizer step
+    DEVICE_BATCH = 32  # rows of one forward pass; fewer where memory is short
+elif prepare.PROFILE.name == "gpu-24":
+    DEPTH = 8  # layers
+    HEADS = 8  # attention heads; the model width is HEADS x HEAD_DIM
+    HEAD_DIM = 64  # channels of a head, even
+    TOTAL_BATCH = 65536  # tokens of one optimizer step
+    DEVICE_BATCH = 16  # rows of one forward pass; fewer where memory is short
+elif prepare.PROFILE.name == "gpu-12":
+    DEPTH = 8  # layers
+    HEADS = 6  # attention heads; the model width is HEADS x HEAD_DIM
+    HEAD_DIM = 64  # channels of a head, even
+    TOTAL_BATCH = 32768  # tokens of one optimizer step
+    DEVICE_BATCH = 16  # rows of one forward pass; fewer where memory is short
+elif prepare.PROFILE.name == "gpu-8":
+    DEPTH = 6  # layers
+    HEADS = 6  # attention heads; the model width is HEADS x HEAD_DIM
+    HEAD_DIM = 64  # channels of a head, even
+    TOTAL_BATCH = 32768  # tokens of one optimizer step
+    DEVICE_BATCH = 8  # rows of one forward pass; fewer where memory is short
+elif prepare.PROFILE.name == "gpu-fp32":
+    DEPTH = 4  # layers
+    HEADS = 4  # attention heads; the model width is HEADS x HEAD_DIM
+    HEAD_DIM = 64  # channels of a head, even
+    TOTAL_BATCH = 16384  # tokens of one optimizer step
+    DEVICE_BATCH = 8  # rows of one forward pass; fewer where memory is short
 else:
     DEPTH = 2  # layers
     HEADS = 2  # attention heads; the model width is HEADS x HEAD_DIM
     HEAD_DIM = 32  # channels of a head, even
+    TOTAL_BATCH = 8192  # tokens of one optimizer step
+    DEVICE_BATCH = 8  # rows of one forward pass; halved until it fits
+
+if prepare.PROFILE.name == "cpu":
     WINDOW_PATTERN = "SSSSSL"  # windows of successive layers, repeated: Short or Long; the last layer is long
     SHORT_WINDOW = 128  # tokens
     ROPE_BASE = 10000  # longest rotary wavelength / 2 pi, in tokens
-    TOTAL_BATCH = 8192  # tokens of one optimizer step
-    DEVICE_BATCH = 8  # rows of one forward pass; halved until it fits
     SCALAR_LR = 0.1  # AdamW, per-layer input scales; the residual scales take a hundredth
     EMBEDDING_DECAY = 0.0  # weight decay of the token embedding
     VALUE_DECAY = 0.0  # weight decay of the value embeddings
     WARMUP = 0.0  # share of the budget
     WARMDOWN = 0.5  # share of the budget
     FINAL_LR = 0.0  # share of the full rate at the end
+else:
+    WINDOW_PATTERN = "SSSSSL"  # windows of successive layers, repeated: Short or Long; the last layer is long
+    SHORT_WINDOW = 256  # tokens
+    ROPE_BASE = 200000  # longest rotary wavelength / 2 pi, in tokens
+    SCALAR_LR = 0.5  # AdamW, per-layer input scales; the residual scales take a hundredth
+    EMBEDDING_DECAY = 0.001  # weight decay of the token embedding
+    VALUE_DECAY = 0.003  # weight decay of the value embeddings
+    WARMUP = 0.0  # share of the budget
+    WARMDOWN = 0.75  # share of the budget
+    FINAL_LR = 0.05  # share of the full rate at the end
 
 
 # ---------------------------------------------------------------------------------------------- model
@@ -106,7 +141,7 @@ class GPT(nn.Module):
         tokens: Tensor,  # (B, T) int64
     ) -> Tensor:  # (B, T, V) fp32
         """Return the logits of every next token."""
-        dtype = torch.bfloat16 if tokens.is_cuda else torch.float32
+        dtype = compute_type(tokens.device)
         rotary = self.rotary[:, : tokens.size(1)].to(dtype)
         x = x0 = norm(self.embed(tokens).to(dtype))
         for layer, block in enumerate(self.blocks):
@@ -146,7 +181,9 @@ class Attention(nn.Module):
         self.value = Linear(width, width)
         self.out = Linear(width, width, zero=True)
         self.value_embed = None if value_vocab is None else ValueEmbedding(value_vocab, width)
-        self.visible_blocks: BlockMask | None = None  # set where flex_attention is compiled
+        self.visible_blocks: BlockMask | None = (
+            None  # set where flex_attention is compiled; eager, it would hold (T, T)
+        )
 
     def forward(
         self,
@@ -161,7 +198,7 @@ class Attention(nn.Module):
         if self.value_embed is not None:
             value = value + self.value_embed(x, tokens)
         value = value.transpose(1, 2)
-        if self.visible_blocks is not None:
+        if self.visible_blocks is not None and torch.compiler.is_compiling():
             mixed = flex_attention(query, key, value, block_mask=self.visible_blocks)
         elif self.window >= tokens.size(1):
             mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
@@ -206,6 +243,11 @@ class Linear(nn.Linear):
 
 def has_value_embed(layer: int) -> bool:
     return VALUE_EMBED_EVERY > 0 and (DEPTH - 1 - layer) % VALUE_EMBED_EVERY == 0
+
+
+def compute_type(device: torch.device) -> torch.dtype:
+    """Return the type in which a device computes. fp16 would need loss scaling, so GPUs without bf16 take fp32."""
+    return torch.bfloat16 if device.type in ("cuda", "xpu") and prepare.PROFILE.bf16 else torch.float32
 
 
 def norm(x: Tensor) -> Tensor:
@@ -336,9 +378,9 @@ polar_express = (
 
 def orthogonalize(
     matrices: Tensor,  # (K, rows, columns)
-) -> Tensor:  # (K, rows, columns), bf16 on CUDA
+) -> Tensor:  # (K, rows, columns), bf16 on most GPUs
     """Return the nearest matrices whose singular values are all about 1, as polynomials of the given ones."""
-    x: Tensor = matrices.bfloat16() if matrices.is_cuda else matrices
+    x: Tensor = matrices.to(compute_type(matrices.device))
     tall = x.size(-2) > x.size(-1)
     x = x.mT if tall else x
     x = x / (1.02 * torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)
@@ -384,9 +426,8 @@ def main() -> None:
     step_rows = max(1, TOTAL_BATCH // prepare.PROFILE.context)
     rows = min(DEVICE_BATCH, step_rows)
     loss_sum: LossSum = cross_entropy_sum
-    if device.type == "cuda":
-        loss_sum = compile_for_cuda(model, optimizers)
-        rows = warm_up(model, loss_sum, optimizers, step_rows, rows)
+    if device.type in ("cuda", "xpu"):
+        loss_sum, rows = compile_for_gpu(model, optimizers, step_rows, rows)
 
     batches = prepare.batches(step_rows)
     while budget.remains():
@@ -428,14 +469,23 @@ def accumulate_gradients(
             if rows == 1 or not out_of_memory(error):
                 raise
         # Outside the except clause, whose traceback would keep the failed pass's tensors alive.
-        rows //= 2
-        model.zero_grad()
-        if inputs.is_cuda:
-            torch.cuda.empty_cache()
-        print(f"out of memory: {rows} rows at a time from here on", flush=True)
+        rows = halve(rows, model, inputs.device)
 
 
-def out_of_memory(error: RuntimeError) -> bool:
+def halve(rows: int, model: nn.Module, device: torch.device) -> int:
+    """Free what a pass that ran out of memory has left; return half the rows."""
+    free(model, device)
+    print(f"out of memory: {rows // 2} rows at a time from here on", flush=True)
+    return rows // 2
+
+
+def free(model: nn.Module, device: torch.device) -> None:
+    model.zero_grad()
+    if device.type != "cpu":
+        torch.get_device_module(device).empty_cache()
+
+
+def out_of_memory(error: Exception) -> bool:
     """Tell whether an error is a lack of memory: CUDA and ROCm have a type for it, MPS and CPU only words."""
     words = ("out of memory", "can't allocate memory")
     return isinstance(error, torch.OutOfMemoryError) or any(w in str(error).lower() for w in words)
@@ -448,28 +498,80 @@ def learning_rate(share: float) -> float:
     return min(1.0, up, down)
 
 
-# ----------------------------------------------------------------------------------------------- CUDA
+# ----------------------------------------------------------------------------------------------- GPUs
+
+# Fastest first. Nothing compiles without Triton and a C compiler; the backward pass of flex attention wants more shared
+# memory than some GPUs have.
+ways = ("compiled, flex attention", "compiled, masked attention", "eager")
 
 
-def compile_for_cuda(model: GPT, optimizers: list[AdamW | Muon]) -> LossSum:
-    """Return the loss compiled, with flex attention; compile the optimizers' updates in place."""
-    use_flex_attention(model)
-    for optimizer in optimizers:
-        optimizer.update = torch.compile(optimizer.update, dynamic=False)
-    return torch.compile(cross_entropy_sum, dynamic=False)
+def compile_for_gpu(model: GPT, optimizers: list[AdamW | Muon], step_rows: int, rows: int) -> tuple[LossSum, int]:
+    """Return the loss in the fastest way that works here, and the rows that fit. All is compiled then, updates too.
+
+    A campaign's baseline finds the way and the rows out; other runs begin there.
+    """
+    torch._dynamo.config.cache_size_limit = 64  # shapes of one function; beyond that it would run eagerly, in silence
+    updates = [optimizer.update for optimizer in optimizers]
+    known = prepare.remembered()
+    rows = min(rows_that_fit(model, rows), known.get("rows", rows))
+    for way in ways[ways.index(known["way"]) if known.get("way") in ways else 0 :]:
+        compiled = (lambda function: function) if way == "eager" else functools.partial(torch.compile, dynamic=False)
+        for optimizer, update in zip(optimizers, updates, strict=True):
+            optimizer.update = compiled(update)
+        loss_sum: LossSum = compiled(cross_entropy_sum)
+        try:
+            use_flex_attention(model, way == ways[0])
+            fitted = warm_up(model, loss_sum, optimizers, step_rows, rows)
+        except Exception as error:  # compilers raise anything
+            if way == ways[-1] or out_of_memory(error):
+                raise
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        else:
+            prepare.remember(way=way, **({"rows": fitted} if fitted < rows else {}))
+            return loss_sum, fitted
+        print(f"{way}: does not work here, what follows is slower ({said})", flush=True)
+        free(model, model.embed.weight.device)
+    raise AssertionError("the last way returns or raises")
 
 
-def use_flex_attention(model: GPT) -> None:
+def rows_that_fit(model: GPT, rows: int) -> int:
+    """Return how many rows fit into memory at a time, estimated from eager passes of one and of two.
+
+    Rows that were tried by compiling would be compiled again for each halving. Compiled passes need less memory than
+    eager ones: two thirds, by fake tensors of the largest profile.
+    """
+    device = model.embed.weight.device
+    gpu = torch.get_device_module(device)
+    peaks = []
+    for count in (1, 1, 2):  # the first pass makes the gradients
+        gpu.reset_peak_memory_stats()
+        tokens = made_up_tokens(count, device)
+        if accumulate_gradients(model, cross_entropy_sum, tokens, tokens, count)[1] < count:
+            return 1
+        peaks.append(gpu.max_memory_allocated())
+    free(model, device)
+    room = 0.9 * (gpu.mem_get_info()[0] + gpu.memory_reserved())
+    while rows > 1 and peaks[1] + (rows - 1) * (peaks[2] - peaks[1]) > room:
+        rows //= 2
+    return rows
+
+
+def made_up_tokens(rows: int, device: torch.device) -> Tensor:  # -> (rows, T) int64
+    shape = (rows, prepare.PROFILE.context)
+    return torch.arange(math.prod(shape), device=device).view(shape) % prepare.PROFILE.vocab
+
+
+def use_flex_attention(model: GPT, use: bool = True) -> None:
     """Let short windows skip the blocks of keys that no query sees, which pays once it is compiled.
 
-    The scorer runs the plain model, where the same windows are a mask on scaled_dot_product_attention.
+    Where nothing is compiled, as in the scorer, the same windows are a mask on scaled_dot_product_attention.
     """
     context, device = prepare.PROFILE.context, model.embed.weight.device
 
     def visible(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (key <= query) & (query - key < SHORT_WINDOW)
 
-    blocks = create_block_mask(visible, None, None, context, context, device=str(device))
+    blocks = create_block_mask(visible, None, None, context, context, device=str(device)) if use else None
     for attention in attentions(model):
         attention.visible_blocks = blocks if attention.window < context else None
 
@@ -482,21 +584,29 @@ def warm_up(model: GPT, loss_sum: LossSum, optimizers: list[AdamW | Muon], step_
     """Compile everything before the clock starts, leaving the weights as they are; return the rows that fit.
 
     Else a cold compiler cache would cost a run a tenth of its five minutes. No token of the data is seen, and a
-    step with zero gradients at rate zero changes neither weights nor moments.
+    step with zero gradients at rate zero changes neither weights nor moments, so it may be taken again with fewer rows.
+    In training a step that has no memory for its updates ends the run: half a step is none.
     """
-    shape = (step_rows, prepare.PROFILE.context)
-    tokens = torch.arange(math.prod(shape), device=model.embed.weight.device).view(shape) % prepare.PROFILE.vocab
-    _, rows = accumulate_gradients(model, loss_sum, tokens, tokens, rows)
-    for param in model.parameters():
-        gradient(param).zero_()
-    for optimizer in optimizers:
-        optimizer.step(1, 0.0, 0.0)
-    model.zero_grad()
-    return rows
+    device = model.embed.weight.device
+    tokens = made_up_tokens(step_rows, device)
+    while True:
+        _, rows = accumulate_gradients(model, loss_sum, tokens, tokens, rows)
+        for param in model.parameters():
+            gradient(param).zero_()
+        try:
+            for optimizer in optimizers:
+                optimizer.step(1, 0.0, 0.0)
+            model.zero_grad()
+            return rows
+        except RuntimeError as error:
+            if rows == 1 or not out_of_memory(error):
+                raise
+        rows = halve(rows, model, device)
 
 
-# Dense bf16 peaks in FLOP/s from the vendors' data sheets, by the exact name a device reports.
-# A name that is not here, a power-limited or partitioned variant for one, has no known peak.
+# Dense peaks in FLOP/s by the exact name a device reports, in bf16, of GPUs without it in fp32. From the vendors' data
+# sheets and white papers; GeForce cards that those leave out have twice their fp32 peak, as the listed ones do. A name
+# that is not here, a power-limited or partitioned variant for one, has no known peak.
 peak_flops = {
     "NVIDIA B200": 2250e12,
     "NVIDIA H200": 989.4e12,
@@ -508,12 +618,35 @@ peak_flops = {
     "NVIDIA A100-SXM4-80GB": 312e12,
     "NVIDIA A100-PCIE-40GB": 312e12,
     "NVIDIA A100 80GB PCIe": 312e12,
+    "NVIDIA A40": 149.7e12,
+    "NVIDIA A30": 165e12,
+    "NVIDIA A10G": 70e12,
     "NVIDIA L40S": 362.05e12,
     "NVIDIA L4": 121e12,
+    "NVIDIA RTX A6000": 154.8e12,
     "NVIDIA GeForce RTX 5090": 209.5e12,
+    "NVIDIA GeForce RTX 5080": 112.6e12,
+    "NVIDIA GeForce RTX 5070": 61.7e12,
     "NVIDIA GeForce RTX 4090": 165.2e12,
+    "NVIDIA GeForce RTX 4080": 97.5e12,
+    "NVIDIA GeForce RTX 4070": 58.3e12,
+    "NVIDIA GeForce RTX 4060 Ti": 44.1e12,
+    "NVIDIA GeForce RTX 4060": 30.2e12,
     "NVIDIA GeForce RTX 3090": 71e12,
+    "NVIDIA GeForce RTX 3080": 59.5e12,
+    "NVIDIA GeForce RTX 3070": 40.6e12,
+    "NVIDIA GeForce RTX 3060": 25.5e12,
+    "NVIDIA GeForce RTX 3050": 18.2e12,
+    "NVIDIA GeForce RTX 2080 Ti": 13.4e12,
+    "Tesla T4": 8.1e12,
+    "Tesla V100-SXM2-16GB": 15.7e12,
     "AMD Instinct MI300X": 1307.4e12,
+    "AMD Instinct MI325X": 1307.4e12,
+    "AMD Instinct MI350X": 2300e12,
+    "AMD Instinct MI355X": 2500e12,
+    "AMD Instinct MI250X": 191.5e12,  # of one of its two dies, which torch takes for a device each
+    "AMD Instinct MI210": 181e12,
+    "AMD Radeon RX 7900 XTX": 122.8e12,
 }
 
 
@@ -521,17 +654,20 @@ def device_peak(device: torch.device) -> float | None:
     return peak_flops.get(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
 
 
-def flops_utilization(model: GPT, tokens: int, seconds: float) -> float | None:
-    """Return the percentage of the device's peak that went into the model (MFU), None where no peak is known.
+def flops_per_token(model: GPT) -> int:
+    """Return the FLOP that training takes a token, counted as in PaLM, arXiv:2204.02311, appendix B.
 
-    Counted as in PaLM, arXiv:2204.02311, appendix B: 6 FLOP a token and matrix weight, 12 x width x window a layer.
+    That is 6 for each matrix weight and 12 x width x window for each layer.
     """
-    peak = device_peak(model.embed.weight.device)
-    if peak is None or not seconds:
-        return None
     weights = sum(m.weight.numel() for m in model.modules() if isinstance(m, Linear))
     windows = sum(min(attention.window, prepare.PROFILE.context) for attention in attentions(model))
-    return 100 * (6 * weights + 12 * HEADS * HEAD_DIM * windows) * tokens / seconds / peak
+    return 6 * weights + 12 * HEADS * HEAD_DIM * windows
+
+
+def flops_utilization(model: GPT, tokens: int, seconds: float) -> float | None:
+    """Return the percentage of the device's peak that went into the model (MFU), None where no peak is known."""
+    peak = device_peak(model.embed.weight.device)
+    return 100 * flops_per_token(model) * tokens / seconds / peak if peak and seconds else None
 
 
 if __name__ == "__main__":

@@ -56,8 +56,8 @@ def main() -> None:
 
 def compile_on(device: torch.device, model: train.GPT, optimizers: list[train.AdamW | train.Muon]) -> train.LossSum:
     """Return the loss compiled; compile the optimizers' updates in place."""
-    if device.type == "cuda":
-        return train.compile_for_cuda(model, optimizers)
+    if device.type in ("cuda", "xpu"):
+        return train.compile_for_gpu(model, optimizers, ROWS, ROWS)[0]
     for optimizer in optimizers:
         optimizer.update = torch.compile(optimizer.update, dynamic=False, backend="aot_eager")
     loss_sum: train.LossSum = torch.compile(train.cross_entropy_sum, dynamic=False, backend="aot_eager")

@@ -1,7 +1,7 @@
 """The table of devices: how each kind is called, what it does at the least, what a run needs of the machine for it.
 
-A kind is named as torch names it, which calls AMD's GPUs `cuda` too. Pure. Not here: what this machine has
-(setup/interpreter.py asks torch in the experiments' Python), and the profiles of prepare.py.
+A kind is named as torch names it, which calls AMD's GPUs `cuda`; a user may write `rocm` or `hip`. Pure. Not here: what
+this machine has (setup/interpreter.py asks torch in the experiments' Python), and the profiles of prepare.py.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CPU = Device("cpu", flop_per_s=2e10, grace_s=3.0)
 MPS = Device("mps", flop_per_s=2e11, grace_s=10.0)
 CUDA = Device(
     "cuda",
-    flop_per_s=1e13,
+    flop_per_s=1e12,  # of a card of 8 GB; estimated, like its tier in docs/accelerators.md
     grace_s=10.0,
     numbered=True,
     nodes=("nvidia*", "dri", "kfd", "dxg"),
@@ -45,11 +45,23 @@ CUDA = Device(
     prefixes=("CUDA", "HIP", "ROCR", "HSA", "NVIDIA"),
     words=("cuda", "triton", "nvcc", r"hip\b", "flash", "inductor"),
 )
-DEVICES = (CPU, MPS, CUDA)
+XPU = Device(
+    "xpu",
+    flop_per_s=1e12,
+    grace_s=10.0,
+    numbered=True,
+    nodes=("dri",),
+    homes=("ONEAPI_ROOT",),
+    prefixes=("ONEAPI", "SYCL", "ZE"),
+    words=("xpu", "sycl", "level.zero"),
+)
+DEVICES = (CPU, MPS, CUDA, XPU)
+AMD = ("rocm", "hip")  # what a user may call CUDA where torch is built for ROCm
 
-IN_WORDS = "auto, cpu, mps, cuda or cuda:1"
-SUGGESTED = (AUTO, "cpu", "cuda", "cuda:0", "mps")
-_NAME = re.compile("|".join([AUTO, *(rf"{d.name}(:\d{{1,3}})?" if d.numbered else d.name for d in DEVICES)]))
+IN_WORDS = "auto, cpu, mps, cuda, cuda:1, rocm or xpu"
+SUGGESTED = (AUTO, "cpu", "cuda", "cuda:0", "rocm", "xpu", "mps")
+_NUMBERED = "|".join([*(device.name for device in DEVICES if device.numbered), *AMD])
+_NAME = re.compile("|".join([AUTO, rf"({_NUMBERED})(:\d{{1,3}})?", *(d.name for d in DEVICES if not d.numbered)]))
 
 
 def kind_of(name: str) -> Device:
@@ -62,11 +74,12 @@ def read(text: str) -> str:
     names = [name.strip().lower() for name in text.split(",")]
     for name in names:
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{shorten(name)} is not a device; write {IN_WORDS} (ROCm: cuda too)")
+            raise ValueError(f"{shorten(name)} is not a device; write {IN_WORDS}")
     return ",".join(names)
 
 
-def present(gpus: int, mps: bool) -> set[str]:
+def present(gpus: int, mps: bool, xpus: int = 0, rocm: bool = False) -> set[str]:
     """Return every name that `devices:` may have on a machine on which torch finds these."""
-    numbered = {f"{CUDA.name}:{n}" for n in range(gpus)}
-    return {AUTO, CPU.name, *numbered, *([CUDA.name] if gpus else []), *([MPS.name] if mps else [])}
+    kinds = {CUDA.name: gpus, XPU.name: xpus, **dict.fromkeys(AMD if rocm else (), gpus)}
+    names = {name for kind, count in kinds.items() for n in range(count) for name in (kind, f"{kind}:{n}")}
+    return {AUTO, CPU.name, *names, *([MPS.name] if mps else [])}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from loop.setup.checks import authors, campaign, inputs, system, tools
+from loop.setup.checks import authors, campaign, device, inputs, system, tools
 from loop.setup.checks.check import Check
 from loop.setup.machine import Machine, look
 
@@ -24,7 +24,7 @@ def diagnose(folder: Path, full: bool = False, look: Callable[[Path, bool], Mach
             inputs.canvas(machine, program),
             inputs.ruler(machine, program),
             tools.packages(machine, program),
-            tools.device(machine, program),
+            device.device(machine, program),
         ]
         checks += [inputs.copy(machine, machine.copies)] if machine.copies else []
         checks += [inputs.data(machine, program), *(authors.model(machine, program, name) for name in program.models)]

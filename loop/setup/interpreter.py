@@ -24,14 +24,18 @@ PREPARE_S = 6 * 3600.0
 NEEDED = ("numpy", "rustbpe", "tiktoken")
 # Runs in the experiments' Python with the modules to look for as arguments; imports only torch, for its devices.
 ASK = """
-import importlib.util, json, platform, sys
+import importlib.util, json, platform, shutil, sys
 missing = [name for name in sys.argv[1:] if importlib.util.find_spec(name) is None]
 said = {"version": platform.python_version(), "missing": missing, "torch": None, "cuda": [], "mps": False}
+said |= {"xpu": [], "rocm": None, "triton": importlib.util.find_spec("triton") is not None}
+said["compiler"] = any(map(shutil.which, ("gcc", "clang")))  # those that Triton looks for
 try:
     import torch
     said["torch"] = torch.__version__
     said["cuda"] = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
     said["mps"] = torch.backends.mps.is_available()
+    said["rocm"] = torch.version.hip
+    said["xpu"] = [torch.xpu.get_device_name(n) for n in range(torch.xpu.device_count())]
 except ImportError:
     pass
 print(json.dumps(said))
@@ -46,10 +50,19 @@ class Interpreter:
     version: str = ""
     missing: tuple[str, ...] = ()
     torch: str | None = None  # version
-    cuda: tuple[str, ...] = ()  # names of the GPUs
+    cuda: tuple[str, ...] = ()  # names of the GPUs, AMD's too
     mps: bool = False
     cores: int = 1
     error: str = ""
+    xpu: tuple[str, ...] = ()  # names of Intel's GPUs
+    rocm: str = ""  # the version of ROCm that torch is built for
+    triton: bool = True
+    compiler: bool = True  # for C, which Triton needs
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """The names of all GPUs but Apple's."""
+        return self.cuda + self.xpu
 
 
 def ask(python: str, modules: Collection[str] = ()) -> Interpreter:
@@ -60,8 +73,12 @@ def ask(python: str, modules: Collection[str] = ()) -> Interpreter:
         printed, error = answer(python, "-c", ASK, *sorted(modules), folder=Path(scratch), environment=clean)
     try:
         said = json.loads((printed or "").strip().splitlines()[-1])
-        missing, cuda = tuple(said["missing"]), tuple(said["cuda"])
-        return Interpreter(python, said["version"], missing, said["torch"], cuda, bool(said["mps"]), cores)
+        missing, cuda, xpu = (tuple(said[name]) for name in ("missing", "cuda", "xpu"))
+        rocm, triton, compiler = said["rocm"] or "", bool(said["triton"]), bool(said["compiler"])
+        return Interpreter(
+            python, said["version"], missing, said["torch"], cuda, bool(said["mps"]), cores,
+            xpu=xpu, rocm=rocm, triton=triton, compiler=compiler,
+        )  # fmt: skip
     except (ValueError, LookupError, TypeError):
         return Interpreter(python, cores=cores, error=error or "it answered with something else")
 
@@ -104,6 +121,20 @@ def prepare(folder: Path, python: str, program: Program) -> dict[str, str]:
         return {"data_error": f"prepare.py did not end within {PREPARE_S / 3600:.0f} hours"}
     except (OSError, ValueError, LookupError, TypeError):
         return {"data_error": "prepare.py could not prepare the data; its own last line above says why"}
+
+
+def profile(folder: Path, python: str, program: Program) -> dict[str, str]:
+    """Return `profile` and `profile_why`, what prepare.py chooses here, or `profile_error`; nothing of an old copy."""
+    extra = {} if program.devices == "auto" else {"AUTORESEARCH_DEVICE": program.devices.partition(",")[0]}
+    with TemporaryDirectory() as scratch:
+        clean = environment(scratch=Path(scratch), extra=extra)
+        printed, error = answer(python, "-B", "prepare.py", "profile", folder=folder, environment=clean)
+    try:
+        said = json.loads((printed or "").strip().splitlines()[-1])
+        return {"profile": said["name"], "profile_why": said["why"]}
+    except (ValueError, LookupError, TypeError):
+        refusal = error.removeprefix("prepare.py: ")
+        return {"profile_error": refusal} if refusal.startswith("AUTORESEARCH_DEVICE") else {}
 
 
 def answer(*command: str, folder: Path, environment: dict[str, str] | None = None) -> tuple[str | None, str]:

@@ -25,7 +25,7 @@ from loop.settings.program import Program, check, parse
 from loop.setup.campaigns import of_folder, read
 from loop.setup.copies import Copies, compare
 from loop.setup.inputs import check_canvas
-from loop.setup.interpreter import NEEDED, Interpreter, answer, ask, framework_of, imports, prepare
+from loop.setup.interpreter import NEEDED, Interpreter, answer, ask, framework_of, imports, prepare, profile
 from loop.system import host
 from loop.system.power import sleeps_after_min
 
@@ -57,6 +57,10 @@ class Machine:
     framework: str = "torch"  # that the canvas names
     copies: Copies | None = None  # of prepare.py, where the score is sealed
     nvidia: bool = False
+    amd: bool = False
+    profile: str = ""  # which prepare.py chooses here, and why; of a GPU it is the tier
+    profile_why: str = ""
+    profile_error: str = ""
     data: str = ""  # what was prepared, in words; empty where nobody looked
     data_error: str = ""
     variables: frozenset[str] = frozenset()  # names of the variables that are set and not empty
@@ -89,6 +93,7 @@ def look(folder: Path, full: bool = False) -> Machine:
     top = find_top(folder)
     seen |= _repository(folder, program.canvas) if top else {}
     seen |= _campaign(folder) if top else {}
+    seen |= profile(folder, runner.path, program) if sealed and runner.gpus else {}
     seen |= prepare(folder, runner.path, program) if full and sealed and not runner.error else {}
     baseline = seen.pop("baseline", None)
     return Machine(
@@ -104,6 +109,7 @@ def look(folder: Path, full: bool = False) -> Machine:
         framework=framework_of(folder, program.canvas),
         copies=compare(folder, runner.path, baseline) if sealed else None,
         nvidia=any(map(Path.exists, NVIDIA)) or shutil.which("nvidia-smi") is not None,
+        amd=Path("/dev/kfd").exists(),
         variables=frozenset(name for name, value in os.environ.items() if value),
         command_found=program.command is not None and shutil.which(shlex.split(program.command)[0]) is not None,
         reachable=_reachable(program),

@@ -2,7 +2,7 @@
 
 A knob is an UPPER_CASE name that a line of its own assigns one plain literal: a number (`-1e-4`, `2**18`), a string
 or a truth value. It stands at the top level or, as the header of train.py says, in a branch of a top-level
-`if prepare.PROFILE.name == "gpu":`, whose `if` holds for the profile of that name and whose `else` for any other.
+`if prepare.PROFILE.name == "gpu":`: each `if` and `elif` holds for the profile it names, the `else` for any other.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Knob:
     column_start: int
     column_end: int
     comment: str = ""  # what follows on its line, without the #
-    profile: str = ""  # where it holds: "" everywhere, "gpu" there only, "not gpu" everywhere else
+    profile: str = ""  # where it holds: "" everywhere, "gpu" there only, "not gpu gpu-8" everywhere but in these
 
 
 def knobs(text: str, profile: str | None = None) -> dict[str, Knob]:
@@ -83,20 +83,25 @@ def with_knobs(text: str, literals: Mapping[str, str], profile: str | None = Non
 def _holds(where: str, profile: str | None) -> bool:
     if profile is None or not where:
         return True
-    return where.removeprefix("not ") != profile if where.startswith("not ") else where == profile
+    return profile not in where.split()[1:] if where.startswith("not ") else where == profile
 
 
 def _statements(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
     """Yield the statements that may hold a knob, with the profile for which they do."""
     for node in tree.body:
-        match node:
-            case ast.If(test=ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str(name))])) if (
-                any("PROFILE" in getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(left))
-            ):
-                yield from ((inner, name) for inner in node.body)
-                yield from ((inner, f"not {name}") for inner in node.orelse)
-            case _:
-                yield node, ""
+        branches = list(_branches(node))
+        yield from branches or [(node, "")]
+
+
+def _branches(node: ast.stmt, named: tuple[str, ...] = ()) -> Iterator[tuple[ast.stmt, str]]:
+    """Yield the statements in an `if` over profiles, nothing for any other statement; `named` are those before it."""
+    match node:
+        case ast.If(test=ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str(name))])) if any(
+            "PROFILE" in getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(left)
+        ):
+            yield from ((inner, name) for inner in node.body)
+            for inner in node.orelse:
+                yield from list(_branches(inner, (*named, name))) or [(inner, " ".join(("not", *named, name)))]
 
 
 def _knob(node: ast.stmt, profile: str, lines: list[str]) -> Knob | None:

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 
 def test_logits_have_one_row_for_each_position(model, rows):
@@ -63,12 +64,27 @@ def test_value_embeddings_are_counted_from_the_last_layer(canvas, monkeypatch, e
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
-def test_flex_attention_computes_the_same_windows(canvas, model, rows):
+def test_flex_attention_computes_the_same_windows(canvas, model, rows, monkeypatch):
     with torch.no_grad():
         masked = model(rows[0])
         canvas.use_flex_attention(model)
+        monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+        monkeypatch.setattr(F, "scaled_dot_product_attention", only_the_last_layer(F.scaled_dot_product_attention))
         assert torch.allclose(model(rows[0]), masked, atol=1e-4)
     assert [block.attention.visible_blocks is None for block in model.blocks] == [False, False, True]
+
+
+def only_the_last_layer(attention):
+    """Return the attention that may be called once."""
+    calls = iter([attention])
+    return lambda *args, **kwargs: next(calls)(*args, **kwargs)
+
+
+def test_attention_that_is_not_compiled_is_never_flex(canvas, model, rows, monkeypatch):
+    masked = model(rows[0])
+    canvas.use_flex_attention(model)
+    monkeypatch.setattr(canvas, "flex_attention", None)  # eager, it would hold the scores of every pair of tokens
+    assert torch.equal(model(rows[0]), masked)
 
 
 def test_the_checkpoint_holds_weights_only(model):

@@ -155,13 +155,25 @@ def knob_names(statements):
     }
 
 
-def test_knobs_are_plain_literals_with_their_unit_and_the_same_in_both_profiles():
+def branches(node):
+    """Return what each branch of an `if` over profiles is for, and its statements; None stands for all others."""
+    test = ast.unparse(node.test)
+    assert test.startswith("prepare.PROFILE.name == "), test
+    rest = node.orelse
+    following = branches(rest[0]) if isinstance(rest[0], ast.If) else [(None, rest)]
+    return [(ast.literal_eval(test.partition(" == ")[2]), node.body), *following]
+
+
+def test_knobs_are_plain_literals_with_their_unit_and_the_same_in_every_profile():
     text = (ROOT / "train.py").read_text()
     tree = ast.parse(text)
-    (branch,) = (node for node in tree.body if isinstance(node, ast.If) and "PROFILE" in ast.unparse(node.test))
-    assert ast.unparse(branch.test) == "prepare.PROFILE.name == 'gpu'"
-    assert knob_names(branch.body) == knob_names(branch.orelse)
-    assert not knob_names(branch.body) & knob_names(tree.body)
+    chains = [branches(n) for n in tree.body if isinstance(n, ast.If) and "PROFILE" in ast.unparse(n.test)]
+    tiers = [prepare.GPU, *(profile for _, profile in prepare.TIERS), prepare.GPU_FP32]
+    assert [[name for name, _ in chain] for chain in chains] == [[*(p.name for p in tiers), None], ["cpu", None]]
+    names = [knob_names(tree.body), *(knob_names(chain[0][1]) for chain in chains)]
+    for chain, common in zip(chains, names[1:], strict=True):
+        assert all(knob_names(body) == common for _, body in chain)
+    assert sum(map(len, names)) == len(set().union(*names))
     assigned = [n for n in ast.walk(tree) if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]).isupper()]
     assert len(assigned) > 30
     for node in assigned:

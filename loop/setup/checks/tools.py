@@ -1,4 +1,4 @@
-"""What this machine brings: Python, git, packages, a device, a sandbox, room on its disks."""
+"""What this machine brings: Python, git, packages, a sandbox, room on its disks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 
 from loop.git.plumbing import OLDEST_GIT
 from loop.record.disk import NEEDED_MB
-from loop.settings import devices
 from loop.settings.program import Program
 from loop.setup.checks.check import Check, Level
 from loop.setup.machine import Machine
@@ -45,29 +44,6 @@ def packages(machine: Machine, program: Program) -> Check:
     return Check(name, Level.OK, f"{runner.path} (Python {runner.version}) has what {program.canvas} imports")
 
 
-def device(machine: Machine, program: Program) -> Check:
-    """Say whether the devices that program.md names are there."""
-    name, runner = "device", machine.runner
-    wanted = program.devices.split(",")
-    present = devices.present(len(runner.cuda), runner.mps)
-    if machine.framework != "torch":
-        finding = f"{program.devices}, which {machine.framework} uses as it finds it; its operations are not counted"
-        return Check(name, Level.OK, finding)
-    if runner.torch is None:
-        step = "install torch where the experiments run, if they use it; then look again"
-        return Check(name, Level.WARN, "not known without torch", step)
-    if missing := [device for device in wanted if device not in present]:
-        step = f"write devices: auto, or one of {', '.join(sorted(present - {devices.AUTO}))}"
-        return Check(name, Level.FAIL, f"{', '.join(missing)} is not on this machine", step)
-    if machine.nvidia and not runner.cuda:
-        step = "install a torch build with CUDA that fits the driver ('nvidia-smi' shows it)"
-        return Check(name, Level.WARN, "an NVIDIA GPU is there, but torch cannot use it", step)
-    if runner.cuda and wanted != ["cpu"]:
-        return Check(name, Level.OK, f"{', '.join(runner.cuda)}, torch {runner.torch}")
-    kind = "an Apple GPU" if runner.mps and wanted != ["cpu"] else f"a CPU, {runner.cores} cores"
-    return Check(name, Level.OK, f"{kind}, torch {runner.torch}")
-
-
 def sandbox(machine: Machine) -> Check:
     """Say what confines a run."""
     name, missing = "sandbox", ", ".join(machine.sandbox_missing)
@@ -94,6 +70,6 @@ def disk(machine: Machine) -> Check:
         return Check("disk", Level.FAIL, finding, f"free at least {NEEDED_MB} MB, better 1 GB; start refuses less")
     if free < 1:
         return Check("disk", Level.WARN, finding, "free at least 1 GB; a run that fills the disk ends as a crash")
-    if free < 10 and machine.runner.cuda:
+    if free < 10 and machine.runner.gpus:
         return Check("disk", Level.WARN, finding, "free 10 GB: data and checkpoints of a GPU campaign need several")
     return Check("disk", Level.OK, finding)

@@ -9,7 +9,7 @@ BLOCK = """        x = x + self.attention(norm(x), tokens, rotary)
         return x.add(self.narrow(hidden.relu().square()))
 """
 MLP = "        return x.add(self.narrow(hidden.relu().square()))\n"
-MIX = """        if self.visible_blocks is not None:
+MIX = """        if self.visible_blocks is not None and torch.compiler.is_compiling():
             mixed = flex_attention(query, key, value, block_mask=self.visible_blocks)
         elif self.window >= tokens.size(1):
             mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
@@ -29,7 +29,7 @@ BUFFER = '        self.register_buffer("rotary", rotary_table(context), persiste
 UNEMBED = "        logits: Tensor = self.unembed(norm(x) / SOFTCAP)\n"
 CAPPED = "        return torch.tanh(logits.float()) * SOFTCAP\n"
 MATMUL = "        return F.linear(x, self.weight.to(x.dtype))\n"
-DTYPE = "        dtype = torch.bfloat16 if tokens.is_cuda else torch.float32\n"
+DTYPE = "        dtype = compute_type(tokens.device)\n"
 LOSS = '    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")\n'
 RETURN_OPTIMIZERS = "    return [\n        AdamW([model.embed.weight], EMBEDDING_LR * scale,"
 # Parameters of a new kind belong to no optimizer of the real canvas.

@@ -133,7 +133,7 @@ SCHEDULES: dict[str, Pairs] = {
     "lookahead": (LOOKAHEAD,),
     "gradient clipping": (loop((RATE, "        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n" + RATE)),),
     "gradient noise": (loop((RATE, "        for p in model.parameters():\n            p.grad.add_(torch.randn_like(p) * 1e-4)\n" + RATE)),),
-    "small passes": (("    DEVICE_BATCH = 8  #", "    DEVICE_BATCH = 2  #"),),
+    "small passes": (("DEVICE_BATCH = 8  # rows of one forward pass; halved", "DEVICE_BATCH = 2  # rows of one forward pass; halved"),),
     "cosine": (("    down = FINAL_LR + (1 - FINAL_LR) * (1 - share) / WARMDOWN if WARMDOWN else 1.0\n", "    down = 0.5 + 0.5 * math.cos(math.pi * share)\n"),),
     "dropout schedule": (loop((NEXT, "        model.drop = 0.2 * (1 - budget.share)\n" + NEXT)),
                          ("            x = block(x, tokens, rotary)\n", '            x = F.dropout(block(x, tokens, rotary), getattr(self, "drop", 0.0), self.training)\n')),

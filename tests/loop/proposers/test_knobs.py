@@ -51,6 +51,12 @@ def brief(text: str = CANVAS, *experiments: Experiment, seed: int = 1, tried: fr
     return Brief(Program(devices="cpu"), "hash", "train.py", text, ledger, known, random_seed=seed)
 
 
+def created(profile: str) -> CampaignCreated:
+    return CampaignCreated(
+        "", "train.py", "run", "5m", Metric(), ScoreSource.SEALED, "k", "a machine", "", "c0", profile=profile
+    )
+
+
 def experiment(
     number: int, verdict: tuple[Verdict, Reason] | None, delta: float = 0.0, **changes: tuple[str, str]
 ) -> Experiment:
@@ -98,13 +104,14 @@ def test_the_same_brief_gives_the_same_proposal() -> None:
 
 def test_this_projects_canvas_offers_many_changes_none_of_them_twice() -> None:
     text = (Path(__file__).parents[3] / "train.py").read_bytes().decode()
-    proposals, _ = exhaust(brief(text), 40)
+    proposals, _ = exhaust(replace(brief(text), ledger=Ledger("night", created=created("cpu"))), 40)
     assert len({fingerprint(p.text) for p in proposals}) == len({p.hypothesis for p in proposals}) == 40
     for proposal in proposals:
         compile(proposal.text, "train.py", "exec")
         assert knobs(proposal.text, "gpu").keys() == knobs(text, "gpu").keys()
-    gpu = {k.name: k.literal for k in knobs(text, "gpu").values() if k.profile}
-    assert all({n: knobs(p.text, "gpu")[n].literal for n in gpu} == gpu for p in proposals)
+    for profile in ("gpu", "gpu-24"):
+        own = {k.name: k.literal for k in knobs(text, profile).values() if k.profile}
+        assert all({n: knobs(p.text, profile)[n].literal for n in own} == own for p in proposals)
 
 
 @pytest.mark.parametrize(
@@ -242,10 +249,7 @@ def test_the_search_ends_when_everything_was_tried() -> None:
 @pytest.mark.parametrize(("profile", "turned"), [("gpu", "WIDTH_LR"), ("cpu", "DEPTH_LR")])
 async def test_only_knobs_of_the_profile_that_runs_are_turned(profile: str, turned: str) -> None:
     text = 'if prepare.PROFILE.name == "gpu":\n    WIDTH_LR = 0.5\nelse:\n    DEPTH_LR = 0.5\n'
-    created = CampaignCreated(
-        "", "train.py", "run", "5m", Metric(), ScoreSource.SEALED, "k", "a machine", "", "c0", profile=profile
-    )
-    proposal = await Knobs().propose(replace(brief(), text=text, ledger=Ledger("night", created=created)))
+    proposal = await Knobs().propose(replace(brief(), text=text, ledger=Ledger("night", created=created(profile))))
     assert list(changed_knobs(text, proposal.text)) == [turned]
 
 

@@ -21,6 +21,17 @@ else:
     DEPTH = 2  # layers
 """
 
+CHAIN = """\
+if prepare.PROFILE.name == "gpu":
+    DEPTH = 9
+elif prepare.PROFILE.name == "gpu-24":
+    DEPTH = 8
+elif prepare.PROFILE.name == 'gpu-8':
+    DEPTH = 6
+else:
+    DEPTH = 2
+"""
+
 
 @pytest.mark.parametrize(
     ("line", "literal", "value", "comment"),
@@ -94,6 +105,26 @@ def test_only_the_branch_of_the_profile_holds(profile: str | None, expected: dic
     assert {name: knob.literal for name, knob in knobs(PROFILES, profile).items()} == expected
 
 
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [("gpu", "9"), ("gpu-24", "8"), ("gpu-8", "6"), ("cpu", "2"), ("mps", "2"), ("gpu-48", "2"), (None, "2")],
+)
+def test_of_a_chain_of_profiles_one_branch_holds(profile: str | None, expected: str) -> None:
+    (depth,) = knobs(CHAIN, profile).values()
+    assert depth.literal == expected
+    assert with_knob(CHAIN, "DEPTH", "12", profile) == CHAIN.replace(f"= {expected}", "= 12")
+
+
+def test_each_branch_of_a_chain_says_where_it_holds() -> None:
+    assert [knob.profile for knob in all_knobs(CHAIN)] == ["gpu", "gpu-24", "gpu-8", "not gpu gpu-24 gpu-8"]
+
+
+@pytest.mark.parametrize("other", ["elif os.name == 'nt':", "elif True:"])
+def test_a_branch_that_asks_for_something_else_has_no_knobs(other: str) -> None:
+    text = CHAIN.replace("elif prepare.PROFILE.name == 'gpu-8':", other)
+    assert [knob.profile for knob in all_knobs(text)] == ["gpu", "gpu-24"]
+
+
 def test_a_change_goes_into_the_branch_that_holds() -> None:
     assert with_knob(PROFILES, "DEPTH", "12", "gpu") == PROFILES.replace("9", "12")
     assert with_knob(PROFILES, "DEPTH", "12", "cpu") == PROFILES.replace("= 2", "= 12")
@@ -136,7 +167,7 @@ def test_a_literal_has_a_value(literal: str, value: object) -> None:
 
 def test_this_projects_own_canvas_has_its_knobs() -> None:
     text = (Path(__file__).parents[3] / "train.py").read_bytes().decode()
-    for profile in ("cpu", "gpu"):
+    for profile in ("cpu", "gpu", "gpu-24", "gpu-fp32"):
         found = knobs(text, profile)
         assert {"TOTAL_BATCH", "MATRIX_LR", "DEPTH", "WARMDOWN"} <= set(found)
         assert all(knob.comment for knob in found.values())

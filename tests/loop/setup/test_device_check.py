@@ -1,0 +1,84 @@
+"""What the doctor says of the device: what torch finds, the profile that prepare.py chooses, what compiles there."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from loop.setup.checks.check import Level
+from loop.setup.interpreter import profile
+from tests.loop.setup.healthy import findings, program, runner
+
+
+@pytest.mark.parametrize(
+    ("changes", "level", "words"),
+    [
+        ({"runner": runner(torch=None)}, "warn", "not known without torch"),
+        (
+            {"program": program(devices="cuda:1"), "runner": runner(cuda=("H100",))},
+            "fail",
+            "cuda:1 is not on",
+        ),
+        ({"framework": "mlx"}, "ok", "auto, which mlx uses as it finds it; its operations are not counted"),
+        ({"nvidia": True}, "warn", "a torch build with CUDA"),
+        ({"runner": runner(cuda=("H100", "H100"))}, "ok", "H100, H100"),
+        ({"amd": True}, "warn", "a torch build with ROCm"),
+        (
+            {"runner": runner(cuda=("RTX 3090",)), "profile": "gpu-24", "profile_why": "23.6 GiB: for 21 GiB and more"},
+            "ok",
+            "RTX 3090, torch 2.13.0; profile gpu-24 (23.6 GiB: for 21 GiB and more)",
+        ),
+        (
+            {"runner": runner(cuda=("H100",), triton=False)},
+            "warn",
+            "no Triton here, so the canvas runs uncompiled",
+        ),
+        ({"runner": runner(cuda=("H100",), compiler=False)}, "warn", "install gcc"),
+        (
+            {"runner": runner(cuda=("RX 7900",), rocm="6.4")},
+            "ok",
+            "for ROCm 6.4, which calls AMD's GPUs cuda",
+        ),
+        ({"runner": runner(xpu=("Arc B580",))}, "ok", "Arc B580, torch"),
+        ({"program": program(devices="rocm"), "runner": runner(cuda=("H100",))}, "fail", "rocm is not on"),
+        ({"program": program(devices="hip"), "runner": runner(cuda=("RX",), rocm="6.4")}, "ok", "RX"),
+        (
+            {"runner": runner(cuda=("GTX 1080",)), "profile": "cpu", "profile_why": "torch has code for sm_75"},
+            "warn",
+            "runs take the CPU: torch has code for sm_75",
+        ),
+        (
+            {"runner": runner(cuda=("H100",)), "profile_error": "AUTORESEARCH_DEVICE=cuda: no code"},
+            "fail",
+            "no code",
+        ),
+        ({"runner": runner(mps=True)}, "ok", "an Apple GPU"),
+        ({"program": program(devices="cpu"), "runner": runner(cuda=("H100",))}, "ok", "a CPU, 2 cores"),
+    ],
+)
+def test_a_finding_about_the_device_says_what_to_do(changes, level, words):
+    check = findings(**changes)["device"]
+    assert check.level == level
+    assert words in f"{check.finding}; {check.next_step}"
+    assert check.next_step or check.level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("devices", "expected"),
+    [
+        ("auto", {"profile": "cpu", "profile_why": ""}),
+        ("tpu", {"profile_error": "AUTORESEARCH_DEVICE=tpu is no device"}),
+    ],
+)
+def test_the_folders_prepare_py_says_which_profile_a_run_has(repository, devices, expected):
+    shutil.copy(Path(__file__).parents[3] / "prepare.py", repository)
+    found = profile(repository, sys.executable, program(devices=devices))
+    assert {name: said.partition(";")[0] for name, said in found.items()} == expected
+
+
+def test_an_older_prepare_py_says_no_profile(repository):
+    (repository / "prepare.py").write_text("import sys\nsys.exit('invalid choice: profile')\n")
+    assert profile(repository, sys.executable, program()) == {}
