@@ -40,12 +40,17 @@ def main(arguments: list[str] | None = None) -> int:
         log.unlink(missing_ok=True)
         return Shell(log, until, environment, CHECKOUT)
 
-    whole = report(place.dry, version, results, 0.0)
+    def so_far() -> Report:
+        ordered = {step.name: results[step.name] for step in STEPS if step.name in results}
+        goals = tuple(judge(goal, ordered, place.dry) for goal in GOALS)
+        planned = tuple(step.name for step in steps)
+        return Report(place.dry, version, commit(), planned, ordered, goals, time.monotonic() - began)
+
     for result in perform(steps, check, shell, began + 60 * options.minutes - MARGIN_S, missing):
         results[result.name] = result
         print(line(result), flush=True)
-        whole = report(place.dry, version, results, time.monotonic() - began)
-        whole.write(path)  # after each step: a machine that is taken away leaves what was measured
+        so_far().write(path)  # after each step: a machine that is taken away leaves what was measured
+    whole = so_far()
     print(verdict(whole, path))
     return 0 if whole.passed else 1
 
@@ -78,11 +83,6 @@ def announce(place: Place, asked: bool, missing: frozenset[str]) -> None:
             f"this Python ({sys.executable}) lacks {', '.join(sorted(missing))}: the steps that need them fail; "
             "docs/gpu.md says how to bring them in a folder for --vendor"
         )
-
-
-def report(dry: bool, version: str, results: dict[str, Result], seconds: float) -> Report:
-    ordered = {step.name: results[step.name] for step in STEPS if step.name in results}
-    return Report(dry, version, commit(), ordered, tuple(judge(goal, ordered, dry) for goal in GOALS), seconds)
 
 
 def line(result: Result) -> str:

@@ -66,14 +66,16 @@ class Report:
     dry: bool  # on a CPU, at tiny sizes: shows that the check works, measures nothing
     code: str  # hash of what was checked and of the check itself
     commit: str | None  # None where git cannot tell, as in a copy
-    results: Mapping[str, Result]  # by the step's name, in the order of the steps
+    planned: tuple[str, ...]  # the steps of this pass
+    results: Mapping[str, Result]  # by the step's name, in the order of the steps; those of an earlier pass too
     goals: tuple[Judgement, ...]
     seconds: float
 
     @property
     def passed(self) -> bool:
-        """Whether every step passed; goals do not count."""
-        return bool(self.results) and all(r.status is Status.PASSED for r in self.results.values())
+        """Whether every planned step has passed, and none of an earlier pass had not; goals do not count."""
+        done = self.results.keys() >= set(self.planned)
+        return done and all(result.status is Status.PASSED for result in self.results.values())
 
     def write(self, path: Path) -> None:
         """Replace the file, so that a reader never sees a part of it."""
