@@ -53,7 +53,7 @@ vsix:                            ## the VS Code extension: editors/vscode/dist/a
 	@touch $@
 
 .venv/test: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[train,test]'
+	$(PIP) --editable '.[train,test,mlx]'
 	@touch $@
 
 clean:

@@ -1,5 +1,7 @@
-"""What the machine must have: tests of the sandbox need bubblewrap. On a laptop without it they are skipped, and the
-summary says so; in CI they run and fail, so that a missing install step cannot hide.
+"""What the machine must have: tests of the sandbox need bubblewrap, those marked `needs` a package.
+
+On a laptop without it they are skipped, and the summary says so; in CI they run and fail, so that a missing install
+step cannot hide.
 
 At the end it says what the attacks and the honest canvases came to."""
 
@@ -20,6 +22,9 @@ settings.load_profile("untimed")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        if "CI" not in os.environ:
+            pytest.importorskip(marker.args[0])
     if item.get_closest_marker("bubblewrap") is None or probe().kind == BUBBLEWRAP:
         return
     if sys.platform != "linux" or "CI" not in os.environ:

@@ -17,7 +17,7 @@ FOLDERS = {".ci", "bench", "editors", "loop", "server", "tests"}
 MOST_LINES, MOST_IN_THE_MIDDLE = 300, 130
 LONG_FUNCTION, MOST_LONG_FUNCTIONS = 40, 5
 # One file each, which a campaign's folder has a copy of.
-ONE_FILE = {"prepare.py", "train.py"}
+ONE_FILE = {"prepare.py", "train.py", "train_mlx.py"}
 
 
 def sources(top: Path) -> Iterator[Path]:
@@ -47,7 +47,7 @@ def test_every_folder_and_language_is_counted() -> None:
     assert len(SIZES) > 500 and len(MODULES) > 200
 
 
-def test_no_source_file_is_too_long_but_the_two_that_are_one_file_each() -> None:
+def test_no_source_file_is_too_long_but_those_that_are_one_file_each() -> None:
     long = {path.as_posix(): size for path, size in SIZES.items() if size > MOST_LINES}
     assert long.keys() == ONE_FILE, {name: size for name, size in long.items() if name not in ONE_FILE}
 

@@ -14,21 +14,23 @@ from loop.record.types import Refused
 
 SCRIPTS = ("prepare.py", "train.py")  # they belong together: one without the other measures nothing
 NAMES = ("program.md", *SCRIPTS)
+CANVASES = {"torch": "train.py", "mlx": "train_mlx.py"}  # by framework: the file whose text becomes train.py
 
 
-def init(folder: Path, git: bool = False, template: Path | None = None) -> str:
+def init(folder: Path, git: bool = False, template: Path | None = None, framework: str = "torch") -> str:
     """Lay out a campaign in `folder`, made where missing, and return what to tell the user; raises Refused.
 
     Where a prepare.py or train.py of the user's own stands, only program.md is added. `git` makes a repository where
-    there is none around.
+    there is none around. `framework` is a name in CANVASES.
     """
     template = template or find_template()
     _make(folder)
-    own = [name for name in SCRIPTS if _differs(folder / name, template / name)]
+    sources = {name: template / name for name in NAMES} | {"train.py": template / CANVASES[framework]}
+    own = [name for name in SCRIPTS if _differs(folder / name, sources[name])]
     written: list[str] = []
     kept: list[str] = []
     for name in ("program.md",) if own else NAMES:
-        (written if _lay(template / name, folder / name) else kept).append(name)
+        (written if _lay(sources[name], folder / name) else kept).append(name)
     lines = [f"{folder}: wrote {_list(written)}" if written else f"{folder}: all files are there, nothing was written"]
     if written and kept:
         lines.append(f"kept {_list(kept)} as found")
@@ -46,9 +48,9 @@ def init(folder: Path, git: bool = False, template: Path | None = None) -> str:
 def find_template() -> Path:
     """Return the folder of the default files: in the installed package, or the top of a checkout."""
     for place in (Path(__file__).parents[1] / "template", Path(__file__).parents[2]):
-        if all((place / name).is_file() for name in NAMES):
+        if all((place / name).is_file() for name in {*NAMES, *CANVASES.values()}):
             return place
-    raise Refused("the default program.md, prepare.py and train.py are missing here; install autoresearch-lsp again")
+    raise Refused("the default program.md, prepare.py or canvases are missing here; install autoresearch-lsp again")
 
 
 def _make(folder: Path) -> None:

@@ -9,6 +9,7 @@ from loop.record.disk import NEEDED_MB
 from loop.settings.program import Program
 from loop.setup.checks.check import Check, Level
 from loop.setup.machine import Machine
+from loop.system import host
 
 OLDEST_PYTHON = (3, 11)
 
@@ -38,7 +39,8 @@ def packages(machine: Machine, program: Program) -> Check:
         step = "set AUTORESEARCH_PYTHON to the Python of your experiments, or make a .venv in the folder"
         return Check(name, Level.FAIL, f"{runner.path} does not run: {runner.error}", step)
     if runner.missing:
-        install = f"{runner.path} -m pip install {' '.join(runner.missing)}"
+        wanted = ("'mlx[cpu]'" if name == "mlx" and host.LINUX else name for name in runner.missing)
+        install = f"{runner.path} -m pip install {' '.join(wanted)}"
         step = f"run '{install}', or set AUTORESEARCH_PYTHON to a Python that has them"
         return Check(name, Level.FAIL, f"{runner.path} lacks {', '.join(runner.missing)}", step)
     return Check(name, Level.OK, f"{runner.path} (Python {runner.version}) has what {program.canvas} imports")

@@ -23,6 +23,7 @@ from loop.setup.machine import look
 from tests.loop.setup.healthy import findings, program, runner
 
 TOOL = Path("/a tool/prepare.py")
+MLX = "'mlx[cpu]'" if sys.platform == "linux" else "mlx"
 
 
 def test_a_healthy_folder_has_no_complaint():
@@ -86,6 +87,7 @@ def test_a_healthy_folder_has_no_complaint():
         ({"sealed": False}, "score", "warn", "self-reported: no prepare.py of ours"),
         ({"runner": runner(error="exit code 1")}, "packages", "fail", "AUTORESEARCH_PYTHON"),
         ({"runner": runner(missing=("torch", "numpy"))}, "packages", "fail", "-m pip install torch numpy"),
+        ({"runner": runner(missing=("mlx",))}, "packages", "fail", f"-m pip install {MLX}"),
         ({}, "data", "ok", "python (no download, about 10 seconds), not looked at; 'autoresearch doctor --full'"),
         ({"runner": runner(cuda=("H100",))}, "data", "ok", "climbmix (a download"),
         ({"program": program(data="/texts")}, "data", "ok", "/texts"),

@@ -10,16 +10,34 @@ import pytest
 
 from loop.record.types import Refused
 from loop.settings.program import check
-from loop.setup.init import NAMES, find_template, init
+from loop.setup.init import CANVASES, NAMES, find_template, init
+from loop.text.canvas import framework, parse
+from loop.text.knobs import knobs
+from loop.trust import preflight
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     folder = tmp_path / "installed"
     folder.mkdir()
-    for name in NAMES:
+    for name in {*NAMES, *CANVASES.values()}:
         (folder / name).write_text(f"our {name}\n")
     return folder
+
+
+def test_a_canvas_in_another_framework_is_laid_down_as_train_py(tmp_path, files):
+    assert "wrote program.md, prepare.py and train.py" in init(tmp_path / "new", template=files, framework="mlx")
+    assert (tmp_path / "new" / "train.py").read_text() == "our train_mlx.py\n"
+    assert "all files are there" in init(tmp_path / "new", template=files, framework="mlx")
+    assert "your own train.py stays" in init(tmp_path / "new", template=files)
+
+
+@pytest.mark.parametrize(("named", "file"), CANVASES.items())
+def test_a_default_canvas_names_its_framework_and_has_knobs(named, file):
+    text = (find_template() / file).read_text(encoding="utf-8")
+    assert framework(parse(text)) == named
+    assert preflight.check(text) == []
+    assert {"DEPTH", "TOTAL_BATCH", "MATRIX_LR"} <= knobs(text, "cpu").keys()
 
 
 @pytest.mark.parametrize("name", ["new", "deep/er folder/übung"])
