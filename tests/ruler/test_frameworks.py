@@ -88,15 +88,15 @@ def test_nats_are_those_of_torch_for_every_type_of_logits():
 
 @pytest.fixture
 def alone(tiny, tmp_path):
-    """Run a canvas in NumPy where importing torch fails, with the sizes of `tiny`."""
+    """Run a canvas where importing torch fails, with the sizes of `tiny`."""
     (tmp_path / "none" / "torch").mkdir(parents=True)
     (tmp_path / "none" / "torch" / "__init__.py").write_text("raise ImportError('torch is imported')")
-    (tmp_path / "train.py").write_text(arrays.COUNTS)
-    named = json.dumps(asdict(replace(tiny, framework="numpy")))
-    path = os.pathsep.join((str(tmp_path / "none"), str(ROOT)))
-    base = {"PYTHONPATH": path, "AUTORESEARCH_PROFILE": named, "AUTORESEARCH_BUDGET": "1280 tokens"}
+    base = {"PYTHONPATH": os.pathsep.join((str(tmp_path / "none"), str(ROOT))), "AUTORESEARCH_BUDGET": "1280 tokens"}
 
-    def run(**environment):
+    def run(text=arrays.COUNTS, **environment):
+        (tmp_path / "train.py").write_text(text)
+        named = prepare.declared(tmp_path / "train.py")
+        base["AUTORESEARCH_PROFILE"] = json.dumps(asdict(replace(tiny, framework=named)))
         return subprocess.run(
             [sys.executable, "train.py"], cwd=tmp_path, env=os.environ | base | environment, capture_output=True,
             text=True, timeout=120,
@@ -111,6 +111,18 @@ def test_a_run_and_its_score_need_no_torch(alone):
     assert done.returncode == 0, done.stderr
     assert 1 < float(lines["val_bpb"]) < 9
     assert (lines["num_steps"].strip(), lines["mfu_percent"].strip()) == ("10", "unknown")
+
+
+@pytest.mark.needs("jax")
+def test_the_example_in_jax_learns_and_its_bfloat16_logits_are_read(alone):
+    text = (ROOT / "examples" / "jax" / "train.py").read_text().replace("TOTAL_BATCH = 4096", "TOTAL_BATCH = 256")
+    answer = '@ weights["unembed"]\n'
+    scores = []
+    for changed in (text, text.replace(answer, answer.replace("\n", ".astype(jnp.bfloat16)\n"))):
+        done = alone(changed, AUTORESEARCH_BUDGET="26k tokens")
+        assert done.returncode == 0, done.stderr
+        scores.append(float(done.stdout.partition("val_bpb:")[2].split()[0]))
+    assert scores[0] < 2.0 and scores[0] != scores[1] == pytest.approx(scores[0], abs=0.02)
 
 
 def test_in_a_campaign_a_run_leaves_arrays_and_an_account_of_no_operations(alone, tmp_path):
