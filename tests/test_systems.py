@@ -93,7 +93,7 @@ def found(text: str) -> set[str]:
 
 USES = {
     path.relative_to(TOP).as_posix(): found(path.read_text(encoding="utf-8"))
-    for path in (*(TOP / "loop").rglob("*.py"), *(TOP / "server").rglob("*.py"), TOP / "prepare.py", TOP / "train.py")
+    for path in (*(TOP / "loop").rglob("*.py"), *(TOP / "server").rglob("*.py"), *TOP.glob("*.py"))
 }
 
 
