@@ -58,7 +58,7 @@ class Runner:
             raise
         ruler = self.conditions.ruler
         scorer = partial(self.start_scorer, ruler, slot, run_dir, seed, split, run.canvas_sha256) if ruler else None
-        keep = self._keeper(number, run_dir)
+        keep = self.keeper(number, run_dir)
         return Staged(number, attempt, commit, seed, run_dir, slot, run, self.release, scorer, split, keep)
 
     async def _lay_out(self, commit: str, slot: Path, run_dir: Path) -> None:
@@ -70,7 +70,7 @@ class Runner:
         await asyncio.to_thread(self.repo.lay, commit, slot, self.conditions.canvas_in_top, self.conditions.own_data)
         self.home.slots.chmod(0o700)  # what a run makes executable there is for nobody else
 
-    def _keeper(self, number: int, run_dir: Path) -> Callable[[], None] | None:
+    def keeper(self, number: int, run_dir: Path) -> Callable[[], None] | None:
         """Return what keeps the things that a run has compiled: of the baseline's, 0, and of no patch's."""
         return partial(compiled.keep, run_dir, self.home.compiled(self.campaign)) if number == 0 else None
 

@@ -94,7 +94,7 @@ async def test_a_patch_does_reach_others_where_every_runs_folder_is_kept(
     def keeper(self: Runner, number: int, run_dir: Path) -> partial[None]:
         return partial(compiled.keep, run_dir, self.home.compiled(self.campaign))
 
-    monkeypatch.setattr(Runner, "_keeper", keeper)
+    monkeypatch.setattr(Runner, "keeper", keeper)
     runs = runner(repository, sandbox)
     assert await found(runs, 1, 1, "planted") == []
     assert await found(runs, 2, 1, "another patch") == ["planted"]

@@ -1,5 +1,6 @@
 """What the canvas does on a GPU, told by a CPU and stand-ins: what fits, what compiles, and what it falls back to."""
 
+import functools
 import json
 from dataclasses import asdict, replace
 from types import SimpleNamespace
@@ -128,6 +129,33 @@ def test_a_way_that_this_canvas_does_not_know_is_no_obstacle(canvas, monkeypatch
     later = Ways(canvas, monkeypatch, canvas.ways)
     later.run()
     assert later.tried == [(canvas.ways[0], 8)]
+
+
+@pytest.mark.parametrize("flex", [True, False], ids=["flex works", "flex fails"])
+def test_what_is_compiled_has_the_loss_and_the_gradients_of_the_plain_model(
+    canvas, model, rows, monkeypatch, capsys, flex
+):
+    plain = canvas.cross_entropy_sum(model, *rows)
+    plain.backward()
+    expected = {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    model.zero_grad()
+
+    def out_of_resources(*given, **options):
+        raise RuntimeError("out of resource: shared memory")
+
+    if not flex:
+        monkeypatch.setattr(canvas, "flex_attention", out_of_resources)
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    monkeypatch.setattr(canvas, "rows_that_fit", lambda model, rows: rows)
+    loss_sum, fitted = canvas.compile_for_gpu(model, canvas.build_optimizers(model), 8, 8)
+    loss = loss_sum(model, *rows)
+    loss.backward()
+    torch.compiler.reset()
+    assert fitted == 8 and torch.allclose(loss, plain)
+    assert all(torch.allclose(w.grad, expected[name], atol=1e-3) for name, w in model.named_parameters())
+    assert [block.attention.visible_blocks is not None for block in model.blocks] == [flex, flex, False]
+    said = capsys.readouterr().out
+    assert said.startswith(f"{canvas.ways[0]}: does not work here") != flex and canvas.ways[1] not in said
 
 
 def test_an_update_without_memory_in_the_warm_up_is_tried_with_half_the_rows(canvas, model, capsys):

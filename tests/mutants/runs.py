@@ -6,6 +6,18 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS = (
     Mutant(
+        "loop/runs/runner.py",
+        "what a patch has compiled is given to every other run",
+        "self.home.compiled(self.campaign)) if number == 0 else None",
+        "self.home.compiled(self.campaign)) if number >= 0 else None",
+    ),
+    Mutant(
+        "loop/runs/compiled.py",
+        "a link that a run has left is followed",
+        "            if not stat.S_ISREG(os.lstat(name, dir_fd=descriptor).st_mode):\n",
+        "            if not stat.S_ISREG(os.stat(name, dir_fd=descriptor).st_mode):\n",
+    ),
+    Mutant(
         "loop/runs/supervisor/tree.py",
         "on a Mac an orphan in a session of its own outlives its run",
         "    if orphans and not host.LINUX:\n",
