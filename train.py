@@ -515,7 +515,7 @@ def compile_for_gpu(model: GPT, optimizers: list[AdamW | Muon], step_rows: int, 
     known = prepare.remembered()
     rows = min(rows_that_fit(model, rows), known.get("rows", rows))
     for way in ways[ways.index(known["way"]) if known.get("way") in ways else 0 :]:
-        compiled = (lambda function: function) if way == "eager" else functools.partial(torch.compile, dynamic=False)
+        compiled = (lambda function: function) if way == ways[-1] else functools.partial(torch.compile, dynamic=False)
         for optimizer, update in zip(optimizers, updates, strict=True):
             optimizer.update = compiled(update)
         loss_sum: LossSum = compiled(cross_entropy_sum)

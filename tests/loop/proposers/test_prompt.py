@@ -110,6 +110,19 @@ def test_its_size_does_not_grow_with_the_ledger() -> None:
     assert max(sizes) - min(sizes) < 0.1 * min(sizes)
 
 
+@pytest.mark.parametrize(
+    ("profile", "text", "told"),
+    [
+        ("gpu-24", 'if prepare.PROFILE.name == "gpu":\n    LR = 1\n', True),
+        ("gpu-24", TEXT, False),
+        ("", "PROFILE\n", False),
+    ],
+)
+def test_the_author_is_told_which_branch_of_the_profiles_counts(profile: str, text: str, told: bool) -> None:
+    ledger = Ledger("night", created=replace(CREATED, profile=profile), incumbent=0)
+    assert ("Every run has the profile 'gpu-24'" in everything(build(brief(ledger, text), count))) is told
+
+
 def test_the_memory_counts_as_the_ledger_does() -> None:
     ledger = campaign(300)
     ledger.experiments[301] = experiment(301, Verdict.INVALID, Reason.FAILED, None, runs=())
