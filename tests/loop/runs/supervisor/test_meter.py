@@ -31,7 +31,7 @@ BURN = "import time\ndef burn(s):\n    end = time.process_time() + s\n    while 
 )
 async def test_the_cpu_time_of_the_whole_tree_is_told(tmp_path: Path, system: str, code: str) -> None:
     ending = await run(tmp_path, BURN + code)
-    assert ending.cpu_s >= 0.6 and ending.setup_cpu_s == ending.cpu_s
+    assert ending.cpu_s >= 0.55 and ending.setup_cpu_s == ending.cpu_s  # a table of processes is cut to hundredths
 
 
 async def test_cpu_time_before_the_clock_is_told_apart(tmp_path: Path, system: str) -> None:
