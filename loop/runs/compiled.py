@@ -39,6 +39,8 @@ def keep(run_dir: Path, kept: Path) -> None:
 
 def _copy_whole(source: Path, target: Path) -> None:
     """Copy a folder's plain files; `target` gets its name once it is complete. A copy that fails leaves none."""
+    if not os.path.lexists(source):  # on a CPU nothing is compiled
+        return
     building = target.with_name(f"{target.name}.tmp")
     clear(building)
     try:

@@ -46,6 +46,14 @@ def test_a_run_gets_a_copy_of_its_own(run: Path, tmp_path: Path) -> None:
     assert files(kept)["notes"] == "rows"
 
 
+def test_where_nothing_is_compiled_nothing_is_kept_or_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "run").mkdir()
+    compiled.keep(tmp_path / "run", tmp_path / "kept")
+    compiled.lend(tmp_path / "kept", tmp_path / "run")
+    assert not (tmp_path / "kept").exists() and not compiled.place(tmp_path / "run").exists()
+    assert not caplog.records
+
+
 def test_what_was_kept_first_stays(run: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     compiled.keep(run, kept)
