@@ -37,7 +37,6 @@ KNOBS: dict[str, int | float | str] = {
     "HEADS": 4,  # a width of depth x 64
     "HEAD_DIM": 128,
     "WINDOW_PATTERN": "SSSL",
-    "SHORT_WINDOW": 1025,  # half the context before the token, and itself
     "ROPE_BASE": 10000,
     "TOTAL_BATCH": 524288,
     "DEVICE_BATCH": 128,
@@ -50,7 +49,7 @@ KNOBS: dict[str, int | float | str] = {
 }
 # Without a GPU, sizes at which the same code takes seconds; nothing is compared there.
 SMALL: dict[str, int | float | str] = {
-    "DEPTH": 2, "HEADS": 2, "HEAD_DIM": 32, "SHORT_WINDOW": 129, "TOTAL_BATCH": 8192, "DEVICE_BATCH": 8,
+    "DEPTH": 2, "HEADS": 2, "HEAD_DIM": 32, "TOTAL_BATCH": 8192, "DEVICE_BATCH": 8,
 }  # fmt: skip
 RAMP_STEPS = 300  # of Muon's momentum
 
@@ -67,15 +66,20 @@ class Muon(train.Muon):
 
 def build_model() -> train.GPT:
     """Return the original's model on the CPU, initialised; for a GPU its embeddings, and so their moments, are bf16."""
-    on_gpu = prepare.device().type == "cuda"
-    for name, value in (KNOBS if on_gpu else KNOBS | SMALL).items():
+    for name, value in knobs().items():
         setattr(train, name, value)
     model = train.GPT(vocab=prepare.PROFILE.vocab, context=prepare.PROFILE.context)
-    if on_gpu:
+    if prepare.device().type == "cuda":
         for module in model.modules():
             if isinstance(module, nn.Embedding):
                 module.bfloat16()
     return model
+
+
+def knobs() -> dict[str, int | float | str]:
+    """Return the value of every knob of train.py on this machine."""
+    window = prepare.PROFILE.context // 2 + 1  # half the context before the token, and itself
+    return KNOBS | ({} if prepare.device().type == "cuda" else SMALL) | {"SHORT_WINDOW": window}
 
 
 def main() -> None:

@@ -18,14 +18,14 @@ def original(canvas: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The original's canvas; what it changes in train.py is undone at the end."""
     from bench.gpu import original
 
-    for name in (*original.KNOBS, "Muon", "build_model", "main"):
+    for name in (*original.knobs(), "Muon", "build_model", "main"):
         monkeypatch.setattr(canvas, name, getattr(canvas, name))
     return original
 
 
 def test_every_knob_of_the_default_canvas_has_the_originals_value(original: ModuleType) -> None:
     found = {knob.name for knob in knobs((ROOT / "train.py").read_text()).values()}
-    assert found == set(original.KNOBS), "a knob of train.py needs the original's value in bench/gpu/original.py"
+    assert found == set(original.knobs()), "a knob of train.py needs the original's value in bench/gpu/original.py"
 
 
 def test_it_has_the_published_number_of_parameters(
@@ -64,3 +64,22 @@ def test_it_trains_with_its_own_model_and_optimizer(
     monkeypatch.setattr(canvas, "main", lambda: used.extend([canvas.build_model, canvas.Muon]))
     original.main()
     assert used == [original.build_model, original.Muon]
+
+
+def test_its_embeddings_and_their_moments_train_in_bf16(
+    original: ModuleType, canvas: ModuleType, monkeypatch: pytest.MonkeyPatch, rows: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    monkeypatch.setattr(original.prepare, "device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(original, "KNOBS", original.KNOBS | original.SMALL)
+    model = original.build_model()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    optimizers = canvas.build_optimizers(model)
+    for number in (1, 2):  # the blocks add nothing before the first step
+        canvas.accumulate_gradients(model, canvas.cross_entropy_sum, *rows, 4)
+        for optimizer in optimizers:
+            optimizer.step(number, 0.1, 1.0)
+        model.zero_grad()
+    after = model.state_dict()
+    assert all(after[name].isfinite().all() and not torch.equal(after[name], before[name]) for name in before)
+    assert {first.dtype for first, _ in optimizers[0].moments} == {torch.bfloat16}
+    assert after["embed.weight"].dtype is torch.bfloat16
