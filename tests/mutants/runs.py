@@ -143,4 +143,10 @@ MUTANTS = (
         "and entry.name not in CHECKPOINTS):",
         "and entry.name):",
     ),
+    Mutant(
+        "loop/runs/conditions.py",
+        "a run is not told which framework its campaign measures",
+        '{"AUTORESEARCH_FRAMEWORK": framework} if framework else {}',
+        "{}",
+    ),
 )

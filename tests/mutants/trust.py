@@ -95,4 +95,10 @@ MUTANTS = (
         "or any(map(ENDING.search, parts))",
         "or any(map(ENDING.fullmatch, parts))",
     ),
+    Mutant(
+        "loop/trust/incumbent.py",
+        "a patch may take the framework away",
+        "if (named := framework(tree)) != incumbent.framework:",
+        'if (named := framework(tree)) not in ("torch", incumbent.framework):',
+    ),
 )
