@@ -2173,7 +2173,8 @@ def score(
     wait: Callable[[], bool] = lambda: True,  # returns when the run has ended; False = there is nothing to score
 ) -> dict[str, Any] | None:
     """Return the sealed score of a run's checkpoint as it is printed, or the kind and detail of why there is none."""
-    framework().begin()  # its imports are paid before the wait
+    framework().begin()  # imports are paid before the wait, here and those of the audit's dice
+    importlib.import_module("numpy.random")
     keep_freed_memory()
     exam = _exam(split)
     with contextlib.ExitStack() as stack:
