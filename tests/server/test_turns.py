@@ -111,7 +111,7 @@ async def test_a_revert_takes_out_all_of_it_and_its_price_says_so(twice: Campaig
     async with editing("neovim", twice.folder) as editor:
         uri = await opened(editor, HALVED, 2)
         result = await editor.run("revertExperiment", uri=uri, experiment=1)
-        assert result["message"].startswith("reverted #1 #3; recorded") and result["measured"]
+        assert result["message"].startswith("reverted #1 #3; queued") and result["measured"]
         assert (result["experiment"], result["experiments"]) == (1, [1, 3])
         assert "LR = 0.1\n" in editor.buffers[uri].text
     asked = twice.journal.read()[-1].body
