@@ -88,6 +88,7 @@ async function review(editor, folder) {
 async function revert(editor, folder) {
   const humans = () => history(folder).filter((e) => e.author === "human" && e.experiment > 0);
   const [known, before, shown] = [humans().length, await accepts(editor), await editor.text()];
+  await editor.run("AutoResearch: Next Hunk to Review"); // it may be out of sight
   const last = editor
     .lens(/^Revert$/)
     .filter({ visible: true })

@@ -18,7 +18,7 @@ async function until(what, find, ms = WAIT) {
     const found = await find();
     if (found) return found;
     if (began > end) throw new Error(`not within ${ms / 1000} s: ${what}`); // suspended meanwhile, there is a last look
-    await sleep(Math.max(100, 4 * (Date.now() - began)));
+    await sleep(Math.min(2000, Math.max(100, 4 * (Date.now() - began))));
   }
 }
 
