@@ -5,7 +5,7 @@ const { until } = require("./waiting.js");
 const { LONG, begin, keeps, leave, reload, review } = require("./night.js");
 
 // Of two hunks of one file, both must be in sight to be clicked.
-const SIZE = { width: 1200, height: 1500 };
+const SIZE = { width: 1200, height: 2200 };
 const PICTURE = { width: 1200, height: 760 };
 
 drive("real", async (editor) => {
