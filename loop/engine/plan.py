@@ -32,9 +32,11 @@ def decide(ledger: Ledger, experiment: Experiment, repeats: int) -> Planned | Ju
     """Return the next run of an experiment, or its verdict. `repeats` baselines give the noise floor."""
     if (judged := _without_scores(experiment)) is not None:
         return judged
-    incumbent = ledger.incumbent_experiment
-    if experiment.number == 0 or incumbent is None:  # the baseline is measured before any patch
+    if experiment.number == 0:
         return _decide_baseline(experiment, repeats)
+    incumbent = ledger.incumbent_experiment
+    if incumbent is None:
+        raise LookupError(f"#{experiment.number} cannot be judged: the baseline is measured before any patch")
     lacking = [s for s in experiment.scores if s not in incumbent.scores and s not in incumbent.unusable]
     if lacking:
         return Planned(Purpose.COMPARE, min(lacking), incumbent.number)

@@ -61,6 +61,11 @@ def test_a_baseline_is_repeated_on_other_seeds(bodies: list[Body], expected: Pla
     assert step(0, *bodies) == expected
 
 
+def test_no_patch_takes_the_place_of_a_baseline_that_is_missing() -> None:
+    with pytest.raises(LookupError, match="#1 cannot be judged: the baseline is measured before any patch"):
+        step(1, *BASELINE[:1], proposed(1), *run(1, 1.9))
+
+
 def test_a_baseline_is_kept_with_the_mean_of_its_runs() -> None:
     judged = step(0, *BASELINE[:7])
     assert isinstance(judged, Judged)
