@@ -12,7 +12,6 @@ from loop.record.entries import Body
 from loop.record.experiment_facts import Judged, Proposed, Repaired, RunEnded, RunStarted, Scored, Withdrawn
 from loop.record.ledger import Ledger
 from loop.record.types import Author, Cost, Failure, FailureKind, Outcome, Purpose, Reason, ScoreSource, State, Verdict
-from loop.record.values import counted
 from loop.settings.program import Stop
 from tests.loop.record.told import entries
 
@@ -294,8 +293,3 @@ def test_verdicts_are_ordered_by_the_journal_and_not_by_the_clock() -> None:
 
 def crashed(number: int) -> Judged:
     return Judged(number, Verdict.CRASH, Reason.FAILED)
-
-
-@pytest.mark.parametrize(("count", "words"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs")])
-def test_one_is_counted_in_the_singular(count: int, words: str) -> None:
-    assert counted(count, "run") == words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loop.record import values
-from loop.record.values import Budget, BudgetKind, parse_budget
+from loop.record.values import Budget, BudgetKind, counted, parse_budget
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,8 @@ def test_an_address_holds_no_secret(text: str) -> None:
     with pytest.raises(ValueError, match="keys are read from the environment"):
         values.address(text)
     assert values.address("http://localhost:11434/v1")
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs")])
+def test_one_is_counted_in_the_singular(count: int, words: str) -> None:
+    assert counted(count, "run") == words
