@@ -58,6 +58,7 @@ export function languageClient(path: string, log: vscode.LogOutputChannel, hooks
               command.title = command.title.replace(/^([▶⏸■]) /u, (_, mark: string) => `$(${LENS_ICONS[mark]})\u00a0`);
             }
           }
+          client.lenses.hold(lenses ?? []);
           return lenses;
         },
         provideHover: async (document, position, token, next) => {

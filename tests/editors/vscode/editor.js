@@ -99,12 +99,13 @@ class Editor extends CodeServer {
     );
   }
 
-  /** Click, and again where nothing comes of it: a lens that is drawn anew under the mouse swallows the click. */
-  press(what, target, seen) {
-    return this.again(what, () => target.click({ timeout: CLICK }), seen);
+  /** Click once, and see what comes of it. */
+  async press(what, target, seen) {
+    await target.click();
+    await until(what, seen);
   }
 
-  /** Act, and again where nothing comes of it; a failure says why each try failed. */
+  /** Press a key of the editor's own, and again where it has not taken it; a failure says why each try failed. */
   async again(what, act, seen) {
     const tries = [];
     await until(

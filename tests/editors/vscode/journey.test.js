@@ -2,7 +2,7 @@
 const assert = require("node:assert");
 const { campaign } = require("./campaigns.js");
 const { drive } = require("./editor.js");
-const { CLICK, WAIT, plain, say, until } = require("./waiting.js");
+const { WAIT, plain, say, until } = require("./waiting.js");
 const { LONG, accepts, begin, keeps, leave, reload, review } = require("./night.js");
 
 /** Hover a hunk, go to the next one, open diffs from the tree and between accepted and incumbent. */
@@ -35,13 +35,9 @@ async function look(editor) {
     .rows()
     .filter({ hasText: /−0\.\d+/ })
     .first();
-  await editor.again(
-    "the diff",
-    async () => {
-      await row.hover();
-      await row.locator(".action-label.codicon-diff").click({ timeout: CLICK });
-    },
-    () => page.locator(".monaco-diff-editor .line-insert, .monaco-diff-editor .char-insert").first().isVisible(),
+  await row.hover();
+  await editor.press("the diff", row.locator(".action-label.codicon-diff"), () =>
+    page.locator(".monaco-diff-editor .line-insert, .monaco-diff-editor .char-insert").first().isVisible(),
   );
   await editor.shot("diff");
   await editor.run("AutoResearch: Compare Accepted with Incumbent");

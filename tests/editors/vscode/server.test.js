@@ -79,6 +79,22 @@ async function alive(editor) {
   say("a lens keeps its command whatever has the focus");
 }
 
+/** A lens that comes back into sight has its command at once, however often the editor asked for lenses meanwhile. */
+async function unseen(editor) {
+  const { page } = editor;
+  const lens = editor.lens("Start campaign"),
+    dialog = page.locator(".monaco-dialog-box");
+  await page.locator(".monaco-editor .view-line", { hasText: "---" }).first().click();
+  await page.keyboard.press("Control+End");
+  await until("no lens", async () => !(await lens.isVisible()));
+  await sleep(6000); // the extension asks every two
+  await page.keyboard.press("Control+Home");
+  await editor.press("the question", lens, () => dialog.isVisible());
+  await page.keyboard.press("Escape");
+  await until("no question", async () => !(await dialog.isVisible()));
+  say("a lens keeps its command while it is out of sight");
+}
+
 async function talk(editor) {
   const { page } = editor;
   await editor.run("AutoResearch: Show Log");
@@ -150,9 +166,11 @@ drive(
   async (editor) => {
     editor.after.push(() => fs.rmSync(tmp, { recursive: true, force: true }));
     const folder = campaign(editor, 1);
+    fs.appendFileSync(path.join(folder, "program.md"), "\nA long strategy.\n".repeat(60));
     await editor.open(folder, "program.md");
     await order(editor, folder);
     await alive(editor);
+    await unseen(editor);
     await talk(editor);
     await missing(editor);
   },

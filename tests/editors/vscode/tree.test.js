@@ -2,7 +2,7 @@
 const assert = require("node:assert");
 const { AUTORESEARCH, ledger } = require("./campaigns.js");
 const { drive } = require("./editor.js");
-const { CLICK, WAIT, plain, say, until } = require("./waiting.js");
+const { WAIT, plain, say, until } = require("./waiting.js");
 
 const COUNT = 40;
 
@@ -29,19 +29,14 @@ async function tree(editor) {
   await until("all of them", async () => (await editor.rows().count()) > 20);
   say("tree: newest first, filtered, all again");
 
-  const act = (number, icon, seen) =>
-    editor.again(
-      `${icon} of #${number}`,
-      async () => {
-        const row = editor
-          .rows()
-          .filter({ hasText: new RegExp(`#${number}\\b`) })
-          .first();
-        await row.hover({ timeout: CLICK });
-        await row.locator(`.action-label.codicon-${icon}`).click({ timeout: CLICK });
-      },
-      seen,
-    );
+  const act = async (number, icon, seen) => {
+    const row = editor
+      .rows()
+      .filter({ hasText: new RegExp(`#${number}\\b`) })
+      .first();
+    await row.hover();
+    await editor.press(`${icon} of #${number}`, row.locator(`.action-label.codicon-${icon}`), seen);
+  };
   const copies = page.locator(".quick-input-list .monaco-list-row", { hasText: "Markdown row" });
   await act(38, "copy", () => copies.isVisible());
   await copies.click();
