@@ -1175,6 +1175,7 @@ PROGRESS_S = 0.25
 GRACE_S, GRACE_SHARE = {"cpu": 3.0, "mps": 10.0, "cuda": 10.0, "xpu": 10.0}, 0.02
 LATE, LATE_FLOP = 0.01, 1e8  # of a run's FLOP, or so many, may be computed after its last spend()
 ENOUGH = 0.8  # of the budget; a run that submits earlier has most likely not called spend()
+OVER = 0.25  # of a budget in tokens or FLOP, by which its last step may go beyond it
 PYTHON = 1.5  # what Python and autograd cost an operator, in what counting it costs
 FAR_BEYOND, UNSEEN_S = 2.0, 1.0  # times the CPU seconds that counted operators explain, and some to spare
 
@@ -1453,6 +1454,7 @@ class Budget:
         self.steps = 0
         self.handed_out = 0  # tokens of batches()
         self._said = 0  # tokens of spend()
+        self._last_step = self._spent_before = 0.0  # of the budget: what the last step took, and all was until then
         self.flop = 0.0
         self.loss = math.nan
         self._started: float | None = None
@@ -1496,8 +1498,17 @@ class Budget:
     @property
     def share(self) -> float:
         """The part of the budget that is spent, in [0, 1]."""
-        spent = {"wall": self.seconds, "tokens": self.tokens, "flop": self.flop}[self.limit.kind]
-        return min(1.0, spent / self.limit.amount)
+        return min(1.0, self._spent)
+
+    @property
+    def _spent(self) -> float:
+        """What is charged, of the budget; more than 1 where the last step went beyond it."""
+        return {"wall": self.seconds, "tokens": self.tokens, "flop": self.flop}[self.limit.kind] / self.limit.amount
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the budget is spent, or one more step like the last would go too far beyond it."""
+        return self._spent >= 1 or (self.limit.kind != "wall" and self._spent + self._last_step > 1 + OVER)
 
     def remains(self) -> bool:
         """Return whether there is budget for another optimizer step; call it before each."""
@@ -1506,7 +1517,7 @@ class Budget:
             _loop.start_clock()
         if self.share < 1:
             self._charge_outside()
-        if self.share >= 1:  # what comes from the last spend() on is counted until submit()
+        if self._is_over:  # what comes from the last spend() on is counted until submit()
             if self._ended is None:
                 self._ended, self._cpu_ended = time.monotonic(), time.process_time()
             self._count_outside()
@@ -1535,6 +1546,7 @@ class Budget:
         if not self._asked:  # a second spend() after one remains(): what came between was a step
             self._cost, self._outside = self._cost or self._outside, None
         self._charge_step(tokens, self.handed_out - self._handed_before)
+        self._last_step, self._spent_before = self._spent - self._spent_before, self._spent
         self._count_outside()
         self.steps += 1
         self.loss = loss
@@ -1572,10 +1584,15 @@ class Budget:
 
     def check_end(self) -> None:
         """Raise where the budget is not spent, or was over long ago, or bought far more than it was charged for."""
-        if self.share < ENOUGH:
+        if self.share < ENOUGH and self._ended is None:
             raise Refusal(
                 f"submit(): only {self.share:.0%} of the budget was spent; train while budget.remains() and call "
                 "budget.spend() after every step"
+            )
+        if self.limit.kind != "wall" and self._spent > 1 + OVER:
+            raise Overrun(
+                f"submit(): {self._spent:.0%} of the budget was spent, {1 + OVER:.0%} are allowed; take steps of one "
+                "size, each less than a quarter of the budget, and call budget.spend() after each"
             )
         wall, on_cpu = self.limit.kind == "wall", profile().device == "cpu"
         lasted = self.limit.amount if wall else self.seconds

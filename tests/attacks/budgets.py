@@ -101,6 +101,23 @@ RESTARTED = """    for turn in range(4):
             model.zero_grad()
             budget.spend(tokens=inputs.numel(), loss=loss.item())
 """
+# All work is counted and charged, but the budget is over only after it.
+LAST_IS_MANY = """    batches = prepare.batches(step_rows)
+    while budget.remains():
+        times = 28 if budget.share > 0.9 else 1
+        for turn in range(times):
+            inputs, targets = next(batches)
+            loss, rows = accumulate_gradients(model, loss_sum, inputs, targets, rows)
+            scale = learning_rate(budget.share / 2 if times == 1 else 0.5 + turn / 56)
+            for optimizer in optimizers:
+                optimizer.step(budget.steps + turn + 1, budget.share, scale)
+            model.zero_grad()
+        budget.spend(tokens=times * inputs.numel(), loss=loss.item())
+"""
+FOUR_AS_ONE = (
+    LAST_IS_MANY.replace("28 if budget.share > 0.9 else 1", "4")
+    .replace("budget.share / 2 if times == 1 else 0.5 + turn / 56", "budget.share")
+)  # fmt: skip
 BUDGETS: tuple[Attack, ...] = (
     attack("never spends", TOOLS, (LOOP, NEVER_SPENT), stopped_by="work check"),
     attack("four budgets in turn", (LOOP, THREE), stopped_by="work check"),
@@ -109,6 +126,8 @@ BUDGETS: tuple[Attack, ...] = (
     attack("looks whether a step is counted", (LOOP, SEEN), stopped_by="work check"),
     attack("switches the counter off for a while", (LOOP, UNSEEN), stopped_by="work check"),
     attack("begins its budget anew", (LOOP, RESTARTED), stopped_by="work check"),
+    attack("takes a last step that is twenty-eight", (LOOP, LAST_IS_MANY), stopped_by="work check"),
+    attack("takes four steps as one, to end late", (LOOP, FOUR_AS_ONE), stopped_by="work check"),
 )
 # ---- work in threads, processes and libraries that the counter cannot see
 

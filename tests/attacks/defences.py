@@ -104,7 +104,7 @@ DEFENCES: dict[str, Defence] = {
             ("        if self._asked and self.limit.kind == \"flop\" and self.handed_out", "        if False and self.handed_out"),
             ("        self.flop += max(self._step_flop * grown, handed * token_flop())\n", "        self.flop += self._step_flop * grown\n"),
             ('        if self._counts and not self._outside:\n', "        if False:\n"),
-            ("        if self.share < ENOUGH:\n", "        return\n        if self.share < ENOUGH:\n"),
+            ("        if self.share < ENOUGH and", "        return\n        if self.share < ENOUGH and"),
         ),
         any_work,
     ),

@@ -58,6 +58,14 @@ def test_tokens_that_were_handed_out_are_charged_whatever_the_canvas_says(begin)
     assert steps(begin("1k tokens"), lambda: next(rows), tokens=128) == 8, "what it says it did may be more"
 
 
+@pytest.mark.parametrize(("tokens", "taken"), [(260, 4), (416, 3), (418, 2), (650, 1)])
+def test_no_step_is_begun_that_would_go_far_beyond_the_budget_if_it_is_like_the_last(begin, tokens, taken):
+    budget = begin("1k tokens")
+    assert steps(budget, lambda: None, tokens) == taken
+    assert not budget.remains() and not budget.running
+    budget.check_end()  # also where less than most of it was spent
+
+
 @pytest.mark.parametrize(
     "again",
     [

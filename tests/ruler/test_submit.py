@@ -69,9 +69,25 @@ def test_an_unspent_budget_is_not_submitted(begin, share, allowed):
             clock.check_end()
 
 
+@pytest.mark.parametrize("budget", ["1k tokens", "1 GFLOP"])
+@pytest.mark.parametrize(("last", "allowed"), [(1, True), (60, False)])
+def test_a_last_step_that_is_many_is_not_submitted(begin, budget, last, allowed):
+    clock = begin(budget)
+    while clock.remains():
+        times = last if clock.share > 0.9 else 1
+        for _ in range(times):
+            matmul(100)
+        clock.spend(tokens=16 * times, loss=1.0)
+    if allowed:
+        clock.check_end()
+    else:
+        with pytest.raises(prepare.Overrun, match=r"\d\d\d% of the budget was spent, 125% are allowed"):
+            clock.check_end()
+
+
 def test_a_run_that_computes_what_the_counter_cannot_see_is_not_submitted(begin, tmp_path, monkeypatch):
     monkeypatch.setenv("AUTORESEARCH_RUN", str(tmp_path))
-    budget = begin("1 MFLOP")
+    budget = begin("1 GFLOP")
     steps(budget, lambda: matmul(100))
     budget.check_end()
     used = prepare.time.process_time() + 5
