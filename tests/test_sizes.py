@@ -52,6 +52,11 @@ def test_no_source_file_is_too_long_but_those_that_are_one_file_each() -> None:
     assert long.keys() == ONE_FILE, {name: size for name, size in long.items() if name not in ONE_FILE}
 
 
+def test_the_canvas_in_jax_is_as_short_as_the_readme_says() -> None:
+    assert 0 < lines(TOP / "examples/jax/train.py") <= 60
+    assert "canvas of sixty lines" in (TOP / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_module_in_the_middle_is_short() -> None:
     assert 0 < median(MODULES.values()) <= MOST_IN_THE_MIDDLE
 
