@@ -11,7 +11,7 @@ import prepare
 
 from .conftest import KNOBS, ROOT
 
-pytestmark = pytest.mark.needs("mlx.core")
+pytestmark = pytest.mark.needs("mlx")
 
 
 @pytest.fixture

@@ -42,6 +42,12 @@ MUTANTS = (
         'place = "/"',
     ),
     Mutant(
+        "loop/system/packages.py",
+        "the oldest glibc that MLX takes is refused",
+        ">= MLX_GLIBC",
+        "> MLX_GLIBC",
+    ),
+    Mutant(
         "loop/system/power.py",
         "a Mac that caffeinate keeps awake is said to sleep",
         "return 0 if AWAKE in found[2] else int(found[1])",

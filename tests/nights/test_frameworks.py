@@ -14,7 +14,7 @@ from tests.attacks.patching import change
 from tests.canvas.conftest import KNOBS
 from tests.stub import ended, until
 
-pytestmark = pytest.mark.needs("mlx.core")
+pytestmark = pytest.mark.needs("mlx")
 
 PROGRAM = """---
 model: knobs
