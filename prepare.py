@@ -220,6 +220,8 @@ def profile_reason() -> str:
     where = profile().device
     if where.startswith(GPU_KINDS):
         return tier(find_card(where))[1]
+    if profile().framework != "torch":
+        return ""
     import torch
 
     return "; ".join(unusable(kind) for kind in GPU_KINDS if torch.get_device_module(kind).is_available())

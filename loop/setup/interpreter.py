@@ -18,7 +18,7 @@ from loop.system import host
 from loop.text.canvas import framework, parse
 from loop.trust.sandbox import environment, online
 
-LOOK_S = 60.0  # a cold `import torch` from a slow disk
+LOOK_S = 180.0  # a cold `import torch` on a busy machine took 70 s
 PREPARE_S = 6 * 3600.0
 # By prepare.py; beside these parquet needs pyarrow, and a download huggingface_hub. The canvas names its own.
 NEEDED = ("numpy", "rustbpe", "tiktoken")
@@ -27,14 +27,14 @@ ASK = """
 import importlib.util, json, platform, shutil, sys
 missing = [name for name in sys.argv[1:] if importlib.util.find_spec(name) is None]
 said = {"version": platform.python_version(), "missing": missing, "torch": None, "cuda": [], "mps": False}
-said |= {"xpu": [], "rocm": None, "triton": importlib.util.find_spec("triton") is not None}
+said |= {"xpu": [], "rocm": None, "built": None, "triton": importlib.util.find_spec("triton") is not None}
 said["compiler"] = any(map(shutil.which, ("gcc", "clang")))  # those that Triton looks for
 try:
     import torch
     said["torch"] = torch.__version__
     said["cuda"] = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
     said["mps"] = torch.backends.mps.is_available()
-    said["rocm"] = torch.version.hip
+    said["rocm"], said["built"] = torch.version.hip, torch.version.cuda
     said["xpu"] = [torch.xpu.get_device_name(n) for n in range(torch.xpu.device_count())]
 except ImportError:
     pass
@@ -56,6 +56,7 @@ class Interpreter:
     error: str = ""
     xpu: tuple[str, ...] = ()  # names of Intel's GPUs
     rocm: str = ""  # the version of ROCm that torch is built for
+    cuda_version: str = ""  # the version of CUDA that torch is built for
     triton: bool = True
     compiler: bool = True  # for C, which Triton needs
 
@@ -74,10 +75,10 @@ def ask(python: str, modules: Collection[str] = ()) -> Interpreter:
     try:
         said = json.loads((printed or "").strip().splitlines()[-1])
         missing, cuda, xpu = (tuple(said[name]) for name in ("missing", "cuda", "xpu"))
-        rocm, triton, compiler = said["rocm"] or "", bool(said["triton"]), bool(said["compiler"])
+        built = {"rocm": said["rocm"] or "", "cuda_version": said["built"] or ""}
         return Interpreter(
             python, said["version"], missing, said["torch"], cuda, bool(said["mps"]), cores,
-            xpu=xpu, rocm=rocm, triton=triton, compiler=compiler,
+            xpu=xpu, triton=bool(said["triton"]), compiler=bool(said["compiler"]), **built,
         )  # fmt: skip
     except (ValueError, LookupError, TypeError):
         return Interpreter(python, cores=cores, error=error or "it answered with something else")
@@ -124,17 +125,18 @@ def prepare(folder: Path, python: str, program: Program) -> dict[str, str]:
 
 
 def profile(folder: Path, python: str, program: Program) -> dict[str, str]:
-    """Return `profile` and `profile_why`, what prepare.py chooses here, or `profile_error`; nothing of an old copy."""
+    """Return what prepare.py chooses here and why, as fields of Machine, or `profile_error`; nothing of an old copy."""
     extra = {} if program.devices == "auto" else {"AUTORESEARCH_DEVICE": program.devices.partition(",")[0]}
+    extra["AUTORESEARCH_FRAMEWORK"] = framework_of(folder, program.canvas)
     with TemporaryDirectory() as scratch:
         clean = environment(scratch=Path(scratch), extra=extra)
         printed, error = answer(python, "-B", "prepare.py", "profile", folder=folder, environment=clean)
     try:
         said = json.loads((printed or "").strip().splitlines()[-1])
-        return {"profile": said["name"], "profile_why": said["why"]}
+        return {"profile": said["name"], "profile_why": said["why"], "profile_device": said["device"]}
     except (ValueError, LookupError, TypeError):
         refusal = error.removeprefix("prepare.py: ")
-        return {"profile_error": refusal} if refusal.startswith("AUTORESEARCH_DEVICE") else {}
+        return {"profile_error": refusal} if refusal.startswith(("AUTORESEARCH_DEVICE", "device ")) else {}
 
 
 def answer(*command: str, folder: Path, environment: dict[str, str] | None = None) -> tuple[str | None, str]:

@@ -27,6 +27,7 @@ from loop.setup.copies import Copies, compare
 from loop.setup.inputs import check_canvas
 from loop.setup.interpreter import NEEDED, Interpreter, answer, ask, framework_of, imports, prepare, profile
 from loop.system import host
+from loop.system.packages import no_mlx
 from loop.system.power import sleeps_after_min
 
 NVIDIA = (Path("/dev/nvidia0"), Path("/usr/lib/wsl/lib/nvidia-smi"))  # the second is Windows' driver, seen from WSL
@@ -41,6 +42,7 @@ class Machine:
     top: str | None
     runner: Interpreter
     system: str = "Linux"  # or macOS, WSL 1, WSL 2
+    no_mlx: str = ""  # why MLX cannot be installed here, "" where it can
     windows_disk: bool = False  # the folder is on a disk of Windows that WSL mounts
     sleeps_after_min: int | None = None  # idle minutes, 0 for never; None where nobody tells
     git_error: str = ""
@@ -60,6 +62,7 @@ class Machine:
     amd: bool = False
     profile: str = ""  # which prepare.py chooses here, and why; of a GPU it is the tier
     profile_why: str = ""
+    profile_device: str = ""  # torch's name of it: cpu, cuda, cuda:1, xpu, mps
     profile_error: str = ""
     data: str = ""  # what was prepared, in words; empty where nobody looked
     data_error: str = ""
@@ -93,7 +96,9 @@ def look(folder: Path, full: bool = False) -> Machine:
     top = find_top(folder)
     seen |= _repository(folder, program.canvas) if top else {}
     seen |= _campaign(folder) if top else {}
-    seen |= profile(folder, runner.path, program) if sealed and runner.gpus else {}
+    framework = framework_of(folder, program.canvas)
+    chooses = sealed and (runner.gpus or framework != "torch")  # of a CPU in torch there is nothing to choose
+    seen |= profile(folder, runner.path, program) if chooses else {}
     seen |= prepare(folder, runner.path, program) if full and sealed and not runner.error else {}
     baseline = seen.pop("baseline", None)
     return Machine(
@@ -102,11 +107,12 @@ def look(folder: Path, full: bool = False) -> Machine:
         top=str(top) if top else None,
         runner=runner,
         system=host.name(),
+        no_mlx=no_mlx(),
         windows_disk=host.on_windows_disk(str(folder)),
         sleeps_after_min=sleeps_after_min(),
         canvas_error=_canvas(folder, program.canvas),
         sealed=sealed,
-        framework=framework_of(folder, program.canvas),
+        framework=framework,
         copies=compare(folder, runner.path, baseline) if sealed else None,
         nvidia=any(map(Path.exists, NVIDIA)) or shutil.which("nvidia-smi") is not None,
         amd=Path("/dev/kfd").exists(),

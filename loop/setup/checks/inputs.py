@@ -106,7 +106,7 @@ def data(machine: Machine, program: Program) -> Check:
         return Check(name, Level.FAIL, machine.data_error, "fix that and run 'autoresearch doctor --full' again")
     if machine.data:
         return Check(name, Level.OK, f"prepared: {machine.data}")
-    gpu = bool(machine.runner.gpus) and program.devices != "cpu"
+    gpu = bool(machine.runner.gpus) and program.devices != "cpu" and machine.profile != "cpu"
     source = program.data if program.data != "auto" else "climbmix" if gpu else "python"
     need = {"python": "no download, about 10 seconds", "climbmix": "a download of a few GB"}.get(source, "see its size")
     step = "'autoresearch doctor --full' prepares it now; otherwise the first start does"

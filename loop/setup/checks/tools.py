@@ -36,8 +36,11 @@ def packages(machine: Machine, program: Program) -> Check:
     """Say whether the experiments' Python has what the canvas imports."""
     name, runner = "packages", machine.runner
     if runner.error:
-        step = "set AUTORESEARCH_PYTHON to the Python of your experiments, or make a .venv in the folder"
+        step = f"try '{runner.path} -c \"import torch\"'; or set AUTORESEARCH_PYTHON to the Python of your experiments"
         return Check(name, Level.FAIL, f"{runner.path} does not run: {runner.error}", step)
+    if "mlx" in runner.missing and machine.no_mlx:
+        step = "use the canvas in torch: 'autoresearch init' in another folder"
+        return Check(name, Level.FAIL, f"{runner.path} lacks mlx; {machine.no_mlx}", step)
     if runner.missing:
         wanted = ("'mlx[cpu]'" if name == "mlx" and host.LINUX else name for name in runner.missing)
         install = f"{runner.path} -m pip install {' '.join(wanted)}"

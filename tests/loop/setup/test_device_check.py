@@ -22,14 +22,45 @@ from tests.loop.setup.healthy import findings, program, runner
             "fail",
             "cuda:1 is not on",
         ),
-        ({"framework": "mlx"}, "ok", "auto, which mlx uses as it finds it; its operations are not counted"),
-        ({"nvidia": True}, "warn", "a torch build with CUDA"),
+        ({"runner": runner(torch=None, error="no answer within 180 seconds")}, "warn", "fix 'packages' above first"),
+        (
+            {"framework": "mlx", "profile": "cpu", "profile_device": "mps", "runner": runner(mps=True)},
+            "ok",
+            "an Apple GPU, by mlx, so the budget is in tokens or wall time; profile cpu; nobody has",
+        ),
+        ({"framework": "mlx", "profile": "cpu", "profile_device": "cpu"}, "ok", "a CPU, 2 cores, by mlx, so"),
+        (
+            {"framework": "mlx", "profile": "cpu", "profile_device": "cpu", "runner": runner(cuda=("RTX 3060",))},
+            "warn",
+            "the GPU that is there is not used; the canvas in torch uses it",
+        ),
+        ({"framework": "jax", "program": program(devices="cpu")}, "ok", "cpu, by jax, so the budget"),
+        ({"framework": "mlx", "profile_error": "device 'cuda': a canvas in mlx"}, "fail", "device 'cuda'"),
+        (
+            {"nvidia": True},
+            "warn",
+            "an NVIDIA GPU is there, but torch 2.13.0 is built without CUDA: runs take the CPU; install a torch build "
+            "with CUDA (docs/accelerators.md has the commands)",
+        ),
+        (
+            {"nvidia": True, "system": "WSL 2", "runner": runner(cuda_version="13.0")},
+            "warn",
+            "torch 2.13.0 for CUDA 13.0 cannot use it: runs take the CPU; run 'nvidia-smi': it names the newest CUDA "
+            "that the driver runs; update the driver (in WSL that of Windows)",
+        ),
+        ({"nvidia": True, "program": program(devices="cpu")}, "ok", "a CPU, 2 cores"),
         ({"runner": runner(cuda=("H100", "H100"))}, "ok", "H100, H100"),
-        ({"amd": True}, "warn", "a torch build with ROCm"),
+        ({"amd": True, "runner": runner(cuda_version="13.0")}, "warn", "built without ROCm: runs take the CPU"),
+        ({"amd": True, "runner": runner(rocm="6.4")}, "warn", "join the groups that own /dev/kfd"),
         (
             {"runner": runner(cuda=("RTX 3090",)), "profile": "gpu-24", "profile_why": "23.6 GiB: for 21 GiB and more"},
             "ok",
-            "RTX 3090, torch 2.13.0; profile gpu-24 (23.6 GiB: for 21 GiB and more)",
+            "RTX 3090, torch 2.13.0; profile gpu-24 (23.6 GiB: for 21 GiB and more); nobody has reported a run on",
+        ),
+        (
+            {"runner": runner(cuda=("RX 7900",), rocm="6.4", triton=False)},
+            "warn",
+            "install torch again: its build for AMD's",
         ),
         (
             {"runner": runner(cuda=("H100",), triton=False)},
@@ -51,11 +82,21 @@ from tests.loop.setup.healthy import findings, program, runner
             "runs take the CPU: torch has code for sm_75",
         ),
         (
+            {
+                "runner": runner(cuda=("GTX 1080",)),
+                "profile": "cpu",
+                "profile_why": "torch has code for sm_75",
+                "program": program(devices="cpu"),
+            },
+            "ok",
+            "a CPU, 2 cores, torch 2.13.0; profile cpu",
+        ),
+        (
             {"runner": runner(cuda=("H100",)), "profile_error": "AUTORESEARCH_DEVICE=cuda: no code"},
             "fail",
             "no code",
         ),
-        ({"runner": runner(mps=True)}, "ok", "an Apple GPU"),
+        ({"runner": runner(mps=True)}, "ok", "an Apple GPU (mps), torch 2.13.0; profile cpu, until somebody measures"),
         ({"program": program(devices="cpu"), "runner": runner(cuda=("H100",))}, "ok", "a CPU, 2 cores"),
     ],
 )
@@ -69,12 +110,26 @@ def test_a_finding_about_the_device_says_what_to_do(changes, level, words):
 @pytest.mark.parametrize(
     ("devices", "expected"),
     [
-        ("auto", {"profile": "cpu", "profile_why": ""}),
+        ("auto", {"profile": "cpu", "profile_why": "", "profile_device": "cpu"}),
         ("tpu", {"profile_error": "AUTORESEARCH_DEVICE=tpu is no device"}),
     ],
 )
 def test_the_folders_prepare_py_says_which_profile_a_run_has(repository, devices, expected):
     shutil.copy(Path(__file__).parents[3] / "prepare.py", repository)
+    found = profile(repository, sys.executable, program(devices=devices))
+    assert {name: said.partition(";")[0] for name, said in found.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("devices", "expected"),
+    [
+        ("auto", {"profile": "cpu", "profile_why": "", "profile_device": "cpu"}),
+        ("cuda", {"profile_error": "device 'cuda': a canvas in numpy is measured on cpu or mps"}),
+    ],
+)
+def test_a_canvas_in_another_framework_has_the_profile_that_its_runs_have(repository, devices, expected):
+    shutil.copy(Path(__file__).parents[3] / "prepare.py", repository)
+    (repository / "train.py").write_text('FRAMEWORK = "numpy"\n')
     found = profile(repository, sys.executable, program(devices=devices))
     assert {name: said.partition(";")[0] for name, said in found.items()} == expected
 
