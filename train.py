@@ -550,7 +550,10 @@ def rows_that_fit(model: GPT, rows: int) -> int:
             return 1
         peaks.append(gpu.max_memory_allocated())
     free(model, device)
-    room = 0.9 * (gpu.mem_get_info()[0] + gpu.memory_reserved())
+    try:
+        room = 0.9 * (gpu.mem_get_info()[0] + gpu.memory_reserved())
+    except RuntimeError:  # some of Intel's GPUs do not tell what is free
+        room = 0.9 * gpu.get_device_properties(device).total_memory
     while rows > 1 and peaks[1] + (rows - 1) * (peaks[2] - peaks[1]) > room:
         rows //= 2
     return rows

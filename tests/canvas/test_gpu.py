@@ -49,6 +49,20 @@ def test_the_rows_that_fit_are_estimated_from_passes_of_one_and_two(canvas, gpu,
     assert gpu.rows == [1, 1, 2]
 
 
+def test_a_gpu_that_does_not_tell_its_free_memory_is_taken_for_empty(canvas, gpu, monkeypatch):
+    """torch.xpu raises on GPUs of Intel's that share the machine's memory: pytorch/pytorch#164429."""
+
+    def raises():
+        raise RuntimeError("doesn't support querying the available free memory")
+
+    module = torch.get_device_module("xpu")
+    module.mem_get_info = raises
+    module.get_device_properties = lambda device: SimpleNamespace(total_memory=12 * GIB)
+    monkeypatch.setattr(torch, "get_device_module", lambda device: module)
+    monkeypatch.setattr(canvas, "accumulate_gradients", gpu.accumulate)
+    assert canvas.rows_that_fit(canvas.build_model(), 128) == 16
+
+
 def test_where_two_rows_do_not_fit_one_is_tried(canvas, gpu, monkeypatch):
     monkeypatch.setattr(canvas, "accumulate_gradients", lambda *given: (torch.zeros(()), 1))
     assert canvas.rows_that_fit(canvas.build_model(), 128) == 1
