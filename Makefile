@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 .PHONY: demo quick test coverage test-attacks test-editors lint bench gpu-check vsix clean
 
 demo: .venv/train                ## data, a campaign of 8 experiments, the report: about six minutes
-	$(BIN)/autoresearch start --new --foreground --model knobs --experiments 8
+	$(BIN)/autoresearch start --new --foreground --devices cpu --model knobs --experiments 8
 	$(BIN)/autoresearch report
 
 quick: .venv/test lint           ## what needs no daemon, server, sandbox or training: the inner loop

@@ -76,7 +76,7 @@ def has_gpu() -> bool:
 
 
 def announce(place: Place, asked: bool, missing: frozenset[str]) -> None:
-    dry = f"{'' if asked else 'torch finds no GPU: '}a dry run on the CPU, which measures nothing"
+    dry = f"{'' if asked else 'torch finds no GPU of NVIDIA or AMD: '}a dry run on the CPU, which measures nothing"
     print(f"GPU check: {dry if place.dry else 'on the GPU'}", flush=True)
     if missing:
         print(
