@@ -69,8 +69,8 @@ class Staged:
         if isinstance(answer, Failure):
             return answer
         if answer.score >= answer.uniform:
-            learnt = f"{answer.score:.4f} is no better than a model that has learnt nothing"
-            return Failure(FailureKind.DIVERGED, f"diverged: {learnt} ({answer.uniform:.4f})")
+            nothing = f"{answer.score:.4f} is no better than a model that has learnt nothing ({answer.uniform:.4f})"
+            return Failure(FailureKind.DIVERGED, f"diverged, or the budget is too small to learn from: {nothing}")
         return answer.score
 
     async def close(self) -> None:

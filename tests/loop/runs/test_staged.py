@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
-from loop.runs.staged import LARGEST_KEPT, MOST_KEPT, tidy
+import pytest
+
+from loop.record.types import Failure, FailureKind
+from loop.runs.scorer import SealedScore
+from loop.runs.staged import LARGEST_KEPT, MOST_KEPT, Staged, tidy
+
+
+@pytest.mark.parametrize(("score", "diverged"), [(3.4999, False), (3.5, True), (3.6, True)])
+async def test_a_score_no_better_than_chance_is_none(tmp_path: Path, score: float, diverged: bool) -> None:
+    answer = SealedScore(score, "val", tokens=9, uniform=3.5, seconds=1.0)
+    scorer = SimpleNamespace(score=lambda limit_s: asyncio.sleep(0, answer))
+    staged = Staged(0, 1, "c0", 0, tmp_path, tmp_path, run=None, release=None, start_scorer=None)
+    staged._scorer = asyncio.create_task(asyncio.sleep(0, scorer))
+    found = await staged.score(SimpleNamespace())
+    assert found == score or (isinstance(found, Failure) and found.kind is FailureKind.DIVERGED)
+    assert isinstance(found, Failure) is diverged
+    assert not diverged or "the budget is too small to learn from: " in str(found)
 
 
 def test_the_log_and_the_numbers_stay_and_the_checkpoint_goes(tmp_path: Path) -> None:
