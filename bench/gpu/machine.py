@@ -8,6 +8,8 @@ import platform
 import re
 import shutil
 import subprocess
+import sysconfig
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +27,7 @@ def facts() -> dict[str, Any]:
         "hip": torch.version.hip,
         "triton": importlib.util.find_spec("triton") is not None,
         "c_compiler": shutil.which("cc") or shutil.which("gcc") or shutil.which("clang"),
+        "python_headers": Path(sysconfig.get_path("include"), "Python.h").exists(),
         "git": shutil.which("git"),
         "bubblewrap": shutil.which("bwrap"),
         "profile": prepare.PROFILE.name,
