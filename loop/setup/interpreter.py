@@ -24,11 +24,12 @@ PREPARE_S = 6 * 3600.0
 NEEDED = ("numpy", "rustbpe", "tiktoken")
 # Runs in the experiments' Python with the modules to look for as arguments; imports only torch, for its devices.
 ASK = """
-import importlib.util, json, platform, shutil, sys
+import importlib.util, json, os, platform, shutil, sys, sysconfig
 missing = [name for name in sys.argv[1:] if importlib.util.find_spec(name) is None]
 said = {"version": platform.python_version(), "missing": missing, "torch": None, "cuda": [], "mps": False}
 said |= {"xpu": [], "rocm": None, "built": None, "triton": importlib.util.find_spec("triton") is not None}
 said["compiler"] = any(map(shutil.which, ("gcc", "clang")))  # those that Triton looks for
+said["headers"] = os.path.exists(os.path.join(sysconfig.get_path("include", "posix_prefix"), "Python.h"))
 try:
     import torch
     said["torch"] = torch.__version__
@@ -59,6 +60,7 @@ class Interpreter:
     cuda_version: str = ""  # the version of CUDA that torch is built for
     triton: bool = True
     compiler: bool = True  # for C, which Triton needs
+    headers: bool = True  # of this Python, which what Triton compiles includes
 
     @property
     def gpus(self) -> tuple[str, ...]:
@@ -74,12 +76,21 @@ def ask(python: str, modules: Collection[str] = ()) -> Interpreter:
         printed, error = answer(python, "-c", ASK, *sorted(modules), folder=Path(scratch), environment=clean)
     try:
         said = json.loads((printed or "").strip().splitlines()[-1])
-        missing, cuda, xpu = (tuple(said[name]) for name in ("missing", "cuda", "xpu"))
-        built = {"rocm": said["rocm"] or "", "cuda_version": said["built"] or ""}
         return Interpreter(
-            python, said["version"], missing, said["torch"], cuda, bool(said["mps"]), cores,
-            xpu=xpu, triton=bool(said["triton"]), compiler=bool(said["compiler"]), **built,
-        )  # fmt: skip
+            python,
+            said["version"],
+            missing=tuple(said["missing"]),
+            torch=said["torch"],
+            cuda=tuple(said["cuda"]),
+            mps=bool(said["mps"]),
+            cores=cores,
+            xpu=tuple(said["xpu"]),
+            rocm=said["rocm"] or "",
+            cuda_version=said["built"] or "",
+            triton=bool(said["triton"]),
+            compiler=bool(said["compiler"]),
+            headers=bool(said["headers"]),
+        )
     except (ValueError, LookupError, TypeError):
         return Interpreter(python, cores=cores, error=error or "it answered with something else")
 

@@ -109,4 +109,8 @@ def _compiling(runner: Interpreter) -> tuple[str, str]:
         return "torch has no Triton here", own if runner.rocm or runner.xpu else pip
     if not runner.compiler:
         return "there is no C compiler for Triton", "install gcc (apt install gcc) or clang"
+    if not runner.headers:
+        minor = ".".join(runner.version.split(".")[:2])
+        step = f"install the headers of {runner.path} (on Debian and Ubuntu: apt install python{minor}-dev)"
+        return "there is no Python.h, which what Triton compiles includes", step
     return "", ""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loop.setup.checks.check import Level
-from loop.setup.interpreter import profile
+from loop.setup.interpreter import ask, profile
 from tests.loop.setup.healthy import findings, program, runner
 
 
@@ -68,6 +68,7 @@ from tests.loop.setup.healthy import findings, program, runner
             "no Triton here, so the canvas runs uncompiled",
         ),
         ({"runner": runner(cuda=("H100",), compiler=False)}, "warn", "install gcc"),
+        ({"runner": runner(cuda=("H100",), headers=False)}, "warn", "apt install python3.11-dev"),
         (
             {"runner": runner(cuda=("RX 7900",), rocm="6.4")},
             "ok",
@@ -105,6 +106,37 @@ def test_a_finding_about_the_device_says_what_to_do(changes, level, words):
     assert check.level == level
     assert words in f"{check.finding}; {check.next_step}"
     assert check.next_step or check.level is Level.OK
+
+
+TORCH = """
+from types import SimpleNamespace as Space
+class Gpus(Space):
+    device_count = lambda self: len(self.names)
+    get_device_name = lambda self, number: self.names[number]
+__version__ = "2.13.0"
+version = Space(cuda={cuda!r}, hip={hip!r})
+cuda, xpu = Gpus(names={cards!r}), Gpus(names={xpus!r})
+backends = Space(mps=Space(is_available=lambda: False))
+"""
+
+
+@pytest.mark.parametrize(
+    ("torch", "expected"),
+    [
+        ({"cuda": "13.0", "cards": ["RTX 3060"]}, {"cuda": ("RTX 3060",), "cuda_version": "13.0", "rocm": ""}),
+        ({"cuda": "13.0"}, {"cuda": (), "cuda_version": "13.0", "rocm": ""}),
+        ({"hip": "6.4", "cards": ["RX 7900"]}, {"cuda": ("RX 7900",), "cuda_version": "", "rocm": "6.4"}),
+        ({"xpus": ["Arc B580"]}, {"cuda": (), "xpu": ("Arc B580",), "cuda_version": "", "rocm": ""}),
+    ],
+)
+def test_what_torch_is_built_for_and_finds_is_asked_of_it(tmp_path, torch, expected):
+    (tmp_path / "torch.py").write_text(TORCH.format(**{"cuda": None, "hip": None, "cards": [], "xpus": []} | torch))
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    found = ask(str(python))
+    assert found.error == "" and found.torch == "2.13.0"
+    assert {name: getattr(found, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize(
