@@ -59,9 +59,11 @@ USERS = {
     "loop/system/processes.py": "/proc/ os.posix_spawn os.sysconf os.wait4 resource",
     "loop/trust/bounds.py": "/proc/ os.sysconf signal.SIGKILL",
     "loop/trust/breakout.py": "/proc/ ctypes os.fork",
+    "loop/trust/breakout_macos.py": "ctypes",
     "loop/trust/limits.py": "/proc/ /sys/ os.sysconf",
     "loop/trust/places.py": "/dev/ /proc/ os.geteuid",
     "loop/trust/probe.py": "/proc/",
+    "loop/trust/promises.py": "pass_fds",
     "loop/trust/sandbox.py": "/dev/ os.geteuid",
     "prepare.py": (
         "/dev/ /proc/ ctypes fcntl os.fork os.killpg os.memfd_create os.pidfd_open os.sched_getaffinity os.wait "

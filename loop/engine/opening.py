@@ -19,7 +19,7 @@ from loop.runs.runner import Runner
 from loop.setup.inputs import find_data
 from loop.text.canvas import framework, parse
 from loop.trust.probe import probe
-from loop.trust.sandbox import BUBBLEWRAP, Sandbox, environment
+from loop.trust.sandbox import BUBBLEWRAP, PROCESS_GROUP, Sandbox, environment
 
 DEFAULT_BUDGET = "5m"  # of a script that measures itself and knows no other
 
@@ -77,9 +77,10 @@ def begin(
     """Say that the campaign runs, answer the start with what else its user should know, and return the runner."""
     doing = "measuring the baseline" if campaign.ledger.incumbent is None else "resumed"
     campaign.record(StateChanged(State.RUNNING, doing, passing=True))
-    loose = conditions.own_data is not None and sandbox.kind != BUBBLEWRAP
+    confined = sandbox.kind != PROCESS_GROUP
+    loose = conditions.own_data is not None and not confined
     writable = f"; without {BUBBLEWRAP} its runs can also write to {terms.data}" if loose else ""
-    weaker = f"; its sandbox: {sandbox.label}" if sandbox.missing and sandbox.kind == BUBBLEWRAP else ""
+    weaker = f"; its sandbox: {sandbox.label}" if sandbox.missing and confined else ""
     for intent, entry in list(campaign.ledger.unanswered.items()):
         if isinstance(entry.body, StartRequested):
             runs = f"campaign {campaign.name} runs: {conditions.run}{writable}{weaker}{also(entry.body)}"

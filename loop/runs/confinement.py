@@ -25,7 +25,7 @@ class Confinement:
         # A script that measures itself brings its own habits: the original one fetches a kernel when it starts.
         own = self.conditions.own_data
         brought = [cache(), Path.home() / ".cache" / "huggingface" / "hub", *([own] if own else [])]
-        wrap = self.sandbox.wrap(
+        return self.sandbox.wrap(
             slot=slot,
             run_dir=run_dir,
             top=self.top,
@@ -33,24 +33,24 @@ class Confinement:
             readable=ruler.read_paths if ruler else brought,
             protect=[folder / "prepare.py", folder / self.conditions.canvas],
             hidden=self._everywhere(untold(ruler), slot) if ruler else [],
+            mounts=ruler.mounts if ruler else (),
             network=ruler is None,
             system_only=ruler is not None,
         )
-        return mounted(wrap, ruler) if ruler else wrap
 
     def scoring(self, ruler: Ruler, slot: Path, run_dir: Path) -> tuple[str, ...]:
         """Return the sandbox of the scorer's model processes: nothing can be written there, no text be read."""
         folder = slot / self.conditions.folder
-        wrap = self.sandbox.wrap(
+        return self.sandbox.wrap(
             slot=slot,
             run_dir=run_dir,
             top=self.top,
             python=self.conditions.python,
             protect=[folder / "prepare.py", folder / self.conditions.canvas],
             hidden=self._everywhere((*ruler.sealed_paths, *ruler.text_paths), slot),
+            mounts=ruler.mounts,
             read_only=True,
         )
-        return mounted(wrap, ruler)
 
     def _everywhere(self, paths: Collection[Path], slot: Path) -> list[Path]:
         """Return paths and, of those in the repository, their copies in the slot, but nothing that is run there."""
@@ -67,12 +67,3 @@ def untold(ruler: Ruler) -> list[Path]:
     """
     text = [place for place in ruler.text_paths if not any(need.is_relative_to(place) for need in ruler.read_paths)]
     return [*ruler.sealed_paths, *text, *filter(None, [ruler.training_file])]
-
-
-def mounted(wrap: tuple[str, ...], ruler: Ruler) -> tuple[str, ...]:
-    """Return a sandbox's command in which the ruler's mounts cover text: a later mount of bubblewrap's wins."""
-    if not wrap:
-        return ()
-    mounts = [word for source, place in ruler.mounts for word in ("--ro-bind", str(source), str(place))]
-    end = wrap.index("--")  # of bubblewrap's own options
-    return (*wrap[:end], *mounts, *wrap[end:])

@@ -20,8 +20,11 @@ from loop.runs.progress import CHECKPOINTS, LOG, SUMMARY, number_printed, number
 from loop.runs.run import RunResult, RunSpec
 from loop.runs.supervisor.wire import Why
 
-# How bubblewrap, the supervisor and the shells that bound a run's processes say that there is no such program.
-ABSENT = r"(?:bwrap: execvp|cannot start|sh: (?:line )?\d+: exec:) (\S+): (?:\[Errno \d+\] )?([^:]+).*"
+# How the sandboxes, the supervisor and the shells that bound a run's processes say that there is no such program.
+ABSENT = (
+    r"(?:bwrap: execvp|cannot start|sh: (?:line )?\d+: exec:|sandbox-exec: execvp\(\) of) "
+    r"'?(\S+?)'?(?: failed)?: (?:\[Errno \d+\] )?([^:]+).*"
+)
 
 
 def collect(spec: RunSpec, ending: Ending) -> RunResult:

@@ -30,6 +30,8 @@ OTHERS = (
     "/usr/lib*/python[23]*", "/usr/lib*/pypy*", "/usr/local/lib*/python[23]*", "/usr/local/*/lib/python[23]*",
     "/opt/*/lib/python[23]*", "/opt/*/*/lib/python[23]*", "/opt/*/*/*/lib/python[23]*", "/opt/*/*/*/*/lib/python[23]*",
     "/home/linuxbrew/.linuxbrew/lib/python[23]*", "/home/linuxbrew/.linuxbrew/Cellar/python@*",
+    "/opt/homebrew/Cellar/python@*", "/usr/local/Cellar/python@*", "/Library/Frameworks/Python.framework/Versions/*",
+    "/Library/Developer/CommandLineTools/Library/Frameworks/Python3.framework/Versions/*",
     "/nix/store/*-python3-*/lib/python[23]*", "/usr/share/python-wheels", "/snap", "/var/lib/snapd", "/var/lib/flatpak",
     "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers",
 )  # fmt: skip

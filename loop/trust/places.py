@@ -21,6 +21,7 @@ from loop.trust.secrets import ALLOWED
 
 # What a machine's programs need. All else, /home, /data, /mnt, /srv and the like, is the user's.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/sys")
+PRIVATE = ("/tmp", "/var/tmp", "/run")  # besides the home
 SYSTEM_STORES = ("/nix/store", "/gnu/store", "/run/current-system", "/run/opengl-driver")
 LIBRARY_VARIABLES = (
     "LD_LIBRARY_PATH",
@@ -37,16 +38,24 @@ SYS_HIDDEN = ("firmware", "kernel/debug", "kernel/tracing", "kernel/security", "
 class View:
     """What of the machine's files a run sees besides its own: which places are empty, which are shown read-only."""
 
-    def __init__(self, top: Path, needed: Needed, readable: Iterable[Path], system_only: bool) -> None:
+    def __init__(
+        self,
+        top: Path,
+        needed: Needed,
+        readable: Iterable[Path],
+        system_only: bool,
+        system: Iterable[str] = SYSTEM,
+        private: Iterable[str] = PRIVATE,
+    ) -> None:
         self.repository = [top.resolve(), *git_folder(top)]
-        private = [p.resolve() for p in (Path.home(), Path("/tmp"), Path("/var/tmp"), Path("/run")) if p.is_dir()]
-        self.empty = [p for p in (*private, *self.repository) if p != Path("/")]
+        empty = [p.resolve() for p in (Path.home(), *map(Path, private)) if p.is_dir()]
+        self.empty = [p for p in (*empty, *self.repository) if p != Path("/")]
         self.hiding = [*self.empty, Path("/dev"), *([Path("/")] if system_only else [])]  # /dev: no RAM disk
         self.shown: dict[Path, Path] = {}  # place: source
         self.linked: dict[Path, str] = {}  # place: what it says
         wanted = [*needed.prefixes, *self._libraries(needed), *readable, *map(Path, SYSTEM_STORES)]
         if system_only:
-            for place in filter(os.path.lexists, SYSTEM):
+            for place in filter(os.path.lexists, system):
                 if os.path.islink(place):
                     self.linked[Path(place)] = os.readlink(place)
                 else:

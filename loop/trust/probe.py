@@ -6,13 +6,10 @@ what then does not hold is named. A promise that protects the score or the user'
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,33 +18,21 @@ from pathlib import Path
 from loop.system import host
 from loop.trust.limits import kept_by
 from loop.trust.places import Needed
+from loop.trust.promises import ESSENTIAL, MEMORY, PROMISES, SIZES, broken_by, loopback, python_here
 from loop.trust.sandbox import BUBBLEWRAP, NAMESPACES, OWN_USER, PROCESS_GROUP, Sandbox
-
-LIMIT_S = 20.0
-
-# Promises as they are named to the user, after "without". Without one of the first seven no sandbox is claimed.
-READ_ONLY = "read-only files outside"
-COVERED = "hidden files that stay hidden"
-MOUNTS = "mounts that cannot be changed"
-ALONE = "isolation from other processes"
-NETWORK = "isolation from the network"
-CAPABILITIES = "the loss of every capability"
-KERNEL = "read-only kernel settings"
-OWN_USERS = "a user namespace of its own"
-NO_NESTING = "a bar on further user namespaces"
-SIZES = "a size limit on its /tmp"
-MEMORY = "a cgroup that bounds memory and processes (they are watched instead)"
-ESSENTIAL = frozenset({READ_ONLY, COVERED, MOUNTS, ALONE, NETWORK, CAPABILITIES, KERNEL})
+from loop.trust.seatbelt_probe import probe_seatbelt
 
 NOT_HERE, NEEDS_LINUX = "bubblewrap (bwrap) is not installed", "bubblewrap needs Linux"
 
-# What tries; it prints the promises that it has broken, by the names of their variables above.
+# What tries; it prints the promises that it has broken, by their names in promises.py.
 PROGRAM = Path(__file__).with_name("breakout.py").read_text(encoding="utf-8")
 
 
 @functools.cache
 def probe() -> Sandbox:
     """Return the sandbox that really works here; tried once per process (about 60 ms)."""
+    if host.MACOS:
+        return probe_seatbelt()
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         return Sandbox(PROCESS_GROUP, reason=NOT_HERE if host.LINUX else NEEDS_LINUX)
@@ -91,42 +76,4 @@ def attack(sandbox: Sandbox) -> set[str]:
             slot=run, run_dir=run, top=run, python=Needed(python_here(), ()), readable=files, hidden=files[1:]
         )
         spaces = " ".join(os.readlink(f"/proc/self/ns/{kind}") for kind in ("pid", "ipc", "user"))
-        argv = [*prefix, sys.executable, "-I", "-S", "-c", PROGRAM, *map(str, (*files, port, spaces))]
-        done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL, cwd="/", env={}
-        )
-    words = done.stdout.split()
-    if done.returncode or words[:1] != ["tried"]:
-        raise ValueError(done.stderr.strip()[-300:] or f"a program inside ended with {done.returncode}")
-    return {PROMISES[word] for word in words[1:]}
-
-
-@contextlib.contextmanager
-def loopback() -> Iterator[int]:
-    """Listen on a port of this machine; yield 9, where nobody listens, on a machine that has none."""
-    try:
-        server = socket.create_server(("127.0.0.1", 0))
-    except OSError:
-        yield 9
-        return
-    with server:
-        yield server.getsockname()[1]
-
-
-def python_here() -> tuple[Path, ...]:
-    return tuple(map(Path, (sys.prefix, sys.base_prefix, sys.executable)))
-
-
-PROMISES = {
-    "READ_ONLY": READ_ONLY,
-    "COVERED": COVERED,
-    "MOUNTS": MOUNTS,
-    "ALONE": ALONE,
-    "NETWORK": NETWORK,
-    "CAPABILITIES": CAPABILITIES,
-    "KERNEL": KERNEL,
-    "OWN_USERS": OWN_USERS,
-    "NO_NESTING": NO_NESTING,
-    "SIZES": SIZES,
-    "MEMORY": MEMORY,
-}
+        return broken_by(prefix, PROGRAM, (*files, port, spaces), {})

@@ -1,8 +1,8 @@
 """What a run may see and touch: a bubblewrap command line where the machine allows one, a clean environment always.
 
 Whether a machine keeps what this promises is tested by probe.py. Not here: memory and processes (limits.py), time, disk
-and the death of the tree (the supervisor). Without bubblewrap a run is only a process group of its own: it can read the
-user's files and reach the network. That weaker tier is named wherever a score is shown.
+and the death of the tree (the supervisor), macOS (seatbelt.py). Without a sandbox a run is only a process group of its
+own: it can read the user's files and reach the network. A weaker tier is named wherever a score is shown.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from loop.trust.places import Needed, View, depth, interpreter, kernel_rules
 from loop.trust.secrets import ALLOWED, looks_secret
 
 BUBBLEWRAP = "bubblewrap"
+SEATBELT = "sandbox-exec"
 PROCESS_GROUP = "process group"
 
 # Besides those, for prepare.py's downloads.
@@ -38,7 +39,7 @@ OWN_USER = ("--unshare-user", "--disable-userns")
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What this machine offers: `kind` is "bubblewrap" or "process group"; `reason` says why it is the weaker one.
+    """What this machine offers: `kind` is one of the three tiers above; `reason` says why it is the weakest.
 
     `missing` are the promises that were tested and do not hold. `options` are bubblewrap's that work here.
     """
@@ -66,16 +67,18 @@ class Sandbox:
         readable: Iterable[Path] = (),
         protect: Iterable[Path] = (),
         hidden: Iterable[Path] = (),
+        mounts: Iterable[tuple[Path, Path]] = (),
         network: bool = False,
         system_only: bool = False,
         read_only: bool = False,
     ) -> tuple[str, ...]:
-        """Return the argv prefix that confines a command; empty without bubblewrap.
+        """Return the argv prefix that confines a command; empty without a sandbox.
 
         The machine is read-only, or with `system_only` not there but for the folders of its system; the user's home,
         the repository around `top`, /tmp and /run are empty. Back come the interpreter and `readable`, read-only, and
         `slot` and `run_dir`, writable but for the files in `protect` (with `read_only` nothing of them is). `hidden`
-        files and folders hold nothing. The working directory and inherited descriptors pass.
+        files and folders hold nothing. `mounts` (source, place) come last and cover all of these. The working directory
+        and inherited descriptors pass.
         """
         if not self.bwrap:
             return ()
@@ -88,9 +91,12 @@ class Sandbox:
         rules |= view.links((slot, run_dir), rules)
         for place in view.places_of(hidden):
             rules[place] = ("--tmpfs", str(place)) if place.is_dir() else ("--ro-bind", "/dev/null", str(place))
-        return self._command(rules, network, system_only)
+        last = [word for source, place in mounts for word in ("--ro-bind", str(source), str(place))]
+        return self._command(rules, last, network, system_only)
 
-    def _command(self, rules: Mapping[Path, tuple[str, ...]], network: bool, system_only: bool) -> tuple[str, ...]:
+    def _command(
+        self, rules: Mapping[Path, tuple[str, ...]], last: Iterable[str], network: bool, system_only: bool
+    ) -> tuple[str, ...]:
         size = ("--size", str(self.limits.tmpfs)) if self.sizes else ()
         argv = [self.bwrap, *(() if system_only else ("--ro-bind", "/", "/")), "--dev", "/dev", "--proc", "/proc"]
         for device in sorted(d for pattern in NODES for d in Path("/dev").glob(pattern)):
@@ -105,7 +111,14 @@ class Sandbox:
             argv += rules[place]
         for place in (*sealed, "/dev", *(("/",) if system_only else ())):
             argv += ["--remount-ro", place]
-        argv += [*self.options, *([] if network else ["--unshare-net"]), "--die-with-parent", "--new-session", "--"]
+        argv += [
+            *self.options,
+            *([] if network else ["--unshare-net"]),
+            "--die-with-parent",
+            "--new-session",
+            *last,
+            "--",
+        ]
         return (*argv, *bounded(self.limits.processes))
 
 

@@ -70,6 +70,8 @@ def sandbox_text(ledger: Ledger) -> str:
             return "sandbox: unknown"
         case "bubblewrap":
             return f"sandbox: {plain(kind)}, without {plain(missing)}" if missing else ""
+        case "sandbox-exec":
+            return f"sandbox: {plain(kind)}, which is weaker than bubblewrap: without {plain(missing)}"
         case _:
             return "sandbox: none; a run can do what you can"
 

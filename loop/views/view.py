@@ -86,6 +86,8 @@ def _isolated(created: CampaignCreated) -> str:
     match isolation(created):
         case "bubblewrap", missing:
             return f", isolated without {missing}" if missing else ""
+        case "sandbox-exec", _:
+            return ", partly isolated"
         case "", _:
             return ", isolation unknown"
         case _:

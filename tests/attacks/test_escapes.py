@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from loop.trust.probe import MEMORY
+from loop.trust.promises import MEMORY
 from tests.attacks.escapes import BOTH, CONTROLS, CONTROLS_AS_ROOT, PROBES
 from tests.attacks.world import NOBODY, TOP, as_user, folder, world
 

@@ -1,4 +1,4 @@
-"""Stand-ins for macOS on a Linux machine: its `ps`, its clock, and a supervisor that takes itself to be on a Mac.
+"""Stand-ins for macOS on a Linux machine: its `ps`, clock and `sandbox-exec`, a supervisor that thinks it is on a Mac.
 
 The fake `ps` tells of real processes, in the columns that the real one has: right-aligned numbers, minutes and
 hundredths of a second, a start of five words. In another locale than C it writes a comma, as the real one does.
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from loop.system import clock, host, processes
+from loop.trust import seatbelt
 
 TOP = Path(__file__).parents[2]
 
@@ -42,6 +43,13 @@ def rows():
 print("\\n".join(rows()))
 """
 
+SANDBOX_EXEC = """#!{python} -P
+import sys
+sys.path.append({top!r})
+from tests.loop.trust.sandbox_exec import main
+main()
+"""
+
 SUPERVISOR = """
 import os, sys, time
 sys.path.append({top!r})
@@ -62,6 +70,13 @@ def fake(path: Path, text: str) -> Path:
 
 def fake_ps(folder: Path) -> str:
     return str(fake(folder / "ps of macOS", PS.format(python=sys.executable)))
+
+
+def fake_sandbox_exec(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str = SANDBOX_EXEC) -> Path:
+    """Put a stand-in for `sandbox-exec` in place; the one that is given by default enforces what it is told."""
+    program = fake(folder / "sandbox-exec", text.format(python=sys.executable, top=str(TOP)))
+    monkeypatch.setattr(seatbelt, "PROGRAM", str(program))
+    return program
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -66,6 +66,36 @@ MUTANTS = (
         "if LIBC.mount(None, name, None, MS_REMOUNT | MS_BIND, None) == 0:",
     ),
     Mutant(
+        "loop/trust/seatbelt.py",
+        "a sealed run on a Mac reaches the network",
+        "*([NETWORK] if network else [])",
+        "NETWORK",
+    ),
+    Mutant(
+        "loop/trust/seatbelt.py",
+        "a rule for what is around a folder outdoes the folder's own",
+        "for place in sorted(rules, key=depth):",
+        "for place in sorted(rules, key=depth, reverse=True):",
+    ),
+    Mutant(
+        "loop/trust/seatbelt.py",
+        "the folder around a pinned file can be replaced",
+        "profile.add(Access.FIXED, folder)",
+        "pass",
+    ),
+    Mutant(
+        "loop/trust/seatbelt_probe.py",
+        "a sandbox of macOS is used that holds nothing",
+        "if lost := [promise for promise in order if promise in ESSENTIAL]:",
+        "if lost := [promise for promise in order if promise in NEVER and promise in ESSENTIAL]:",
+    ),
+    Mutant(
+        "loop/trust/breakout_macos.py",
+        "a covered file that opens by another name is not found",
+        "broken |= {promise} if opens(name, flags) else set()",
+        "opens(name, flags)",
+    ),
+    Mutant(
         "loop/trust/rules.py",
         "a patch may give itself a second budget",
         'if names.of_ruler(func) == "Budget" and node is not names.first_budget:',

@@ -52,14 +52,18 @@ def packages(machine: Machine, program: Program) -> Check:
 def sandbox(machine: Machine) -> Check:
     """Say what confines a run."""
     name, missing = "sandbox", ", ".join(machine.sandbox_missing)
+    open_net = "not your home, and the network only where its score is not sealed"
+    sees = "neither your files nor the network" if machine.sealed else open_net
+    if machine.sandbox == "sandbox-exec":
+        finding = f"sandbox-exec, tested, weaker than bubblewrap: a run sees {sees}. Without {missing}"
+        step = "SECURITY.md says what that leaves open; for code that you do not trust at all use a virtual machine"
+        return Check(name, Level.WARN, finding, step)
     if machine.sandbox != "bubblewrap":
         finding = f"none ({machine.sandbox_reason}): code that a model wrote can read your files and use the network"
         step = "install bubblewrap (apt install bubblewrap), or work in a container or as a user of its own"
         if machine.system == "macOS":
-            step = "work as a user of its own, or in a Linux virtual machine"
+            step = "start it in a terminal that is in no sandbox itself, or work as a user of its own or in a Linux VM"
         return Check(name, Level.WARN, finding, step)
-    open_net = "not your home, and the network only where its score is not sealed"
-    sees = "neither your files nor the network" if machine.sealed else open_net
     finding = f"bubblewrap, tested: a run sees {sees}; it shares CPU and GPU with you"
     if missing:
         step = "SECURITY.md says what each promise needs: a newer bubblewrap, user namespaces, a delegated cgroup"

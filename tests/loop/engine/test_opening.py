@@ -9,7 +9,8 @@ import pytest
 
 from loop.engine.opening import Terms, begin
 from loop.record.campaign_facts import Answered, StateChanged
-from loop.trust.sandbox import BUBBLEWRAP, PROCESS_GROUP, Sandbox
+from loop.trust.sandbox import BUBBLEWRAP, PROCESS_GROUP, SEATBELT, Sandbox
+from loop.trust.seatbelt import Seatbelt
 from tests.loop.engine.desk import Desk
 
 
@@ -19,6 +20,7 @@ from tests.loop.engine.desk import Desk
         pytest.param(PROCESS_GROUP, "corpus", True, id="no sandbox, data of the user's"),
         pytest.param(PROCESS_GROUP, "auto", False, id="no sandbox, no data"),
         pytest.param(BUBBLEWRAP, "corpus", False, id="a sandbox"),
+        pytest.param(SEATBELT, "corpus", False, id="that of macOS"),
     ],
 )
 def test_a_start_says_where_its_runs_can_write_to_the_data(tmp_path: Path, kind: str, data: str, told: bool) -> None:
@@ -29,6 +31,13 @@ def test_a_start_says_where_its_runs_can_write_to_the_data(tmp_path: Path, kind:
     (answer,) = desk.facts(Answered)
     assert answer.ok and answer.message.startswith(f"campaign {desk.made.name} runs: python train.py")
     assert ("without bubblewrap its runs can also write to corpus" in answer.message) is told
+
+
+def test_a_start_names_the_weaker_sandbox(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    terms = Terms(desk.made.baseline, True, "train.py", "python train.py", desk.conditions.metric, None, "auto")
+    begin(desk.campaign, terms, desk.conditions, Seatbelt(SEATBELT, missing=("shared memory of its own",)))
+    assert "; its sandbox: sandbox-exec, without shared memory of its own" in desk.facts(Answered)[0].message
 
 
 def test_what_is_said_of_the_state_is_about_the_moment(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import pytest
 from loop.runs.run import RunSpec
 from loop.runs.trainer import Run, launch
 from loop.trust.probe import probe
-from loop.trust.sandbox import environment
+from loop.trust.sandbox import BUBBLEWRAP, PROCESS_GROUP, SEATBELT, environment
+from loop.trust.seatbelt import Seatbelt
+from tests.loop import macos
 from tests.loop.runs.launching import Start
 
 
@@ -39,14 +41,16 @@ def start(tmp_path: Path) -> Start:
     return start_canvas
 
 
-@pytest.fixture(params=[pytest.param("bubblewrap", marks=pytest.mark.bubblewrap), "process group"])
-def tier(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ...]:
-    """The argv prefix of both sandboxes."""
-    if request.param == "process group":
+@pytest.fixture(params=[pytest.param(BUBBLEWRAP, marks=pytest.mark.bubblewrap), SEATBELT, PROCESS_GROUP])
+def tier(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """The argv prefix of each tier; of macOS's by a stand-in for `sandbox-exec`."""
+    if request.param == PROCESS_GROUP:
         return ()
     places = {"slot": tmp_path / "slöt a", "run_dir": tmp_path / "rün 1", "top": tmp_path}
     for path in places.values():
         path.mkdir(exist_ok=True)
-    prefix = probe().wrap(**places, python=sys.executable)
+    if request.param == SEATBELT:
+        macos.fake_sandbox_exec(monkeypatch, tmp_path)
+    prefix = (Seatbelt(SEATBELT) if request.param == SEATBELT else probe()).wrap(**places, python=sys.executable)
     assert prefix, probe().reason
     return prefix

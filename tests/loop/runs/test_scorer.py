@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from loop.runs.run import RunSpec, sha256
 from loop.runs.scorer import BrokenRuler, Scorer, SealedScore, Tampered, prepare_scorer
 from loop.runs.trainer import launch
 from loop.trust.probe import probe
-from loop.trust.sandbox import environment
+from loop.trust.sandbox import BUBBLEWRAP, SEATBELT, environment
+from loop.trust.seatbelt import Seatbelt
+from tests.loop import macos
 from tests.loop.runs.supervisor.children import until
 
 # A ruler that is started like ours and answers what the test wants.
@@ -217,20 +220,44 @@ def ruled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ruler, dict[s
     return slot, ruler, variables
 
 
-async def test_the_real_ruler_scores_a_tiny_canvas(tmp_path: Path, ruled: tuple[Path, Ruler, dict[str, str]]) -> None:
-    """The whole way of a run in the best sandbox there is. Some seconds: torch is imported three times."""
+@pytest.mark.parametrize("kind", [BUBBLEWRAP, SEATBELT])
+async def test_the_real_ruler_scores_a_tiny_canvas(
+    tmp_path: Path, ruled: tuple[Path, Ruler, dict[str, str]], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The whole way of a run, in the best sandbox there is and under a stand-in for that of macOS.
+
+    Some seconds: torch is imported three times.
+    """
     slot, ruler, variables = ruled
     run_dir = tmp_path / "run-1"
     run_dir.mkdir()
-    protect = [slot / "prepare.py", slot / "train.py"]
-    places = {"slot": slot, "run_dir": run_dir, "top": slot.parent, "python": sys.executable, "protect": protect}
-    wrap = probe().wrap(**places, readable=ruler.read_paths, hidden=ruler.sealed_paths)  # type: ignore[arg-type]
+    if kind == SEATBELT:
+        macos.fake_sandbox_exec(monkeypatch, tmp_path)
+    sandbox = probe() if kind == BUBBLEWRAP else Seatbelt(SEATBELT)
+    wrap = partial(
+        sandbox.wrap,
+        slot=slot,
+        run_dir=run_dir,
+        top=slot.parent,
+        python=sys.executable,
+        protect=[slot / "prepare.py", slot / "train.py"],
+        hidden=ruler.sealed_paths,
+    )
     extra = {**variables, "AUTORESEARCH_RUN": str(run_dir), "AUTORESEARCH_BUDGET": "20k tokens"}
-    own = {"python": sys.executable, "folder": slot, "run_dir": run_dir, "canvas": "train.py", "wrap": wrap}
+    own = {"python": sys.executable, "folder": slot, "run_dir": run_dir, "canvas": "train.py"}
     own["environment"] = environment(run_dir, extra)
-    run = await launch(RunSpec("python train.py", limit_s=60.0, lock=tmp_path / "lock", gated=True, **own))  # type: ignore[arg-type]
+    training, scoring = wrap(readable=ruler.read_paths), wrap(read_only=True)
+    run = await launch(
+        RunSpec("python train.py", limit_s=60.0, lock=tmp_path / "lock", gated=True, wrap=training, **own)  # type: ignore[arg-type]
+    )
     run.open_gate()
-    started = await prepare_scorer(split="val", ruler=ruler, canvas_sha256=run.canvas_sha256, **own)  # type: ignore[arg-type]
+    started = await prepare_scorer(
+        split="val",
+        ruler=ruler,
+        canvas_sha256=run.canvas_sha256,
+        wrap=scoring,
+        **own,  # type: ignore[arg-type]
+    )
     result = await run.wait()
     assert result.outcome is Outcome.FINISHED, result
     assert (progress := run.progress()) is not None and progress.share == 1.0

@@ -12,7 +12,7 @@ from loop.trust.sandbox import environment
 from tests.loop.runs.launching import GATE, SUBMIT, Start, train
 
 
-async def test_a_sealed_run_finishes_in_both_sandboxes(start: Start, tier: tuple[str, ...]) -> None:
+async def test_a_sealed_run_finishes_in_each_sandbox(start: Start, tier: tuple[str, ...]) -> None:
     summary = {"training_seconds": 2.0, "peak_memory_mb": 123.0, "tokens": 1000}
     canvas = GATE + SUBMIT + f"json.dump({summary}, open(RUN + '/summary.json', 'w'))"
     result = await train(start, canvas, gated=True, wrap=tier)

@@ -9,6 +9,7 @@ import pytest
 from loop.setup import machine as looking
 from loop.setup.machine import look
 from loop.system import host, power
+from loop.trust import seatbelt
 from loop.trust.probe import probe
 from tests.loop import macos
 from tests.loop.setup.healthy import findings, runner
@@ -18,11 +19,18 @@ from tests.loop.setup.healthy import findings, runner
     ("changes", "name", "level", "words"),
     [
         (
-            {"system": "macOS", "sandbox": "process group", "sandbox_reason": "bubblewrap needs Linux"},
+            {"system": "macOS", "sandbox": "process group", "sandbox_reason": "sandbox-exec does not work here: 65"},
             "sandbox",
             "warn",
-            "none (bubblewrap needs Linux): code that a model wrote can read your files and use the network; work as a "
-            "user of its own",
+            "none (sandbox-exec does not work here: 65): code that a model wrote can read your files and use the "
+            "network; start it in a terminal that is in no sandbox itself, or work as a user of its own",
+        ),
+        (
+            {"system": "macOS", "sandbox": "sandbox-exec", "sandbox_missing": ("shared memory of its own",)},
+            "sandbox",
+            "warn",
+            "weaker than bubblewrap: a run sees neither your files nor the network. Without shared memory of its own; "
+            "SECURITY.md says",
         ),
         ({"system": "macOS"}, "system", "ok", "nobody has reported a campaign on a Mac yet"),
         ({"system": "macOS", "sleeps_after_min": 15}, "sleep", "warn", "sleeps after 15 idle minutes"),
@@ -67,4 +75,4 @@ def test_another_system_is_seen_by_its_own_words(
     machine = look(repository)
     assert (machine.system, machine.nvidia) == (system, system == "WSL 2")
     assert (machine.sleeps_after_min, machine.windows_disk) == ((20, False) if system == "macOS" else (None, True))
-    assert system != "macOS" or machine.sandbox_reason == "bubblewrap needs Linux"
+    assert system != "macOS" or machine.sandbox_reason == f"{seatbelt.PROGRAM} is not there"

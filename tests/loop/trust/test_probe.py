@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from loop.trust import probe as probing
+from loop.trust import promises
 from loop.trust.probe import probe
 from loop.trust.sandbox import BUBBLEWRAP, PROCESS_GROUP, Sandbox
 
@@ -19,7 +20,7 @@ confining = pytest.mark.bubblewrap
 def test_bubblewrap_works_here() -> None:
     """In CI its absence is a failure and not a skip that hides the tests of the sandbox."""
     assert probe() == Sandbox(BUBBLEWRAP, probe().bwrap, missing=probe().missing)
-    assert set(probe().missing) <= {probing.MEMORY}
+    assert set(probe().missing) <= {promises.MEMORY}
 
 
 def test_the_weaker_tier_wraps_nothing_and_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -47,10 +48,10 @@ def test_a_promise_that_does_not_hold_is_named(monkeypatch: pytest.MonkeyPatch) 
     weak = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts")
     monkeypatch.setattr(probing, "ladder", lambda: iter([((*weak, "--share-net", "--cap-add", "ALL"), True)]))
     found = probe.__wrapped__()
-    lost = {probing.CAPABILITIES, probing.MOUNTS}
-    assert found.kind == PROCESS_GROUP and lost <= set(found.missing) and probing.CAPABILITIES in found.reason
+    lost = {promises.CAPABILITIES, promises.MOUNTS}
+    assert found.kind == PROCESS_GROUP and lost <= set(found.missing) and promises.CAPABILITIES in found.reason
     assert found.bwrap, "what it does hold is still used"
     monkeypatch.setattr(probing, "ladder", lambda: iter([((*weak, "--cap-drop", "ALL"), False)]))
     found = probe.__wrapped__()
-    assert found.kind == BUBBLEWRAP and {probing.NO_NESTING, probing.SIZES} <= set(found.missing)
+    assert found.kind == BUBBLEWRAP and {promises.NO_NESTING, promises.SIZES} <= set(found.missing)
     assert found.label.startswith("bubblewrap, without a bar on further user namespaces, a size limit")

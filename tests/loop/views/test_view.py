@@ -81,6 +81,11 @@ def test_the_weaker_sandbox_is_named():
         ),
         ("process group", "sandbox: none; a run can do what you can", "not isolated"),
         ("process group, without a memory limit", "sandbox: none; a run can do what you can", "not isolated"),
+        (
+            "sandbox-exec, without shared memory of its own",
+            "sandbox: sandbox-exec, which is weaker than bubblewrap: without shared memory",
+            "partly isolated",
+        ),
         ("", "sandbox: unknown", "isolation unknown"),  # restored from git
     ],
 )
