@@ -60,7 +60,7 @@ def sandbox(machine: Machine) -> Check:
         return Check(name, Level.WARN, finding, step)
     if machine.sandbox != "bubblewrap":
         finding = f"none ({machine.sandbox_reason}): code that a model wrote can read your files and use the network"
-        step = "install bubblewrap (apt install bubblewrap), or work in a container or as a user of its own"
+        step = "apt install bubblewrap (if it fails: SECURITY.md), or work in a container or as a user of its own"
         if machine.system == "macOS":
             step = "start it in a terminal that is in no sandbox itself, or work as a user of its own or in a Linux VM"
         return Check(name, Level.WARN, finding, step)

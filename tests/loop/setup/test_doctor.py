@@ -116,6 +116,12 @@ def test_a_healthy_folder_has_no_complaint():
         ),
         ({"sealed": False}, "sandbox", "ok", "the network only where its score is not sealed"),
         ({"sandbox": "process group", "sandbox_reason": "no bwrap"}, "sandbox", "warn", "can read your files"),
+        (
+            {"sandbox": "process group", "sandbox_reason": "bubblewrap does not work here: Permission denied"},
+            "sandbox",
+            "warn",
+            "apt install bubblewrap (if it fails: SECURITY.md)",
+        ),
         ({"writable": False}, "repository", "fail", "git folder cannot be written"),
         ({"free_gb": {"/repo": 0.2, "/cache": 50.0}}, "disk", "fail", "0.2 GB free at /repo"),
         ({"free_gb": {"/repo": 0.5, "/cache": 50.0}}, "disk", "warn", "free at least 1 GB"),
