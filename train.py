@@ -1,7 +1,7 @@
 """The agent's canvas: a GPT, its optimizers and its training loop. Everything in this file may be changed.
 
 It trains for the budget that prepare.py hands out and submits its weights to be scored; it measures nothing
-itself. It runs unchanged on CUDA, ROCm and XPU (bf16, compiled), MPS and CPU (fp32, eager); importing it does nothing.
+itself. It is one file for CUDA, ROCm and XPU (bf16, compiled), MPS and CPU (fp32, eager); importing it does nothing.
 
 Knobs are UPPER_CASE names assigned one plain literal on a line of their own, with the unit behind it.
 Above the first `if prepare.PROFILE.name == ...:` they hold on every machine; below it only those in the branch of this
