@@ -16,7 +16,12 @@ from loop.text.numbers import visible
 @FOLDER
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--git", is_flag=True, help="Run 'git init' there if it is in no repository.")
-@click.option("--framework", type=click.Choice(["torch", "mlx"]), default="torch", help="In which train.py is written.")
+@click.option(
+    "--framework",
+    type=click.Choice(["torch", "mlx"]),
+    default="torch",
+    help="In which train.py is written; docs/frameworks.md has others.",
+)
 def init(folder: Path, path: Path | None, git: bool, framework: str) -> None:
     """Make a campaign folder, PATH or the present one: program.md, prepare.py, train.py."""
     from loop.setup.init import init
