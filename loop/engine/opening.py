@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from loop.record.types import Metric, Refused, State
 from loop.record.values import parse_budget
 from loop.runs.command import python_for
 from loop.runs.conditions import Conditions, ruler_variables
+from loop.runs.reach import that_reaches
 from loop.runs.ruler import Ruler, prepare_data
 from loop.runs.runner import Runner
 from loop.setup.inputs import find_data
@@ -64,7 +66,11 @@ async def prepare(campaign: Campaign, strategy: Strategy, terms: Terms) -> tuple
         devices=devices,
         data=data,
     )
-    return conditions, probe()
+    tried = probe()
+    sandbox = await asyncio.to_thread(that_reaches, conditions, tried, repo.top)
+    if sandbox is not tried:
+        campaign.record(StateChanged(State.PREPARING, f"{sandbox.reason}; runs are not confined"))
+    return conditions, sandbox
 
 
 def begin(

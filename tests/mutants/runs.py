@@ -149,4 +149,10 @@ MUTANTS = (
         '{"AUTORESEARCH_FRAMEWORK": framework} if framework else {}',
         "{}",
     ),
+    Mutant(
+        "loop/runs/reach.py",
+        "a Mac whose sandbox keeps runs from the GPU trains on its CPU",
+        'why = "" if done.returncode == 0 else',
+        'why = "" if done else',
+    ),
 )

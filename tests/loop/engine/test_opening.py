@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from loop.engine import opening
 from loop.engine.opening import Terms, begin
+from loop.engine.strategy import Strategy
 from loop.record.campaign_facts import Answered, StateChanged
 from loop.trust.sandbox import BUBBLEWRAP, PROCESS_GROUP, SEATBELT, Sandbox
 from loop.trust.seatbelt import Seatbelt
@@ -38,6 +40,18 @@ def test_a_start_names_the_weaker_sandbox(tmp_path: Path) -> None:
     terms = Terms(desk.made.baseline, True, "train.py", "python train.py", desk.conditions.metric, None, "auto")
     begin(desk.campaign, terms, desk.conditions, Seatbelt(SEATBELT, missing=("shared memory of its own",)))
     assert "; its sandbox: sandbox-exec, without shared memory of its own" in desk.facts(Answered)[0].message
+
+
+async def test_a_sandbox_that_keeps_runs_from_their_gpu_is_not_used_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path)
+    weaker = Sandbox(PROCESS_GROUP, reason="sandbox-exec keeps runs from the Apple GPU: no device")
+    monkeypatch.setattr(opening, "that_reaches", lambda conditions, sandbox, top: weaker)
+    terms = Terms(desk.made.baseline, False, "train.py", "python train.py", desk.conditions.metric, None, "auto")
+    _, sandbox = await opening.prepare(desk.campaign, Strategy(desk.campaign), terms)
+    assert sandbox is weaker
+    assert desk.facts(StateChanged)[-1].message == f"{weaker.reason}; runs are not confined"
 
 
 def test_what_is_said_of_the_state_is_about_the_moment(tmp_path: Path) -> None:
