@@ -18,6 +18,7 @@ import sys
 
 LIBC = ctypes.CDLL(None)
 CTL_KERN, KERN_PROCARGS2 = 1, 49  # sys/sysctl.h
+DATA = "/System/Volumes/Data"
 
 
 def main() -> None:
@@ -42,12 +43,13 @@ def use(own: str, outside: str, given: list[int]) -> None:
 
 def try_files(own: str, outside: str, covered: str) -> set[str]:
     broken = set()
-    beside = os.path.join(os.path.dirname(outside), "new")
-    if opens(outside, os.O_WRONLY) or opens(beside, os.O_WRONLY | os.O_CREAT):
+    if opens(os.path.join(os.path.dirname(outside), "new"), os.O_WRONLY | os.O_CREAT):
         broken.add("READ_ONLY")
-    if opens(covered, os.O_RDONLY):
-        broken.add("COVERED")
     for file, promise, flags in ((outside, "READ_ONLY", os.O_WRONLY), (covered, "COVERED", os.O_RDONLY)):
+        folder, name = os.path.split(file)
+        # The disk may take capitals for small letters, and has a second way to most of its folders.
+        for spelled in (file, os.path.join(folder, name.upper()), f"{DATA}{file}"):
+            broken |= {promise} if opens(spelled, flags) else set()
         for give in ("symlink", "link", "rename"):  # another name for it, in a place that may be written
             name = os.path.join(own, give)
             with contextlib.suppress(OSError):

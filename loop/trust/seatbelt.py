@@ -111,18 +111,19 @@ class Seatbelt(Sandbox):
         needed = python if isinstance(python, Needed) else interpreter(python)
         view = View(top, needed, readable, system_only, SYSTEM, PRIVATE)
         own = [slot.resolve(), run_dir.resolve()]
-        kept = [path.resolve() for path in protect if path.exists()]
+        kept, covered = [path.resolve() for path in protect if path.exists()], view.places_of(hidden)
         everywhere = {Path("/"): Access.SHOWN, HOMES: Access.HIDDEN, DEVICES: Access.HIDDEN}
         rules: dict[Path, Access] = {} if system_only else everywhere
         rules |= dict.fromkeys((*view.empty, *map(Path, SERVICES), *closed_to_others(ETC)), Access.HIDDEN)
         rules |= dict.fromkeys(view.shown, Access.SHOWN)
         rules |= dict.fromkeys(own, Access.SHOWN if read_only else Access.WRITABLE)
-        rules |= dict.fromkeys(kept, Access.SHOWN) | dict.fromkeys(view.places_of(hidden), Access.HIDDEN)
+        rules |= dict.fromkeys(kept, Access.SHOWN) | dict.fromkeys(covered, Access.HIDDEN)
         profile = Profile()
         for place in sorted(rules, key=depth):
             profile.add(rules[place], place)
-        # Else a folder with another file of that name could be put in place of the one that a file is protected in.
-        for folder in {p for file in kept for p in file.parents if any(place in p.parents for place in own)}:
+        # A rule knows a file by its path: once the folder around it is renamed, it is read, or another takes its place.
+        around = {p for file in (*kept, *covered) for p in file.parents if any(place in p.parents for place in own)}
+        for folder in sorted(around):
             profile.add(Access.FIXED, folder)
         for place in () if read_only else own:
             profile.add(Access.SOCKETS, place)

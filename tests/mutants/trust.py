@@ -84,6 +84,12 @@ MUTANTS = (
         "pass",
     ),
     Mutant(
+        "loop/trust/seatbelt.py",
+        "a hidden file is read once the folder around it is renamed",
+        "for file in (*kept, *covered) for p",
+        "for file in kept for p",
+    ),
+    Mutant(
         "loop/trust/seatbelt_probe.py",
         "a sandbox of macOS is used that holds nothing",
         "if lost := [promise for promise in order if promise in ESSENTIAL]:",

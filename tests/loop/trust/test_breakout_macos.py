@@ -52,6 +52,18 @@ def test_where_all_is_refused_none_is(files: tuple[str, str, str], monkeypatch: 
     assert breakout.try_files(*files) == set()
 
 
+@pytest.mark.parametrize("spelling", ["capitals", "second way"])
+def test_a_file_that_opens_by_another_spelling_is_found(
+    files: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    refusing(monkeypatch, "link", "symlink", "rename")
+    spelled = {file.replace("outside", "OUTSIDE").replace("covered", "COVERED") for file in files[1:]}
+    if spelling == "second way":
+        spelled = {f"/System/Volumes/Data{file}" for file in files[1:]}
+    monkeypatch.setattr(breakout, "opens", lambda path, flags: path in spelled)
+    assert breakout.try_files(*files) == {"READ_ONLY", "COVERED"}
+
+
 @pytest.mark.parametrize("way", ["symlink", "link", "rename"])
 def test_another_name_by_which_a_file_opens_is_found(
     files: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch, way: str

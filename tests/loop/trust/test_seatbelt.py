@@ -107,6 +107,17 @@ def test_what_is_pinned_can_be_neither_written_nor_replaced(places: dict[str, Pa
         assert not found.allows("file-link", str(folder / "train.py")), "by another name it could be written"
 
 
+def test_what_is_hidden_in_a_runs_own_folder_stays_so_where_its_folder_is_renamed(places: dict[str, Path]) -> None:
+    corpus = places["slot"] / "texts" / "deep" / "corpus.txt"
+    corpus.parent.mkdir(parents=True)
+    corpus.write_text("text")
+    found = profile(places, hidden=[corpus])
+    assert not found.reads(corpus) and not found.writes(corpus)
+    for folder in corpus.parents[:2]:
+        assert not found.allows("file-write-unlink", str(folder)), "by another path it could be read"
+        assert found.writes(folder / "new")
+
+
 def test_of_the_machine_a_sealed_run_sees_the_system(places: dict[str, Path]) -> None:
     found = profile(places)
     for path in ("/usr/lib/libobjc.dylib", "/System/Library/Frameworks/Metal.framework/Metal", "/opt/x/lib", "/"):
