@@ -26,6 +26,11 @@ class Client extends LanguageClient {
     }
   }
 
+  override async start(): Promise<void> {
+    await super.start();
+    this.lenses.follow();
+  }
+
   override dispose(timeout?: number): Promise<void> {
     this.lenses.dispose();
     return super.dispose(timeout);
@@ -37,7 +42,7 @@ const shows = (name: string) => setting<boolean>(`${name}.enabled`, true);
 /** Return a client of the command at `path`, not started. */
 export function languageClient(path: string, log: vscode.LogOutputChannel, hooks: Hooks): LanguageClient {
   const options = { command: path, args: ["lsp"] };
-  const client = new Client(
+  const client: Client = new Client(
     "autoresearch",
     "AutoResearch",
     { run: options, debug: options },
@@ -50,9 +55,8 @@ export function languageClient(path: string, log: vscode.LogOutputChannel, hooks
       outputChannel: log,
       middleware: {
         provideCodeLenses: async (document, token, next) => {
-          client.lenses.look(document);
           hooks.look(document.uri);
-          const lenses = shows("codeLens") ? await next(document, token) : [];
+          const lenses = await client.lenses.answer(document, () => (shows("codeLens") ? next(document, token) : []));
           for (const { command } of lenses ?? []) {
             if (command) {
               command.title = command.title.replace(/^([▶⏸■]) /u, (_, mark: string) => `$(${LENS_ICONS[mark]})\u00a0`);

@@ -105,6 +105,20 @@ class Editor extends CodeServer {
     await until(what, seen);
   }
 
+  /** Click the icon of a row once. It is there while the mouse is over the row, which may be drawn anew meanwhile. */
+  async pressIn(what, row, icon, seen) {
+    await until(`${what}: a click`, () =>
+      row
+        .hover({ timeout: CLICK })
+        .then(() => row.locator(`.action-label.codicon-${icon}`).click({ timeout: 1000 }))
+        .then(
+          () => true,
+          () => false,
+        ),
+    );
+    await until(what, seen);
+  }
+
   /** Press a key of the editor's own, and again where it has not taken it; a failure says why each try failed. */
   async again(what, act, seen) {
     const tries = [];

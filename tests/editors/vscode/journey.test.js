@@ -35,8 +35,7 @@ async function look(editor) {
     .rows()
     .filter({ hasText: /−0\.\d+/ })
     .first();
-  await row.hover();
-  await editor.press("the diff", row.locator(".action-label.codicon-diff"), () =>
+  await editor.pressIn("the diff", row, "diff", () =>
     page.locator(".monaco-diff-editor .line-insert, .monaco-diff-editor .char-insert").first().isVisible(),
   );
   await editor.shot("diff");

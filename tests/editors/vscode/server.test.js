@@ -4,7 +4,7 @@ const assert = require("node:assert"),
   os = require("node:os"),
   path = require("node:path");
 const { execFileSync } = require("node:child_process");
-const { AUTORESEARCH, PYTHON, campaign } = require("./campaigns.js");
+const { AUTORESEARCH, PYTHON, autoresearch, campaign } = require("./campaigns.js");
 const { drive } = require("./editor.js");
 const { SEEN, WAIT, plain, say, sleep, until } = require("./waiting.js");
 
@@ -38,16 +38,18 @@ function link(folder) {
   fs.symlinkSync(AUTORESEARCH, path.join(folder, "autoresearch"));
 }
 
+/** Wait until the last server that was started is such a one. */
+function found(editor, what) {
+  const started = () =>
+    editor
+      .logs()
+      .split("\n")
+      .findLast((line) => line.includes(" lsp (from "));
+  return until(`a server: ${what}`, () => started()?.trimEnd().endsWith(what));
+}
+
 async function order(editor, folder) {
-  const from = (place) =>
-    until(`the server from ${place}`, () =>
-      editor
-        .logs()
-        .trimEnd()
-        .split("\n")
-        .findLast((l) => l.includes(" lsp (from "))
-        ?.endsWith(`(from ${place})`),
-    );
+  const from = (place) => found(editor, `(from ${place})`);
   const lens = () => editor.lens("Start campaign").waitFor({ timeout: WAIT });
   await from("Python extension");
   await lens();
@@ -161,11 +163,20 @@ async function missing(editor) {
   say("missing: said once, the install command typed, found again");
 }
 
+/** The lenses follow a campaign that changes all the time: no news puts off or cuts short a look for ever. */
+async function hasty(editor, folder) {
+  await editor.openFile("program.md");
+  await editor.lens("Start campaign").waitFor({ timeout: WAIT });
+  autoresearch(folder, "start");
+  await editor.lens("Pause").waitFor({ timeout: SEEN });
+  say("lenses follow a campaign that changes all the time");
+}
+
 drive(
   "server",
   async (editor) => {
     editor.after.push(() => fs.rmSync(tmp, { recursive: true, force: true }));
-    const folder = campaign(editor, 1);
+    const folder = campaign(editor, 0.01);
     fs.appendFileSync(path.join(folder, "program.md"), "\nA long strategy.\n".repeat(60));
     await editor.open(folder, "program.md");
     await order(editor, folder);
@@ -173,6 +184,7 @@ drive(
     await unseen(editor);
     await talk(editor);
     await missing(editor);
+    await hasty(editor, folder);
   },
   {
     machine: { "autoresearch.server.path": "" },

@@ -34,8 +34,7 @@ async function tree(editor) {
       .rows()
       .filter({ hasText: new RegExp(`#${number}\\b`) })
       .first();
-    await row.hover();
-    await editor.press(`${icon} of #${number}`, row.locator(`.action-label.codicon-${icon}`), seen);
+    await editor.pressIn(`${icon} of #${number}`, row, icon, seen);
   };
   const copies = page.locator(".quick-input-list .monaco-list-row", { hasText: "Markdown row" });
   await act(38, "copy", () => copies.isVisible());
