@@ -1933,6 +1933,7 @@ ANSWER_S = 300.0  # for one answer of the model process; the first may compile
 LONGEST_REPLY = 1 << 17  # bytes
 LONGEST_OUTPUT = 1 << 16  # bytes of what one process prints that are copied to the log
 LOGIT_TYPES = ("float32", "bfloat16", "float16")
+OPENING_S, LOGIT_S = 0.3, 1e-7  # CPU seconds to load a model, and for each logit of its first batch; more is training
 SLOTS = 2  # the model computes one batch while the scorer works on another
 
 
@@ -2004,6 +2005,18 @@ class Confined:
         self._printing.start()
         self._closed = False
 
+    def cpu_s(self) -> float:
+        """Return the CPU seconds of it and of whatever it started, from /proc; 0.0 where there is none."""
+        ticks, left = 0, [self.process.pid]
+        while left:
+            here = Path("/proc", str(left.pop()))
+            with contextlib.suppress(OSError):  # it may just have ended
+                times = (here / "stat").read_text().rpartition(")")[2].split()[11:15]  # of those waited for too
+                ticks += sum(map(int, times))
+                for task in (here / "task").iterdir():
+                    left += map(int, (task / "children").read_text().split())
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def close(self) -> None:
         """Kill it and whatever it started; return when all of it is gone. Harmless when repeated."""
         if not self._closed:
@@ -2040,10 +2053,12 @@ class Model:
         self._memory: SharedMemory | None = memory
         self._asked = self._answered = 0  # the numbers of the next request and of the next answer
         self._received = b""
+        self._imports_s = self.opening_s = 0.0  # CPU seconds before load(), and from there to the first logits
 
     def load(self) -> None:
         """Ask for the canvas to be imported, the model built and the checkpoint loaded."""
         self._shared.lock_pages()
+        self._imports_s = self._confined.cpu_s()
         self._ask({"load": True})
 
     def ask(self, inputs: NDArray[np.int64]) -> None:
@@ -2055,6 +2070,8 @@ class Model:
         """Wait for the next answer; return the type of its logits."""
         reply, number = self._reply(), self._answered
         self._answered += 1
+        if number == 1:
+            self.opening_s = self._confined.cpu_s() - self._imports_s
         if reply.get("kind") in NoScore.KINDS:
             raise NoScore(reply["kind"], str(reply.get("detail")), str(reply.get("traceback") or ""))
         if reply.get("number") != number or reply.get("dtype") not in LOGIT_TYPES:
@@ -2224,6 +2241,7 @@ def _score(exam: Exam, models: list[Model], auditors: list[Model], start: Callab
     """Return the score that the models' answers make, once the auditors have confirmed them; raise NoScore."""
     started = time.monotonic()
     nats, batch = _answers(models, exam, profile().eval_rows)
+    opening_s = _unexplained_opening(models, batch)
     _close(models)
     total, tokens, size = framework().total(nats[exam.scored]), int(exam.scored.sum()), int(exam.lengths.sum())
     if not math.isfinite(total):
@@ -2232,8 +2250,17 @@ def _score(exam: Exam, models: list[Model], auditors: list[Model], start: Callab
     return {
         "val_bpb": total / (math.log(2) * size), "tokens": tokens, "bytes": size,
         "uniform_bpb": math.log2(profile().vocab) * tokens / size, "audited_rows": len(exam.rows),
-        "largest_difference": difference, "seconds": time.monotonic() - started,
+        "largest_difference": difference, "opening_cpu_s": opening_s, "seconds": time.monotonic() - started,
     }  # fmt: skip
+
+
+def _unexplained_opening(models: list[Model], batch: int) -> float:
+    """Return the CPU seconds of a model before its first logits, beyond what loading and answering take.
+
+    What it learns there, from rows that it took along, no budget pays; later, the answers would depend on their order.
+    """
+    taken = max(model.opening_s for model in models) / len(models)
+    return max(0.0, taken - OPENING_S - LOGIT_S * batch * profile().context * profile().vocab)
 
 
 def _side_by_side(p: Profile) -> int:

@@ -60,10 +60,11 @@ class Work:
     cpu_s: float  # and from there to the submission
     clock_s: float  # wall seconds of that
     explained_s: float | None = None  # CPU seconds that the operators it was charged for take
+    opening_cpu_s: float = 0.0  # and when its model is loaded to be scored, beyond what that takes
 
     def facts(self) -> dict[str, float | None]:
         """Return the fields of RunEnded."""
-        return {name: value for name, value in vars(self).items() if name != "explained_s"}
+        return {name: getattr(self, name) for name in ("setup_cpu_s", "cpu_s", "clock_s")}
 
 
 def work_of(setup_cpu_s: float, cpu_s: float, clock_s: float | None, said: Mapping[str, float]) -> Work:
@@ -89,8 +90,11 @@ def beyond(allowed: Allowance, work: Work) -> str:
             return f"took {work.clock_s / reference.clock_s:.1f} times the seconds of the baseline for one budget"
         return ""
     early = max(0.0, work.setup_cpu_s - SETUP * reference.setup_cpu_s - SETUP_S) if reference else 0.0
-    cpu_s = work.cpu_s + early
+    late = work.opening_cpu_s
+    cpu_s = work.cpu_s + early + late
     before = f", {early:.1f} of its {cpu_s:.1f} CPU seconds before its clock started" if early > 1 else ""
+    if late > 1:
+        before += f", {late:.1f} of its {cpu_s:.1f} CPU seconds when its model was loaded to be scored"
     if allowed.kind is BudgetKind.WALL:
         gives = max(work.clock_s, 0.1) * allowed.threads
         if cpu_s > BUSY * gives + UNSEEN_S:

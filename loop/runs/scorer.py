@@ -32,6 +32,7 @@ class SealedScore:
     tokens: int
     uniform: float
     seconds: float
+    opening_cpu_s: float = 0.0  # before the model's first logits, beyond what loading and answering take
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def read_score(said: Mapping[str, Any], folder: Path, canvas: str) -> SealedScor
         if not math.isfinite(score):
             return Failure(FailureKind.NAN, f"{canvas}: its score is {score}")
         counts = {name: said[name] for name in ("split", "tokens", "seconds")}
-        return SealedScore(score=score, uniform=said["uniform_bpb"], **counts)
+        opening = float(said.get("opening_cpu_s", 0.0))  # an older prepare.py does not say it
+        return SealedScore(score=score, uniform=said["uniform_bpb"], opening_cpu_s=opening, **counts)
     names = {"crash": FailureKind.OTHER, "oom": FailureKind.OUT_OF_MEMORY, "timeout": FailureKind.TIMED_OUT}
     kind = names.get(said["kind"]) or FailureKind(said["kind"])
     found = failure_in(clean(str(said.get("traceback") or ""), folder), canvas)

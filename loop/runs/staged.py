@@ -8,11 +8,12 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loop.record.clearing import clear, unlock
 from loop.record.types import AutoResearchError, Failure, FailureKind, Outcome
+from loop.record.work import beyond
 from loop.runs.progress import CHECKPOINTS, LOG, PROGRESS, SUMMARY
 from loop.runs.run import RunResult
 from loop.runs.scorer import BrokenRuler, Scorer
@@ -68,6 +69,9 @@ class Staged:
             raise AutoResearchError(answer.message)  # no patch's fault: nothing is judged by it
         if isinstance(answer, Failure):
             return answer
+        allowed, work = self.run.spec.allowance, result.work
+        if allowed and work and (finding := beyond(allowed, replace(work, opening_cpu_s=answer.opening_cpu_s))):
+            return Failure(FailureKind.TAMPERED, f"{self.run.spec.canvas} {finding}")
         if answer.score >= answer.uniform:
             nothing = f"{answer.score:.4f} is no better than a model that has learnt nothing ({answer.uniform:.4f})"
             return Failure(FailureKind.DIVERGED, f"diverged, or the budget is too small to learn from: {nothing}")

@@ -48,7 +48,8 @@ def any_literal(patch: pytest.MonkeyPatch) -> None:
 
 
 def any_work(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("loop.runs.outcome.beyond", lambda allowed, work: "")
+    for place in ("outcome", "staged"):
+        patch.setattr(f"loop.runs.{place}.beyond", lambda allowed, work: "")
     patch.setattr("loop.runs.ruler.Ruler.rows_for", lambda self, budget: None)
     patch.setattr("loop.record.work.Allowance.clock_s", None)
 

@@ -144,6 +144,12 @@ MUTANTS = (
         "and entry.name):",
     ),
     Mutant(
+        "loop/runs/staged.py",
+        "what a model learns while it is scored is free",
+        "replace(work, opening_cpu_s=answer.opening_cpu_s)",
+        "work",
+    ),
+    Mutant(
         "loop/runs/conditions.py",
         "a run is not told which framework its campaign measures",
         '{"AUTORESEARCH_FRAMEWORK": framework} if framework else {}',

@@ -39,6 +39,28 @@ def test_what_a_canvas_prints_is_copied_in_part(run, capfd):
     assert 0 < capfd.readouterr().err.count("x") <= 4 * prepare.LONGEST_OUTPUT + 100
 
 
+BURNS = """
+calls = []
+def burn():
+    end = time.process_time() + 2
+    while time.process_time() < end:
+        pass
+"""
+OPENINGS = {
+    "nothing": "",
+    "loading": "build = build_model\nbuild_model = lambda: (burn(), build())[1]\n",
+    "its first answer": before_forward("calls or burn(); calls.append(1)"),
+    "a child": "os.fork() or (burn(), os._exit(0))\nos.wait()\n",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+@pytest.mark.parametrize("where", OPENINGS)
+def test_what_a_model_computes_before_its_first_logits_is_told(run, where):
+    answer = score(run(BURNS + OPENINGS[where]))
+    assert (answer["opening_cpu_s"] > 1) == (where != "nothing"), answer
+
+
 @pytest.mark.bubblewrap
 def test_no_word_is_left_for_another_process(ruler, run, tmp_path):
     """One process after the other in the sandbox: none finds what the one before left in any of thirty ways."""

@@ -25,6 +25,10 @@ HONEST = {"setup_cpu_s": 1.0, "cpu_s": 14.0, "clock_s": 14.0, "explained_s": 15.
         pytest.param(
             {"cpu_s": 61.6, "explained_s": 99.0}, "did 4.4 times the work .* CPU seconds of the base", id="lies"
         ),
+        pytest.param({"opening_cpu_s": 3.0}, "", id="is slow to load"),
+        pytest.param(
+            {"opening_cpu_s": 30.0}, "30.0 of its 44.0 CPU seconds when its model was loaded", id="at scoring"
+        ),
         pytest.param({"explained_s": None}, "gave no account", id="says nothing"),
     ],
 )
@@ -51,7 +55,7 @@ def test_a_token_budget_does_not_bound_the_compute_of_a_token_but_finds_hidden_w
 @pytest.mark.parametrize(("cpu_s", "fits"), [(50.0, True), (60.0, False)])
 def test_where_no_operations_are_counted_a_run_is_held_against_the_baseline(cpu_s: float, fits: bool) -> None:
     allowed = Allowance(BudgetKind.TOKENS, 1e6, 1, 3.0, True, BASELINE, counted=False)
-    found = beyond(allowed, Work(1.0, cpu_s, 14.0))
+    found = beyond(allowed, Work(1.0, cpu_s - 0.5, 14.0, opening_cpu_s=0.5))
     assert found == ("" if fits else "took 4.3 times the CPU seconds of the baseline for one budget")
     assert beyond(Allowance(BudgetKind.TOKENS, 1e6, 1, 3.0, True, counted=False), Work(1.0, cpu_s, 14.0)) == ""
 

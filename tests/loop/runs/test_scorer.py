@@ -79,6 +79,10 @@ async def test_a_score_comes_from_prepare(start: Start, tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "run-1-val").iterdir()] == ["run.log"]
 
 
+async def test_what_a_model_computes_before_its_first_logits_is_told(start: Start) -> None:
+    assert await answered(start, {**OK, "opening_cpu_s": 4.5}) == SealedScore(1.25, "val", 9, 3.5, 0.5, 4.5)
+
+
 async def test_the_scorer_starts_early_and_waits(start: Start, tmp_path: Path) -> None:
     scorer = await start(f"print({json.dumps({**OK, 'seconds': 1.0})!r} if os.path.exists('../trained') else '{{}}')")
     await until((tmp_path / "run-1" / "started").exists)
