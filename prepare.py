@@ -183,8 +183,10 @@ def profile() -> Profile:
         return Profile(**json.loads(given))
     named, chosen = framework_name(), os.environ.get("AUTORESEARCH_DEVICE", "auto")
     where = _best_device(named) if chosen in ("", "auto") else chosen if named != "torch" else named_device(chosen)
-    if named != "torch" and where not in ("cpu", "mps"):
-        raise Refusal(f"device {where!r}: a canvas in {named} is measured on cpu or mps; set AUTORESEARCH_DEVICE")
+    apple = (sys.platform, platform.machine()) == ("darwin", "arm64")
+    if named != "torch" and where != "cpu" and (where, apple) != ("mps", True):
+        only = "on cpu or mps" if apple else "on cpu, this machine has no Apple GPU"
+        raise Refusal(f"device {where!r}: a canvas in {named} is measured {only}; set AUTORESEARCH_DEVICE=cpu")
     source = os.environ.get("AUTORESEARCH_SOURCE", "auto")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     base = tier(find_card(where))[0] if where.startswith(GPU_KINDS) else CPU
@@ -210,7 +212,10 @@ def declared(canvas: Path) -> str:
     with contextlib.suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         for node in ast.parse(canvas.read_bytes()).body:
             match node:
-                case ast.Assign(targets=[ast.Name(id="FRAMEWORK")], value=ast.Constant(value=str(name))):
+                case (
+                    ast.Assign(targets=[ast.Name(id="FRAMEWORK")], value=ast.Constant(value=str(name)))
+                    | ast.AnnAssign(target=ast.Name(id="FRAMEWORK"), value=ast.Constant(value=str(name)))
+                ) if name:
                     return name
     return "torch"
 
@@ -1566,7 +1571,10 @@ class Budget:
             cost, self._cost = self._cost, None
             self._step_flop, self._step_s, self._step_tokens = cost.stop() + cost.many_flop, cost.cpu_s, (said, handed)
             if not self._step_flop and self.limit.kind == "flop":
-                raise Refusal("a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time")
+                raise Refusal(
+                    "a step counts 0 FLOP, the counter cannot see into it; use a budget in tokens or time, and for a "
+                    'canvas in another framework than torch a line FRAMEWORK = "mlx" at its top level'
+                )
             self.explained_s += cost.beside_ns / 1e9
         grown = max(1.0, max(said, handed) / (max(self._step_tokens) or 1))
         self.explained_s += self._step_s * grown  # not what is paid for the tokens: cheap steps explain cheap steps
@@ -1684,6 +1692,9 @@ class Torch:
 
     def weights(self, model: torch.nn.Module) -> tuple[dict[str, Tensor], int]:
         """Return the weights under the names of the plain module, those of torch.compile undone; and their number."""
+        if not hasattr(model, "state_dict"):
+            what = f"submit() takes a torch module, not {type(model).__name__}"
+            raise Refusal(f'{what}; a canvas in another framework has a line FRAMEWORK = "mlx" at its top level')
         state = {name.replace("_orig_mod.", ""): value.detach().cpu() for name, value in model.state_dict().items()}
         return state, sum(p.numel() for p in model.parameters())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from loop.record.home import find_top
 from loop.record.types import Refused
+from loop.setup.interpreter import framework_of
 
 SCRIPTS = ("prepare.py", "train.py")  # they belong together: one without the other measures nothing
 NAMES = ("program.md", *SCRIPTS)
@@ -40,6 +41,10 @@ def init(folder: Path, git: bool = False, template: Path | None = None, framewor
             "'val_bpb: <number>' works unchanged, its scores are called self-reported"
         )
         lines += ["'autoresearch doctor' says how that prepare.py differs from the tool's"] * ("prepare.py" in own)
+    if "train.py" in own and framework not in ("torch", found := framework_of(folder, "train.py")):
+        lines.append(
+            f"train.py is in {found}; for the one in {framework} move it away, then run the same command again"
+        )
     lines += _repository(folder, git)
     lines.append("next: read program.md, then run 'autoresearch doctor' and 'autoresearch start' in that folder")
     return "\n".join(lines)

@@ -66,7 +66,10 @@ def framework(tree: ast.Module | None) -> str:
     """
     for node in tree.body if tree else ():
         match node:
-            case ast.Assign(targets=[ast.Name(id="FRAMEWORK")], value=ast.Constant(value=str(name))):
+            case (
+                ast.Assign(targets=[ast.Name(id="FRAMEWORK")], value=ast.Constant(value=str(name)))
+                | ast.AnnAssign(target=ast.Name(id="FRAMEWORK"), value=ast.Constant(value=str(name)))
+            ) if name:
                 return name
     return "torch"
 

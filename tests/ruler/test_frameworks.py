@@ -145,6 +145,11 @@ def test_a_part_of_the_ruler_takes_no_attribute(used):
         used.weights = None
 
 
+def test_arrays_are_no_weights_of_a_canvas_in_torch():
+    with pytest.raises(prepare.Refusal, match=r'a torch module, not dict; a canvas in another .* FRAMEWORK = "mlx" at'):
+        prepare.TORCH.weights({"table": np.ones(2)})
+
+
 @pytest.mark.parametrize(
     ("weights", "said"),
     [
@@ -162,6 +167,8 @@ def test_what_is_no_weights_is_refused(numpy_profile, weights, said):
     [
         pytest.param("import prepare\n", "torch", id="nothing"),
         pytest.param('import prepare\nFRAMEWORK = "mlx"  # Apple\n', "mlx", id="a name"),
+        pytest.param('import prepare\nFRAMEWORK: Final = "mlx"\n', "mlx", id="annotated"),
+        pytest.param('import prepare\nFRAMEWORK = ""\n', "torch", id="empty"),
         pytest.param('"""\nFRAMEWORK = "mlx"\n"""\n', "torch", id="in a docstring"),
         pytest.param('def f():\n    FRAMEWORK = "mlx"\n', "torch", id="in a function"),
         pytest.param('FRAMEWORK = "m" + "lx"\n', "torch", id="computed"),
@@ -196,13 +203,35 @@ def test_each_framework_has_a_comparison_key_and_a_budget_of_its_own(corpus, tmp
     assert [facts["default_budget"] for facts in told][1:] == [prepare.UNCOUNTED_BUDGET] * 2
 
 
-def test_a_gpu_is_refused_to_what_has_no_adapter_for_it(monkeypatch):
-    for name, value in {"DEVICE": "cuda", "FRAMEWORK": "jax"}.items():
+@pytest.mark.parametrize(
+    ("device", "machine", "said"),
+    [
+        (
+            "cuda",
+            ("linux", "x86_64"),
+            "device 'cuda': a canvas in jax is measured on cpu, this machine has no Apple GPU",
+        ),
+        ("mps", ("linux", "x86_64"), "device 'mps': .*; set AUTORESEARCH_DEVICE=cpu"),
+        ("mps", ("darwin", "x86_64"), "device 'mps': .*; set AUTORESEARCH_DEVICE=cpu"),
+        ("cuda", ("darwin", "arm64"), "device 'cuda': a canvas in jax is measured on cpu or mps"),
+        ("mps", ("darwin", "arm64"), ""),
+        ("cpu", ("linux", "x86_64"), ""),
+    ],
+)
+def test_a_device_that_there_is_no_adapter_for_is_refused(monkeypatch, device, machine, said):
+    for name, value in {"DEVICE": device, "FRAMEWORK": "jax"}.items():
         monkeypatch.setenv(f"AUTORESEARCH_{name}", value)
     monkeypatch.delenv("AUTORESEARCH_PROFILE", raising=False)
+    monkeypatch.setattr(prepare.sys, "platform", machine[0])
+    monkeypatch.setattr(prepare.platform, "machine", lambda: machine[1])
+    monkeypatch.setattr(prepare, "_device_name", lambda where: "")
     prepare.profile.cache_clear()
-    with pytest.raises(prepare.Refusal, match="device 'cuda': a canvas in jax is measured on cpu or mps"):
-        prepare.profile()
+    if said:
+        with pytest.raises(prepare.Refusal, match=said):
+            prepare.profile()
+    else:
+        assert prepare.profile().device == device
+    prepare.profile.cache_clear()
 
 
 def test_arrays_come_back_bit_for_bit(tmp_path):

@@ -32,6 +32,15 @@ def test_a_canvas_in_another_framework_is_laid_down_as_train_py(tmp_path, files)
     assert "your own train.py stays" in init(tmp_path / "new", template=files)
 
 
+def test_where_a_canvas_in_another_framework_stands_it_says_how_to_get_the_one_asked_for(tmp_path, files):
+    init(tmp_path / "new", template=files)
+    said = init(tmp_path / "new", template=files, framework="mlx")
+    assert "train.py is in torch; for the one in mlx move it away, then run the same command again" in said
+    (tmp_path / "new" / "train.py").rename(tmp_path / "old.py")
+    assert "train.py is in" not in init(tmp_path / "new", template=files, framework="mlx")
+    assert (tmp_path / "new" / "train.py").read_text() == "our train_mlx.py\n"
+
+
 @pytest.mark.parametrize(("named", "file"), CANVASES.items())
 def test_a_default_canvas_names_its_framework_and_has_knobs(named, file):
     text = (find_template() / file).read_text(encoding="utf-8")
