@@ -1,12 +1,15 @@
 // A night in real VS Code on the stub canvas, whose experiments last seconds: every way to look and to review.
 const assert = require("node:assert");
-const { campaign } = require("./campaigns.js");
+const { autoresearch, campaign, status } = require("./campaigns.js");
 const { drive } = require("./editor.js");
 const { WAIT, plain, say, until } = require("./waiting.js");
 const { LONG, accepts, begin, keeps, leave, reload, review } = require("./night.js");
 
-/** Hover a hunk, go to the next one, open diffs from the tree and between accepted and incumbent. */
-async function look(editor) {
+/**
+ * Hover a hunk, go to the next one, open diffs from the tree and between accepted and incumbent. The campaign waits while
+ * rows are clicked: new ones move the others, and the editor gives a click to nobody whose row has moved under it.
+ */
+async function look(editor, folder) {
   const { page } = editor;
   await until("kept patches to pull", async () => /not in this file/.test((await editor.lenses())[0] ?? ""), LONG);
   await editor.run("AutoResearch: Pull the Incumbent into the Canvas");
@@ -31,6 +34,8 @@ async function look(editor) {
   await editor.shot("hover");
   await page.keyboard.press("Escape");
 
+  autoresearch(folder, "pause");
+  await until("the pause", () => status(folder).state === "paused");
   const row = editor
     .rows()
     .filter({ hasText: /−0\.\d+/ })
@@ -41,6 +46,7 @@ async function look(editor) {
   await editor.shot("diff");
   await editor.run("AutoResearch: Compare Accepted with Incumbent");
   await page.locator(".tab.active", { hasText: "accepted ↔ incumbent" }).waitFor({ timeout: WAIT });
+  autoresearch(folder, "resume");
 }
 
 drive("journey", async (editor) => {
@@ -51,7 +57,7 @@ drive("journey", async (editor) => {
   assert.ok((await editor.page.locator(".notification-toast").count()) <= 1, "messages do not pile up");
   await editor.run("Notifications: Clear All Notifications");
   await review(editor, folder);
-  await look(editor);
+  await look(editor, folder);
   await reload(editor, folder);
   await leave(editor, folder, 3);
 });
