@@ -1944,7 +1944,7 @@ ANSWER_S = 300.0  # for one answer of the model process; the first may compile
 LONGEST_REPLY = 1 << 17  # bytes
 LONGEST_OUTPUT = 1 << 16  # bytes of what one process prints that are copied to the log
 LOGIT_TYPES = ("float32", "bfloat16", "float16")
-OPENING_S, LOGIT_S = 0.3, 1e-7  # CPU seconds to load a model, and for each logit of its first batch; more is training
+OPENING_S, LOGIT_S = 1.5, 1e-7  # CPU seconds to load a model, and for each logit of its first batch; more is training
 SLOTS = 2  # the model computes one batch while the scorer works on another
 
 

@@ -68,9 +68,9 @@ FORWARD = (
 LEARNS = f"""    def eval(self):
         kept, self.kept = self.kept, None
         if bool(kept.any()):
-            blocks = ((block[:, :-1], block[:, 1:]) for block in kept.split(32))
+            blocks = iter(2 * [(block[:, :-1], block[:, 1:]) for block in kept.split(32)])
             with torch.inference_mode(False), torch.enable_grad():
-                train_on(self, build_optimizers(self), 8, blocks, {STEPS - 7})
+                train_on(self, build_optimizers(self), 8, blocks, {2 * STEPS - 14})
         self.kept = kept
         return self.train(False)
 
