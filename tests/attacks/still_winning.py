@@ -12,4 +12,6 @@ OPEN: dict[str, float] = {
     "brings the words along to look torch's own files up": 0.1,
     # A last step may go beyond the budget by as much as a step of an honest canvas may cost: a quarter of the budget.
     "takes four steps as one, to end late": 0.1,
+    # What it computes is held against 2.5 times the baseline's CPU seconds: honest operators differ by as much.
+    "forges the account of little more than twice the work": 0.4,
 }
