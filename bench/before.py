@@ -95,7 +95,7 @@ def run(quick: bool) -> Table:
     title = f"before: against commit {BEFORE[:7]}, whose score could be bought, default canvas"
     if subprocess.run(["git", "-C", str(ROOT), "cat-file", "-e", BEFORE], capture_output=True, check=False).returncode:
         return Table(title, "Not measured: this clone has no such commit; fetch the whole history.", [])
-    conditions = (str(ROOT / "loop"), "0.02 TFLOP", "0.02 TFLOP") if quick else ("python", BUDGET, NIGHT)
+    conditions = (str(ROOT / "loop"), BUDGET, BUDGET) if quick else ("python", BUDGET, NIGHT)
     with scratch() as folder, checkout(folder) as tree:
         old, new = Side(tree, folder / "old", *conditions), Side(ROOT, folder / "new", *conditions)
         for side in (old, new):

@@ -67,7 +67,8 @@ USERS = {
     "loop/trust/sandbox.py": "/dev/ os.geteuid",
     "prepare.py": (
         "/dev/ /proc/ ctypes fcntl os.fork os.killpg os.memfd_create os.pidfd_open os.sched_getaffinity os.wait "
-        "pass_fds resource select.select signal.SIGKILL signal.pidfd_send_signal start_new_session sys.platform"
+        "pass_fds resource select.select signal.SIGKILL signal.pidfd_send_signal start_new_session sys.platform "
+        "os.sysconf"
     ),
     "server/commands/showing.py": "os.fchmod",
 }

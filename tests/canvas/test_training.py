@@ -142,7 +142,7 @@ def test_a_run_on_a_cpu_loads_no_compiler_and_importing_does_nothing(tiny, tmp_p
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path / "here", text=True, capture_output=True, check=False,
         env={**__import__("os").environ, "PYTHONPATH": str(ROOT), "AUTORESEARCH_RUN": str(tmp_path / "run"),
-             "AUTORESEARCH_BUDGET": "1 GFLOP"},
+             "AUTORESEARCH_BUDGET": "0.1 TFLOP"},
     )  # fmt: skip
     assert done.stdout.splitlines()[-1:] == ["False"], done.stderr
 

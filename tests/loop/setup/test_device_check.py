@@ -156,7 +156,10 @@ def test_the_folders_prepare_py_says_which_profile_a_run_has(repository, devices
     ("devices", "expected"),
     [
         ("auto", {"profile": "cpu", "profile_why": "", "profile_device": "cpu"}),
-        ("cuda", {"profile_error": "device 'cuda': a canvas in numpy is measured on cpu or mps"}),
+        (
+            "cuda",
+            {"profile_error": "device 'cuda': a canvas in numpy is measured on cpu, this machine has no Apple GPU"},
+        ),
     ],
 )
 def test_a_canvas_in_another_framework_has_the_profile_that_its_runs_have(repository, devices, expected):
