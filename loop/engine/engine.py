@@ -161,10 +161,12 @@ class Loop:
                 continue
             limit = self.strategy.limit_reached()
             # A limit binds the agents: what a human was promised is measured before the campaign ends.
+            seen = campaign.ledger.last_seq
             experiment = self.backlog.first(human=bool(limit))
-            # Looking may have taken in an intent: what it asks for is looked at after, with no await between.
             if experiment is not None:
                 await self.measuring.measure(experiment.number)
+            elif campaign.ledger.last_seq > seen:
+                continue  # looking has taken in an intent, or has judged what fits no more
             elif ending := limit or ("" if campaign.paused else campaign.exhausted):
                 pairs = self.strategy.program.verify
                 if not (pairs and self.verifying.due):

@@ -228,6 +228,12 @@ MUTANTS = (
         "    if gain > margin / 2 and not",
     ),
     Mutant(
+        "loop/engine/engine.py",
+        "a limit that is reached while looking for the next experiment ends nothing: all wait for ever",
+        "            elif campaign.ledger.last_seq > seen:\n                continue ",
+        "            elif False:\n                continue ",
+    ),
+    Mutant(
         "loop/engine/verification.py",
         "the seeds of a verification have chosen something",
         "begin = max(FIRST_SEED, ledger.fresh_seed)",

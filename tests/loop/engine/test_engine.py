@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loop.control import control
-from loop.engine.engine import Engine
+from loop.engine.engine import Engine, Loop
 from loop.proposers import make
 from loop.record.entries import Body
 from loop.record.experiment_facts import Merged, RunEnded, RunStarted, Scored
@@ -17,7 +17,8 @@ from loop.record.home import find_home
 from loop.record.intents import StartRequested
 from loop.record.journal import Journal
 from loop.record.ledger import Ledger
-from loop.record.types import Cause, Outcome, RepoError, ScoreSource, State, Verdict
+from loop.record.types import Cause, Outcome, Purpose, RepoError, ScoreSource, State, Verdict
+from tests.loop.engine.desk import BASE, Desk
 from tests.stub import CANVAS, entries, git, make_campaign, run_to_end
 
 
@@ -133,3 +134,16 @@ def test_what_ends_the_reading_of_the_journal_is_said(campaign: Path, monkeypatc
     ledger = control.load(campaign)
     assert (ledger.state, ledger.message) == (State.STOPPED, "no space left on the device; free some")
     assert ledger.cause is Cause.ERROR
+
+
+async def test_a_campaign_ends_whose_limit_is_reached_by_an_interrupted_patch_that_fits_no_more(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, program="---\nstop: {experiments: 2}\nverify: 0\n---\nLower val_bpb.\n")
+    number = desk.propose(BASE.replace("LR = 0.1", "LR = 0.2"))
+    commit = desk.campaign.ledger.experiments[number].commit
+    desk.campaign.record(RunStarted(number, 1, Purpose.MEASURE, 0, commit), RunEnded(number, 1, Outcome.INTERRUPTED))
+    desk.keep(BASE.replace("LR = 0.1", "LR = 0.3"))
+    loop = Loop(desk.campaign, desk.strategy, desk.runner, lambda program: desk.proposer)
+    await asyncio.wait_for(loop.run(), 60)
+    ledger = desk.campaign.ledger
+    assert ledger.state is State.FINISHED and ledger.cause is Cause.LIMIT
+    assert ledger.experiments[number].verdict is Verdict.INVALID
