@@ -12,7 +12,7 @@ from loop.control import control
 from loop.engine.engine import Engine, Loop
 from loop.proposers import make
 from loop.record.entries import Body
-from loop.record.experiment_facts import Merged, RunEnded, RunStarted, Scored
+from loop.record.experiment_facts import Merged, RunEnded, RunStarted, Scored, VerdictLost
 from loop.record.home import find_home
 from loop.record.intents import StartRequested
 from loop.record.journal import Journal
@@ -136,12 +136,13 @@ def test_what_ends_the_reading_of_the_journal_is_said(campaign: Path, monkeypatc
     assert ledger.cause is Cause.ERROR
 
 
-async def test_a_campaign_ends_whose_limit_is_reached_by_an_interrupted_patch_that_fits_no_more(tmp_path: Path) -> None:
+async def test_a_rebuilt_campaign_ends_whose_limit_is_reached_by_a_patch_that_fits_no_more(tmp_path: Path) -> None:
     desk = Desk(tmp_path, program="---\nstop: {experiments: 2}\nverify: 0\n---\nLower val_bpb.\n")
     number = desk.propose(BASE.replace("LR = 0.1", "LR = 0.2"))
     commit = desk.campaign.ledger.experiments[number].commit
     desk.campaign.record(RunStarted(number, 1, Purpose.MEASURE, 0, commit), RunEnded(number, 1, Outcome.INTERRUPTED))
     desk.keep(BASE.replace("LR = 0.1", "LR = 0.3"))
+    desk.campaign.record(VerdictLost(number))  # as a rebuild leaves it
     loop = Loop(desk.campaign, desk.strategy, desk.runner, lambda program: desk.proposer)
     await asyncio.wait_for(loop.run(), 60)
     ledger = desk.campaign.ledger
